@@ -1,1 +1,29 @@
 //! Files to data sets.
+//!
+//! A [`Dataset`] keeps its rows once in host memory; a sample is a start offset into them. It comes from a CSV file
+//! ([`Dataset::csv`]) or from arrays ([`Dataset::from_arrays`]).
+//!
+//! ```no_run
+//! use gatenorm::data::Dataset;
+//!
+//! let data = Dataset::csv("room.csv").target("Occupancy").window(10).load()?;
+//! let (train, test) = data.split_by_time(0.8)?;
+//! println!("{} windows to train on, {} to test on", train.len(), test.len());
+//! # Ok::<(), gatenorm::Error>(())
+//! ```
+
+mod csv;
+mod dataset;
+mod labels;
+mod layout;
+mod records;
+mod spelling;
+mod split;
+mod statistics;
+mod time;
+mod value;
+mod window;
+
+pub use csv::CsvOptions;
+pub use dataset::Dataset;
+pub use statistics::FeatureStatistics;

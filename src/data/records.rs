@@ -1,0 +1,132 @@
+//! A CSV file as a stream of records, each with the line that it starts on.
+
+use crate::{Error, Result};
+use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator, Trim};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
+    path::Path,
+};
+
+/// The records of one file; one is held at a time, so that reading allocates nothing per record.
+pub(super) struct Records<'a> {
+    path: &'a Path,
+    reader: Reader<Ended>,
+    record: ByteRecord,
+    /// The line (from 1) that the held record starts on.
+    pub line: u64,
+    /// The line that it ends on: a later one when a quoted field holds line breaks.
+    pub last_line: u64,
+}
+
+impl<'a> Records<'a> {
+    /// Opens a file. Says in words what stands there if it is no file.
+    pub fn open(path: &'a Path) -> Result<Self> {
+        let file = File::open(path).map_err(|source| match source.kind() {
+            ErrorKind::NotFound => {
+                Error::input(path, "there is no such file. Check the spelling and the folder that the path starts from")
+            }
+            _ => Error::io(path, "read", source),
+        })?;
+        let metadata = file.metadata().map_err(|source| Error::io(path, "read", source))?;
+        if metadata.is_dir() {
+            return Err(Error::input(path, "this is a folder. Name one CSV file in it"));
+        }
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            // One terminator only, so that the count of lines is exact; `trim` drops the `\r` that Windows puts before it.
+            .terminator(Terminator::Any(b'\n'))
+            .trim(Trim::None)
+            .buffer_capacity(1 << 16)
+            .from_reader(Ended { file, closed: false, exhausted: false });
+        Ok(Records { path, reader, record: ByteRecord::new(), line: 0, last_line: 0 })
+    }
+
+    /// Reads on to the next record that is not blank. False at the end of the file.
+    pub fn advance(&mut self) -> Result<bool> {
+        loop {
+            match self.reader.read_byte_record(&mut self.record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(self.broken(error)),
+            }
+            // The record's own position is that of the blank lines before it, so its lines are counted from its end.
+            let breaks = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
+            let next_line = self.reader.position().line();
+            if self.reader.get_ref().exhausted {
+                let line = next_line.saturating_sub(breaks);
+                let message =
+                    format!("line {line}: a quote (`\"`) is opened here and never closed. Close or remove it");
+                return Err(Error::input(self.path, message));
+            }
+            self.last_line = next_line.saturating_sub(1);
+            self.line = self.last_line.saturating_sub(breaks);
+            self.check_utf8()?;
+            if self.record.len() > 1 || !self.text(0).is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The number of fields of the held record.
+    pub fn len(&self) -> usize {
+        self.record.len()
+    }
+
+    /// A field of the held record, without the blanks around it; empty if there is no such field.
+    pub fn text(&self, field: usize) -> &str {
+        let bytes = self.record.get(field).unwrap_or_default();
+        str::from_utf8(bytes.trim_ascii()).unwrap_or_default()
+    }
+
+    fn check_utf8(&self) -> Result<()> {
+        if self.record.as_slice().is_ascii() || self.record.iter().all(|field| str::from_utf8(field).is_ok()) {
+            return Ok(());
+        }
+        let field = 1 + self.record.iter().take_while(|field| str::from_utf8(field).is_ok()).count();
+        Err(Error::input(
+            self.path,
+            format!(
+                "line {}, field {field}: these bytes are not UTF-8 text. Save the file as UTF-8, or check that it is a CSV file",
+                self.line
+            ),
+        ))
+    }
+
+    fn broken(&self, error: ::csv::Error) -> Error {
+        let text = error.to_string();
+        match error.into_kind() {
+            ::csv::ErrorKind::Io(source) => Error::io(self.path, "read", source),
+            _ => Error::input(self.path, format!("after line {}: {text}. Correct the file there", self.last_line)),
+        }
+    }
+}
+
+/// A file with a line break added at its end.
+///
+/// So every record ends at the start of a line, and one that ends otherwise, at the end of all, is in an open quote.
+struct Ended {
+    file: File,
+    /// The line break was handed out.
+    closed: bool,
+    /// The reader asked for more after it.
+    exhausted: bool,
+}
+
+impl Read for Ended {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.file.read(buffer)?, buffer.first_mut()) {
+            (0, Some(byte)) if !self.closed => {
+                *byte = b'\n';
+                self.closed = true;
+                Ok(1)
+            }
+            (0, Some(_)) => {
+                self.exhausted = true;
+                Ok(0)
+            }
+            (read, _) => Ok(read),
+        }
+    }
+}

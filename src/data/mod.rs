@@ -24,6 +24,9 @@ mod time;
 mod value;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use csv::CsvOptions;
 pub use dataset::Dataset;
 pub use statistics::FeatureStatistics;

@@ -2,6 +2,9 @@
 
 pub mod data;
 mod error;
+pub mod exec;
 pub mod formats;
+pub mod kernels;
+pub mod plan;
 
 pub use error::{Error, Result};

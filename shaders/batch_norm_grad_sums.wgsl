@@ -1,0 +1,36 @@
+// What the gradient of batch normalisation needs of all rows: sums over a block of dy (dbeta) and of dy x̂ (dgamma), where
+// x̂ = (x - mean) / sqrt(variance + epsilon). column_sum joins the blocks. Thread = one feature of one block.
+struct BatchNormGradSums {
+    rows: u32, features: u32,
+    block_rows: u32,
+    block_at: u32, // first block, where rows come in several runs
+    epsilon: f32,
+}
+@group(0) @binding(0) var<uniform> p: BatchNormGradSums;
+@group(1) @binding(0) var<storage, read> x: array<f32>;             // [rows, F]
+@group(1) @binding(1) var<storage, read> dy: array<f32>;            // [rows, F]
+@group(1) @binding(2) var<storage, read> mean: array<f32>;          // [F]
+@group(1) @binding(3) var<storage, read> variance: array<f32>;      // [F]
+@group(1) @binding(4) var<storage, read_write> sums: array<f32>;    // [blocks, 2, F]: dbeta, dgamma
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = element(id);
+    let blocks = (p.rows + p.block_rows - 1u) / p.block_rows;
+    if i >= blocks * p.features { return; }
+    let feature = i % p.features;
+    let first = (i / p.features) * p.block_rows;
+    let last = min(p.rows, first + p.block_rows);
+    let m = mean[feature];
+    let deviation = sqrt(variance[feature] + p.epsilon);
+    var dbeta = 0.0;
+    var dgamma = 0.0;
+    for (var row = first; row < last; row++) {
+        let at = row * p.features + feature;
+        dbeta += dy[at];
+        dgamma += dy[at] * ((x[at] - m) / deviation);
+    }
+    let out = (p.block_at + i / p.features) * 2u * p.features + feature;
+    sums[out] = dbeta;
+    sums[out + p.features] = dgamma;
+}

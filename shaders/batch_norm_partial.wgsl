@@ -1,0 +1,35 @@
+// Mean and sum of squared deviations of every feature over a block of rows, by the corrected two-pass algorithm (Chan, Golub &
+// LeVeque 1983), which does not lose the variance of data with a large mean. Thread = one feature of one block.
+struct BatchNormPartial {
+    rows: u32, features: u32,
+    block_rows: u32,
+    block_at: u32, // first block, where rows come in several runs
+}
+@group(0) @binding(0) var<uniform> p: BatchNormPartial;
+@group(1) @binding(0) var<storage, read> x: array<f32>;           // [rows, F]
+@group(1) @binding(1) var<storage, read_write> means: array<f32>; // [blocks, F]
+@group(1) @binding(2) var<storage, read_write> m2s: array<f32>;   // [blocks, F]
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = element(id);
+    let blocks = (p.rows + p.block_rows - 1u) / p.block_rows;
+    if i >= blocks * p.features { return; }
+    let feature = i % p.features;
+    let first = (i / p.features) * p.block_rows;
+    let last = min(p.rows, first + p.block_rows);
+    let count = f32(last - first);
+    var sum = 0.0;
+    for (var row = first; row < last; row++) { sum += x[row * p.features + feature]; }
+    let mean = sum / count;
+    var deviation = 0.0;
+    var squares = 0.0;
+    for (var row = first; row < last; row++) {
+        let d = x[row * p.features + feature] - mean;
+        deviation += d;
+        squares += d * d;
+    }
+    let shift = deviation / count; // what rounding left of the mean
+    means[p.block_at * p.features + i] = mean + shift;
+    m2s[p.block_at * p.features + i] = squares - deviation * shift;
+}

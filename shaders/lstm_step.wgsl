@@ -1,0 +1,47 @@
+// One time step of an LSTM: z = x·W + b (already in `gates`) + h·U, then the cell. Thread = one unit of 4 rows of the batch,
+// all four gates of it, so that U is loaded once for 4 rows. `gates` is overwritten with the activated gates.
+struct LstmStep {
+    rows: u32,      // N
+    units: u32,     // H
+    gates_at: u32,  // of this step, in vec4
+    h_prev_at: u32, h_at: u32,
+    c_prev_at: u32, c_at: u32,
+}
+@group(0) @binding(0) var<uniform> p: LstmStep;
+@group(1) @binding(0) var<storage, read> u: array<vec4<f32>>;           // [H, H] x 4 gates
+@group(1) @binding(1) var<storage, read_write> gates: array<vec4<f32>>; // [T, N, H] x 4 gates
+@group(1) @binding(2) var<storage, read_write> h: array<f32>;           // [T+1, N, H]: reads step t, writes t+1
+@group(1) @binding(3) var<storage, read_write> c: array<f32>;           // [T+1, N, H]
+
+@compute @workgroup_size(16, 4)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let unit = id.x;
+    let row = id.y * 4u;
+    if unit >= p.units || row >= p.rows { return; }
+    let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u));
+    let h_rows = rows * p.units + p.h_prev_at;
+    var z0 = vec4<f32>();
+    var z1 = vec4<f32>();
+    var z2 = vec4<f32>();
+    var z3 = vec4<f32>();
+    for (var k = 0u; k < p.units; k++) {
+        let uv = u[k * p.units + unit];
+        z0 += h[h_rows.x + k] * uv;
+        z1 += h[h_rows.y + k] * uv;
+        z2 += h[h_rows.z + k] * uv;
+        z3 += h[h_rows.w + k] * uv;
+    }
+    update(row, unit, z0);
+    update(row + 1u, unit, z1);
+    update(row + 2u, unit, z2);
+    update(row + 3u, unit, z3);
+}
+
+fn update(row: u32, unit: u32, recurrent: vec4<f32>) {
+    if row >= p.rows { return; }
+    let i = row * p.units + unit;
+    let cell = lstm_cell(gates[p.gates_at + i] + recurrent, c[p.c_prev_at + i]);
+    gates[p.gates_at + i] = cell.gates;
+    c[p.c_at + i] = cell.c;
+    h[p.h_at + i] = cell.h;
+}

@@ -1,0 +1,58 @@
+// C = A·B (+ C) (+ bias), or the parts of it over slices of K. Thread = a 4 x 4 tile of C; no barrier, so that software
+// drivers run it well. Strides make op(A) and op(B): A[m, k] lies at a_at + m a_row + k a_col.
+struct Matmul {
+    m: u32, n: u32, k: u32,
+    a_at: u32, a_row: u32, a_col: u32,
+    b_at: u32, b_row: u32, b_col: u32,
+    c_at: u32,
+    k_part: u32,     // terms in one part; part z of C begins at c_at + z m n
+    accumulate: u32,
+    has_bias: u32,
+}
+@group(0) @binding(0) var<uniform> p: Matmul;
+@group(1) @binding(0) var<storage, read> a: array<f32>;       // [M, K] by strides
+@group(1) @binding(1) var<storage, read> b: array<f32>;       // [K, N] by strides
+@group(1) @binding(2) var<storage, read> bias: array<f32>;    // [N]
+@group(1) @binding(3) var<storage, read_write> c: array<f32>; // [parts, M, N]
+
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let row = id.y * 4u;
+    let col = id.x * 4u;
+    if row >= p.m || col >= p.n { return; }
+    // Rows and columns past the edge read the last one again and are not stored.
+    let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.m - 1u)) * p.a_row + p.a_at;
+    let cols = min(vec4(col) + vec4(0u, 1u, 2u, 3u), vec4(p.n - 1u)) * p.b_col + p.b_at;
+    var acc0 = vec4<f32>();
+    var acc1 = vec4<f32>();
+    var acc2 = vec4<f32>();
+    var acc3 = vec4<f32>();
+    let first = id.z * p.k_part;
+    let last = min(p.k, first + p.k_part);
+    for (var k = first; k < last; k++) {
+        let ai = rows + k * p.a_col;
+        let bi = cols + k * p.b_row;
+        let bv = vec4(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
+        acc0 += a[ai.x] * bv;
+        acc1 += a[ai.y] * bv;
+        acc2 += a[ai.z] * bv;
+        acc3 += a[ai.w] * bv;
+    }
+    store(id.z, row, col, acc0);
+    store(id.z, row + 1u, col, acc1);
+    store(id.z, row + 2u, col, acc2);
+    store(id.z, row + 3u, col, acc3);
+}
+
+fn store(part: u32, row: u32, col: u32, values: vec4<f32>) {
+    if row >= p.m { return; }
+    for (var j = 0u; j < 4u; j++) {
+        if col + j < p.n {
+            let at = p.c_at + (part * p.m + row) * p.n + col + j;
+            var value = values[j];
+            if p.has_bias != 0u { value += bias[col + j]; }
+            if p.accumulate != 0u { value += c[at]; }
+            c[at] = value;
+        }
+    }
+}

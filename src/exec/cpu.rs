@@ -1,0 +1,190 @@
+//! The CPU executor: every step calls its kernel's reference.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Counters, Executor};
+use crate::error::{Error, Result};
+use crate::kernels::{Access, Args, Bound, Element, Real, StepScalars};
+use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
+
+enum Memory<T> {
+    Real(Vec<T>),
+    U32(Vec<u32>),
+}
+
+impl<T> Memory<T> {
+    fn len(&self) -> usize {
+        match self {
+            Memory::Real(values) => values.len(),
+            Memory::U32(values) => values.len(),
+        }
+    }
+}
+
+/// Runs plans with the kernels' references in `T`: `f32` to train, `f64` as the truth.
+pub struct CpuExecutor<T: Real> {
+    memory: HashMap<String, Memory<T>>,
+    scalars: Vec<StepScalars>,
+    counters: Counters,
+}
+
+impl<T: Real> Default for CpuExecutor<T> {
+    fn default() -> Self {
+        CpuExecutor { memory: HashMap::new(), scalars: vec![StepScalars::default()], counters: Counters::default() }
+    }
+}
+
+impl<T: Real> CpuExecutor<T> {
+    /// An executor without buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn ensure(&mut self, spec: &BufferSpec, exact: bool) {
+        let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
+        if !self.memory.get(&spec.name).is_some_and(|m| fits(m.len())) {
+            self.counters.allocations += 1;
+            let memory = match spec.element {
+                Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
+                Element::U32 => Memory::U32(vec![0; spec.len()]),
+            };
+            self.memory.insert(spec.name.clone(), memory);
+        }
+    }
+
+    fn step(&mut self, plan: &Plan, step: &Step, scalars: StepScalars) {
+        self.counters.dispatches += 1;
+        // Taken out while the step runs, so that several of them can be borrowed at once.
+        let mut used: Vec<usize> = step.slots.iter().map(|s| s.buffer).collect();
+        used.sort_unstable();
+        used.dedup();
+        let name = |buffer: usize| plan.buffers()[buffer].name.as_str();
+        let mut taken: Vec<(usize, Memory<T>)> = used
+            .iter()
+            .filter_map(|&b| self.memory.get_mut(name(b)).map(|m| (b, std::mem::replace(m, Memory::U32(Vec::new())))))
+            .collect();
+        let args = Args::new(bind(step, &mut taken), scalars);
+        T::reference(step.kernel)(&step.params, &step.options, args);
+        for (buffer, memory) in taken {
+            if let Some(place) = self.memory.get_mut(name(buffer)) {
+                *place = memory;
+            }
+        }
+    }
+}
+
+/// Lends every slot of a step. `Plan::push` made sure that a buffer is either only read or only written in it, and that
+/// written ranges are apart, so written buffers are cut between the ranges.
+fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
+    let mut bound: Vec<Option<Bound<'a, T>>> = step.slots.iter().map(|_| None).collect();
+    for (buffer, memory) in taken {
+        let mut places: Vec<usize> = (0..step.slots.len()).filter(|&i| step.slots[i].buffer == *buffer).collect();
+        places.sort_by_key(|&i| step.slots[i].offset);
+        let reads = places.iter().all(|&i| step.kernel.bindings[i].access == Access::Read);
+        let slots = places.iter().map(|&i| (i, &step.slots[i]));
+        match (memory, reads) {
+            (Memory::Real(values), true) => {
+                let values: &'a [T] = values;
+                slots.for_each(|(i, s)| bound[i] = Some(Bound::Read(&values[s.offset..s.offset + s.len])));
+            }
+            (Memory::U32(values), true) => {
+                let values: &'a [u32] = values;
+                slots.for_each(|(i, s)| bound[i] = Some(Bound::ReadU32(&values[s.offset..s.offset + s.len])));
+            }
+            (Memory::Real(values), false) => cut(values, slots, |i, part| bound[i] = Some(Bound::Write(part))),
+            (Memory::U32(values), false) => cut(values, slots, |i, part| bound[i] = Some(Bound::WriteU32(part))),
+        }
+    }
+    bound.into_iter().flatten().collect()
+}
+
+fn cut<'a, 's, V>(
+    values: &'a mut [V],
+    slots: impl Iterator<Item = (usize, &'s Slot)>,
+    mut give: impl FnMut(usize, &'a mut [V]),
+) {
+    let (mut rest, mut at) = (values, 0);
+    for (i, slot) in slots {
+        let (_, tail) = std::mem::take(&mut rest).split_at_mut(slot.offset - at);
+        let (part, tail) = tail.split_at_mut(slot.len);
+        give(i, part);
+        (rest, at) = (tail, slot.offset + slot.len);
+    }
+}
+
+impl<T: Real> Executor for CpuExecutor<T> {
+    fn limits(&self) -> Limits {
+        Limits::NONE
+    }
+
+    fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {
+        plan.buffers().iter().for_each(|spec| self.ensure(spec, false));
+        Ok(())
+    }
+
+    fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()> {
+        self.scalars = scalars.to_vec();
+        Ok(())
+    }
+
+    fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
+        self.prepare(plan)?;
+        for at in range {
+            let scalars = self.scalars[at];
+            plan.steps().iter().for_each(|step| self.step(plan, step, scalars));
+        }
+        Ok(())
+    }
+
+    fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
+        self.prepare(plan)?;
+        self.step(plan, &plan.steps()[step], self.scalars[at]);
+        Ok(())
+    }
+
+    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
+        self.ensure(spec, true);
+        self.counters.bytes_in += 4 * values.len() as u64;
+        if let Some(Memory::Real(memory)) = self.memory.get_mut(&spec.name) {
+            memory.iter_mut().zip(values).for_each(|(m, &v)| *m = T::of(v));
+        }
+        Ok(())
+    }
+
+    fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
+        self.ensure(spec, true);
+        self.counters.bytes_in += 4 * values.len() as u64;
+        if let Some(Memory::U32(memory)) = self.memory.get_mut(&spec.name) {
+            memory.iter_mut().zip(values).for_each(|(m, &v)| *m = v);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
+        self.counters.bytes_out += 4 * range.len() as u64;
+        match self.memory.get(name) {
+            Some(Memory::Real(values)) if range.end <= values.len() => {
+                Ok(values[range].iter().map(|v| v.to_f64()).collect())
+            }
+            _ => Err(missing(name, range)),
+        }
+    }
+
+    fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>> {
+        self.counters.bytes_out += 4 * range.len() as u64;
+        match self.memory.get(name) {
+            Some(Memory::U32(values)) if range.end <= values.len() => Ok(values[range].to_vec()),
+            _ => Err(missing(name, range)),
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}
+
+pub(super) fn missing(name: &str, range: Range<usize>) -> Error {
+    Error::Device(format!("no buffer `{name}` with elements {range:?}; run a plan that uses it first"))
+}

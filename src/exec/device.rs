@@ -1,0 +1,297 @@
+//! Which device runs the plans: adapters, how one is chosen, and the opened GPU.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::gpu::Pipelines;
+use crate::error::{Error, Result};
+use crate::plan::Limits;
+
+/// How a device is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeviceOptions {
+    /// Keep wgpu's runtime checks in the shaders (bounds of indices and loops): slower, to look for faults.
+    pub checked: bool,
+}
+
+/// Where a model lives and is computed.
+#[derive(Clone, Debug)]
+pub enum Device {
+    /// The CPU, in `f32`.
+    Cpu,
+    /// The CPU in `f64`: slow, the truth that the others are held to.
+    CpuF64,
+    /// A GPU, or a software driver that stands in for one.
+    Gpu(Gpu),
+}
+
+/// What `devices` shows of an adapter.
+#[derive(Clone, Debug)]
+pub struct AdapterSummary {
+    /// Its place in the list, which `--device INDEX` takes.
+    pub index: usize,
+    /// What wgpu knows of it.
+    pub info: wgpu::AdapterInfo,
+    /// Its limits.
+    pub limits: wgpu::Limits,
+    adapter: wgpu::Adapter,
+}
+
+impl AdapterSummary {
+    /// True for a driver that computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Lower is better: discrete, integrated, other, virtual, software; OpenGL behind the native interfaces.
+    fn rank(&self) -> u32 {
+        let kind = match self.info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::Other => 2,
+            wgpu::DeviceType::VirtualGpu => 3,
+            wgpu::DeviceType::Cpu => 4,
+        };
+        2 * kind + u32::from(self.info.backend == wgpu::Backend::Gl)
+    }
+}
+
+/// Every adapter of this machine, in a fixed order. `WGPU_BACKEND` restricts the backends.
+pub fn adapters() -> Vec<AdapterSummary> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
+    let backends = descriptor.backends;
+    let instance = wgpu::Instance::new(descriptor);
+    let found = pollster::block_on(instance.enumerate_adapters(backends));
+    let summary = |(index, adapter): (usize, wgpu::Adapter)| AdapterSummary {
+        index,
+        info: adapter.get_info(),
+        limits: adapter.limits(),
+        adapter,
+    };
+    found.into_iter().enumerate().map(summary).collect()
+}
+
+impl Device {
+    /// A real GPU if there is one, else the CPU: a software driver is slower than our own CPU executor.
+    pub fn auto() -> Result<Device> {
+        Ok(Self::auto_with(DeviceOptions::default())?.0)
+    }
+
+    /// The same, with a sentence that says why where the choice is the CPU.
+    pub fn auto_with(options: DeviceOptions) -> Result<(Device, Option<String>)> {
+        let all = adapters();
+        match all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank()) {
+            Some(best) => Ok((Device::Gpu(Gpu::open(best, options)?), None)),
+            None => Ok((Device::Cpu, Some(why_cpu(&all)))),
+        }
+    }
+
+    /// `auto`, `cpu`, `gpu`, an index in the list of [`adapters`], or a part of an adapter's name.
+    pub fn parse(text: &str, options: DeviceOptions) -> Result<(Device, Option<String>)> {
+        match text {
+            "auto" => Self::auto_with(options),
+            "cpu" => Ok((Device::Cpu, None)),
+            "gpu" => {
+                let all = adapters();
+                let best = all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank());
+                let best = best.ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
+                Ok((Device::Gpu(Gpu::open(best, options)?), None))
+            }
+            named => Ok((Self::named(named, options)?, None)),
+        }
+    }
+
+    /// The adapter with this index, or the best whose name or driver contains this text, in any case.
+    pub fn named(text: &str, options: DeviceOptions) -> Result<Device> {
+        let all = adapters();
+        let wanted = text.to_lowercase();
+        let by_index = text.parse::<usize>().ok();
+        let matches = |a: &&AdapterSummary| match by_index {
+            Some(index) => a.index == index,
+            None => [&a.info.name, &a.info.driver].iter().any(|n| n.to_lowercase().contains(&wanted)),
+        };
+        let best = all.iter().filter(matches).min_by_key(|a| a.rank());
+        let best = best.ok_or_else(|| {
+            let names: Vec<String> = all.iter().map(|a| format!("{} `{}`", a.index, a.info.name)).collect();
+            let list = if names.is_empty() { "none".into() } else { names.join(", ") };
+            Error::usage(format!(
+                "no device `{text}`; give auto, cpu, gpu, or the index or a part of the name of an adapter (there are: {list}; `gatenorm devices` tells more)"
+            ))
+        })?;
+        Ok(Device::Gpu(Gpu::open(best, options)?))
+    }
+
+    /// The best adapter of any kind, software drivers included: what tests run on.
+    pub fn any_gpu(options: DeviceOptions) -> Result<Device> {
+        let all = adapters();
+        let best = all.iter().min_by_key(|a| a.rank());
+        Ok(Device::Gpu(Gpu::open(best.ok_or_else(|| Error::Device(no_gpu(&all)))?, options)?))
+    }
+
+    /// What plans for this device must keep within.
+    pub fn limits(&self) -> Limits {
+        match self {
+            Device::Cpu | Device::CpuF64 => Limits::NONE,
+            Device::Gpu(gpu) => gpu.limits(),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Cpu => write!(f, "CPU, f32"),
+            Device::CpuF64 => write!(f, "CPU, f64"),
+            Device::Gpu(gpu) => {
+                let info = &gpu.inner.info;
+                let driver = [info.driver.as_str(), info.driver_info.as_str()].join(" ");
+                write!(f, "{} ({:?}, {}), f32", info.name, info.backend, driver.trim())
+            }
+        }
+    }
+}
+
+fn no_gpu(all: &[AdapterSummary]) -> String {
+    match all.first() {
+        Some(a) => format!(
+            "no GPU was found, only the software driver `{0}`; take it with --device \"{0}\", or --device cpu, which is faster",
+            a.info.name
+        ),
+        None => "no GPU was found: install its Vulkan driver (on Debian and Ubuntu: apt install mesa-vulkan-drivers), or use --device cpu".into(),
+    }
+}
+
+fn why_cpu(all: &[AdapterSummary]) -> String {
+    match all.first() {
+        Some(a) => {
+            format!("no GPU found, only the software driver `{}`, which is slower than this CPU path", a.info.name)
+        }
+        None => "no GPU found (no Vulkan, Metal, DX12 or OpenGL driver answered)".into(),
+    }
+}
+
+/// An opened GPU, shared by all that is computed on it.
+#[derive(Clone)]
+pub struct Gpu {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub info: wgpu::AdapterInfo,
+    pub limits: wgpu::Limits,
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub checked: bool,
+    pub pipelines: Mutex<Pipelines>,
+    lost: Arc<AtomicBool>,
+    faults: Arc<Mutex<Vec<String>>>,
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gpu").field("name", &self.inner.info.name).finish_non_exhaustive()
+    }
+}
+
+/// A poisoned lock still holds plain data: a thread that panicked while holding it left nothing half-done that matters.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gpu {
+    /// Opens an adapter with WebGPU's default limits, but the largest buffers that it offers.
+    pub fn open(summary: &AdapterSummary, options: DeviceOptions) -> Result<Gpu> {
+        let offered = &summary.limits;
+        let limits = wgpu::Limits {
+            max_buffer_size: offered.max_buffer_size,
+            max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default().or_worse_values_from(offered)
+        };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("gatenorm"),
+            required_limits: limits.clone(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(summary.adapter.request_device(&descriptor))
+            .map_err(|e| Error::Device(format!("cannot open `{}`: {e}", summary.info.name)))?;
+        let (lost, faults) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+        let noted = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| lock(&noted).push(error.to_string())));
+        let flag = lost.clone();
+        device.set_device_lost_callback(move |_, _| flag.store(true, Ordering::SeqCst));
+        let inner = Inner {
+            info: summary.info.clone(),
+            limits,
+            device,
+            queue,
+            checked: options.checked,
+            pipelines: Mutex::new(Pipelines { by_kernel: HashMap::new(), layouts: HashMap::new() }),
+            lost,
+            faults,
+        };
+        Ok(Gpu { inner: Arc::new(inner) })
+    }
+
+    /// What wgpu knows of the adapter.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.inner.info
+    }
+
+    /// What plans for this GPU must keep within.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            max_binding: self.inner.limits.max_storage_buffer_binding_size as usize,
+            max_buffer: self.inner.limits.max_buffer_size as usize,
+        }
+    }
+}
+
+impl Inner {
+    /// Fails once the device is lost or has refused something.
+    pub fn check(&self) -> Result<()> {
+        if self.lost.load(Ordering::SeqCst) {
+            return Err(Error::Device(format!(
+                "the device `{}` was lost (driver reset, or a dispatch ran too long); what was saved last is intact: start again, with a smaller batch if it happens again",
+                self.info.name
+            )));
+        }
+        match lock(&self.faults).first() {
+            Some(fault) => Err(Error::Device(format!("the device `{}` refused a command: {fault}", self.info.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits for a submission, or for all.
+    pub fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        self.check()?;
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        // wgpu's poll panics where the device is lost while it waits.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        if !matches!(polled, Ok(Ok(_))) {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+        self.check()
+    }
+
+    /// Runs `create` and turns a refusal (wrong use, too little memory) into an error that begins with `what`.
+    pub fn scoped<R>(&self, what: &str, create: impl FnOnce() -> R) -> Result<R> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let created = create();
+        let invalid = pollster::block_on(validation.pop());
+        let too_large = pollster::block_on(memory.pop());
+        if let Some(error) = too_large {
+            let text = format!("{what}: too little memory on `{}` ({error}); use a smaller batch", self.info.name);
+            return Err(Error::Device(text));
+        }
+        if let Some(error) = invalid {
+            return Err(Error::Device(format!("{what}: `{}` refused it: {error}", self.info.name)));
+        }
+        self.check()?;
+        Ok(created)
+    }
+}

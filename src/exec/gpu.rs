@@ -1,0 +1,437 @@
+//! The GPU executor: pipelines, bind groups and uniform slots are built once per plan and encoded again for each run.
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+
+use super::cpu::missing;
+use super::device::{Gpu, lock};
+use super::{Counters, Executor};
+use crate::error::{Error, Result};
+use crate::kernels::{Access, KernelInfo, Options, StepScalars};
+use crate::plan::{BufferSpec, Limits, Plan, Slot};
+
+/// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
+const UNIFORM_SLOT: u64 = 256;
+/// Training steps whose scalars fit on the device at once.
+pub const MAX_SCALARS: usize = 1024;
+/// Dispatches of one submission, so that the queue can be waited for in between.
+const DISPATCHES_PER_SUBMISSION: usize = 4096;
+/// Submissions that may be under way.
+const IN_FLIGHT: usize = 3;
+/// Compiled plans that are kept.
+const PLANS: usize = 16;
+
+type PipelineKey = (&'static str, Options);
+
+/// Pipelines and layouts of a device, shared by all its executors.
+pub(super) struct Pipelines {
+    pub by_kernel: HashMap<PipelineKey, wgpu::ComputePipeline>,
+    pub layouts: HashMap<&'static str, wgpu::BindGroupLayout>,
+}
+
+struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    group: usize,
+    uniform: u32,
+    grid: [u32; 3],
+}
+
+struct Compiled {
+    plan: u64,
+    names: Vec<String>,
+    uniforms: wgpu::BindGroup,
+    groups: Vec<wgpu::BindGroup>,
+    dispatches: Vec<Dispatch>,
+}
+
+struct Memory {
+    buffer: wgpu::Buffer,
+    len: usize,
+}
+
+/// Keeps buffers on a GPU and runs plans there.
+pub struct GpuExecutor {
+    gpu: Gpu,
+    memory: HashMap<String, Memory>,
+    compiled: VecDeque<Compiled>,
+    scalars: wgpu::Buffer,
+    staging: Option<wgpu::Buffer>,
+    under_way: VecDeque<wgpu::SubmissionIndex>,
+    counters: Counters,
+}
+
+impl GpuExecutor {
+    /// An executor without buffers.
+    pub fn new(gpu: &Gpu) -> Result<Self> {
+        let scalars = gpu.inner.scoped("step scalars", || {
+            gpu.inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("step_scalars"),
+                size: UNIFORM_SLOT * MAX_SCALARS as u64,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        Ok(GpuExecutor {
+            gpu: gpu.clone(),
+            memory: HashMap::new(),
+            compiled: VecDeque::new(),
+            scalars,
+            staging: None,
+            under_way: VecDeque::new(),
+            counters: Counters::default(),
+        })
+    }
+
+    fn ensure(&mut self, spec: &BufferSpec, exact: bool) -> Result<()> {
+        let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
+        if self.memory.get(&spec.name).is_some_and(|m| fits(m.len)) {
+            return Ok(());
+        }
+        let inner = &self.gpu.inner;
+        if 4 * spec.len() as u64 > inner.limits.max_buffer_size {
+            return Err(Error::Device(format!(
+                "the buffer `{}` needs {} MiB; `{}` allows {} MiB",
+                spec.name,
+                spec.len() >> 18,
+                inner.info.name,
+                inner.limits.max_buffer_size >> 20
+            )));
+        }
+        let buffer = inner.scoped(&format!("buffer `{}` of {} KiB", spec.name, spec.len() >> 8), || {
+            inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(&spec.name),
+                size: 4 * spec.len().max(4) as u64,
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        })?;
+        self.counters.allocations += 1;
+        self.memory.insert(spec.name.clone(), Memory { buffer, len: spec.len() });
+        // Plans that were built on the old buffer must not run any more.
+        self.compiled.retain(|c| !c.names.contains(&spec.name));
+        Ok(())
+    }
+
+    /// Makes the compiled form of a plan the last in the queue.
+    fn compile(&mut self, plan: &Plan) -> Result<()> {
+        if let Some(found) = self.compiled.iter().position(|c| c.plan == plan.id()) {
+            if found + 1 != self.compiled.len()
+                && let Some(compiled) = self.compiled.remove(found)
+            {
+                self.compiled.push_back(compiled);
+            }
+            return Ok(());
+        }
+        for spec in plan.buffers() {
+            self.ensure(spec, false)?;
+        }
+        let gpu = self.gpu.clone();
+        let compiled = gpu.inner.scoped("plan", || self.build(plan))?;
+        self.compiled.push_back(compiled?);
+        if self.compiled.len() > PLANS {
+            self.compiled.pop_front();
+        }
+        Ok(())
+    }
+
+    fn build(&mut self, plan: &Plan) -> Result<Compiled> {
+        let inner = &self.gpu.inner;
+        let uniforms = self.uniforms(plan);
+        self.counters.allocations += 1;
+        let mut groups = Vec::new();
+        let mut known: HashMap<(&str, &[Slot]), usize> = HashMap::new();
+        let mut dispatches = Vec::with_capacity(plan.steps().len());
+        for (i, step) in plan.steps().iter().enumerate() {
+            let pipeline = self.gpu.pipeline(step.kernel, &step.options, &mut self.counters)?;
+            let group = *known.entry((step.kernel.name, &step.slots)).or_insert_with(|| {
+                let layout = self.gpu.storage_layout(step.kernel);
+                let entries: Vec<_> = (0u32..).zip(&step.slots).map(|(b, slot)| self.entry(plan, b, slot)).collect();
+                groups.push(inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                    label: Some(&step.label),
+                    layout: &layout,
+                    entries: &entries,
+                }));
+                groups.len() - 1
+            });
+            dispatches.push(Dispatch { pipeline, group, uniform: i as u32 * UNIFORM_SLOT as u32, grid: step.grid });
+        }
+        let names = plan.buffers().iter().map(|b| b.name.clone()).collect();
+        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches })
+    }
+
+    fn entry<'a>(&'a self, plan: &Plan, binding: u32, slot: &Slot) -> wgpu::BindGroupEntry<'a> {
+        let memory = &self.memory[&plan.buffers()[slot.buffer].name];
+        wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &memory.buffer,
+                offset: 4 * slot.offset as u64,
+                size: std::num::NonZeroU64::new(4 * slot.len as u64),
+            }),
+        }
+    }
+
+    /// All parameter structs of a plan in one buffer, bound once with the scalars.
+    fn uniforms(&self, plan: &Plan) -> wgpu::BindGroup {
+        let inner = &self.gpu.inner;
+        let mut bytes = vec![0u8; plan.steps().len().max(1) * UNIFORM_SLOT as usize];
+        for (slot, step) in bytes.chunks_mut(UNIFORM_SLOT as usize).zip(plan.steps()) {
+            slot[..step.params.len()].copy_from_slice(&step.params);
+        }
+        let buffer = inner.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("step_params"),
+            size: bytes.len() as u64,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        inner.queue.write_buffer(&buffer, 0, &bytes);
+        let bind = |binding, buffer| wgpu::BindGroupEntry {
+            binding,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset: 0,
+                size: std::num::NonZeroU64::new(UNIFORM_SLOT),
+            }),
+        };
+        inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("params"),
+            layout: &self.gpu.uniform_layout(),
+            entries: &[bind(0, &buffer), bind(1, &self.scalars)],
+        })
+    }
+
+    /// Encodes dispatches `steps` of the last compiled plan, once for each of the scalars.
+    fn encode_and_submit(&mut self, steps: Range<usize>, scalars: Range<usize>) -> Result<()> {
+        let inner = self.gpu.inner.clone();
+        let Some(compiled) = self.compiled.back() else { return Ok(()) };
+        let mut encoder = inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("steps") });
+        for at in scalars.clone() {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for d in &compiled.dispatches[steps.clone()] {
+                pass.set_pipeline(&d.pipeline);
+                pass.set_bind_group(0, &compiled.uniforms, &[d.uniform, at as u32 * UNIFORM_SLOT as u32]);
+                pass.set_bind_group(1, &compiled.groups[d.group], &[]);
+                pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
+            }
+        }
+        self.counters.dispatches += (steps.len() * scalars.len()) as u64;
+        self.counters.submissions += 1;
+        self.under_way.push_back(inner.queue.submit([encoder.finish()]));
+        while self.under_way.len() > IN_FLIGHT {
+            inner.wait(self.under_way.pop_front())?;
+        }
+        inner.check()
+    }
+
+    fn download(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u8>> {
+        let inner = self.gpu.inner.clone();
+        let bytes = 4 * range.len() as u64;
+        let source = match self.memory.get(name) {
+            Some(memory) if range.end <= memory.len => memory.buffer.clone(),
+            _ => return Err(missing(name, range)),
+        };
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let staging = match self.staging.take() {
+            Some(staging) if staging.size() >= bytes => staging,
+            _ => {
+                self.counters.allocations += 1;
+                inner.scoped("read-back buffer", || {
+                    inner.device.create_buffer(&wgpu::BufferDescriptor {
+                        label: Some("read_back"),
+                        size: bytes.next_power_of_two().min(inner.limits.max_buffer_size),
+                        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                        mapped_at_creation: false,
+                    })
+                })?
+            }
+        };
+        let mut encoder =
+            inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read_back") });
+        encoder.copy_buffer_to_buffer(&source, 4 * range.start as u64, &staging, 0, Some(bytes));
+        inner.queue.submit([encoder.finish()]);
+        let (sender, receiver) = channel();
+        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
+            // The receiver is gone only if waiting has already failed.
+            let _ = sender.send(result);
+        });
+        inner.wait(None)?;
+        self.under_way.clear();
+        let failed = |e: String| Error::Device(format!("reading `{name}` back from `{}`: {e}", inner.info.name));
+        receiver.try_recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
+        let copy = view.to_vec();
+        drop(view);
+        staging.unmap();
+        self.staging = Some(staging);
+        self.counters.bytes_out += bytes;
+        Ok(copy)
+    }
+
+    fn upload(&mut self, spec: &BufferSpec, bytes: &[u8]) -> Result<()> {
+        self.ensure(spec, true)?;
+        self.counters.bytes_in += bytes.len() as u64;
+        if let Some(memory) = self.memory.get(&spec.name) {
+            self.gpu.inner.queue.write_buffer(&memory.buffer, 0, bytes);
+        }
+        self.gpu.inner.check()
+    }
+}
+
+impl Gpu {
+    fn uniform_layout(&self) -> wgpu::BindGroupLayout {
+        let entry = |binding| layout_entry(binding, wgpu::BufferBindingType::Uniform, true);
+        self.layout("params", || vec![entry(0), entry(1)])
+    }
+
+    fn storage_layout(&self, kernel: &'static KernelInfo) -> wgpu::BindGroupLayout {
+        let entry = |(i, b): (usize, &crate::kernels::Binding)| {
+            let read_only = b.access == Access::Read;
+            layout_entry(i as u32, wgpu::BufferBindingType::Storage { read_only }, false)
+        };
+        self.layout(kernel.name, || kernel.bindings.iter().enumerate().map(entry).collect())
+    }
+
+    fn layout(
+        &self,
+        name: &'static str,
+        entries: impl FnOnce() -> Vec<wgpu::BindGroupLayoutEntry>,
+    ) -> wgpu::BindGroupLayout {
+        let mut pipelines = lock(&self.inner.pipelines);
+        let create = || {
+            let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(name), entries: &entries() };
+            self.inner.device.create_bind_group_layout(&descriptor)
+        };
+        pipelines.layouts.entry(name).or_insert_with(create).clone()
+    }
+
+    /// The pipeline of a kernel with these options, created on first use.
+    pub(super) fn pipeline(
+        &self,
+        kernel: &'static KernelInfo,
+        options: &Options,
+        counters: &mut Counters,
+    ) -> Result<wgpu::ComputePipeline> {
+        let key = (kernel.name, options.clone());
+        if let Some(pipeline) = lock(&self.inner.pipelines).by_kernel.get(&key) {
+            return Ok(pipeline.clone());
+        }
+        let (uniform, storage) = (self.uniform_layout(), self.storage_layout(kernel));
+        let pipeline = self.inner.scoped(&format!("kernel `{}`", kernel.name), || {
+            self.create_pipeline(kernel, options, &[Some(&uniform), Some(&storage)])
+        })?;
+        counters.pipelines += 1;
+        lock(&self.inner.pipelines).by_kernel.insert(key, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    fn create_pipeline(
+        &self,
+        kernel: &KernelInfo,
+        options: &Options,
+        layouts: &[Option<&wgpu::BindGroupLayout>],
+    ) -> wgpu::ComputePipeline {
+        let device = &self.inner.device;
+        let checks = match self.inner.checked {
+            true => wgpu::ShaderRuntimeChecks::checked(),
+            false => wgpu::ShaderRuntimeChecks::unchecked(),
+        };
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(kernel.name),
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+        };
+        // SAFETY: these are our own kernels: every loop ends, and every index stays within the slots that `Plan::push`
+        // checked; the whole test suite also runs with the checks on.
+        let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: layouts,
+            immediate_size: 0,
+        });
+        let constants: Vec<(&str, f64)> = options.0.iter().map(|&(name, value)| (name, value as f64)).collect();
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+            cache: None,
+        })
+    }
+}
+
+fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
+        count: None,
+    }
+}
+
+impl Executor for GpuExecutor {
+    fn limits(&self) -> Limits {
+        self.gpu.limits()
+    }
+
+    fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {
+        self.compile(plan)
+    }
+
+    fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()> {
+        if scalars.len() > MAX_SCALARS {
+            return Err(Error::usage(format!("at most {MAX_SCALARS} training steps' scalars at once")));
+        }
+        let mut bytes = vec![0u8; scalars.len() * UNIFORM_SLOT as usize];
+        for (slot, scalars) in bytes.chunks_mut(UNIFORM_SLOT as usize).zip(scalars) {
+            let block = crate::kernels::ScalarBlock::from(scalars);
+            slot[..size_of_val(&block)].copy_from_slice(bytemuck::bytes_of(&block));
+        }
+        self.counters.bytes_in += bytes.len() as u64;
+        self.gpu.inner.queue.write_buffer(&self.scalars, 0, &bytes);
+        self.gpu.inner.check()
+    }
+
+    fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
+        self.compile(plan)?;
+        let steps = plan.steps().len();
+        let per_submission = (DISPATCHES_PER_SUBMISSION / steps.max(1)).max(1);
+        let mut first = range.start;
+        while first < range.end {
+            let last = range.end.min(first + per_submission);
+            self.encode_and_submit(0..steps, first..last)?;
+            first = last;
+        }
+        Ok(())
+    }
+
+    fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
+        self.compile(plan)?;
+        self.encode_and_submit(step..step + 1, at..at + 1)
+    }
+
+    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
+        self.upload(spec, bytemuck::cast_slice(values))
+    }
+
+    fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
+        self.upload(spec, bytemuck::cast_slice(values))
+    }
+
+    fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
+        let bytes = self.download(name, range)?;
+        Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]) as f64).collect())
+    }
+
+    fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>> {
+        let bytes = self.download(name, range)?;
+        Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+    }
+
+    fn counters(&self) -> Counters {
+        self.counters
+    }
+}

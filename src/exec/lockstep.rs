@@ -1,0 +1,1 @@
+//! GPU against CPU, kernel by kernel.

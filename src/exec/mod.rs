@@ -1,0 +1,67 @@
+//! Executors: what keeps a plan's buffers and runs its steps. The GPU's and the CPU's run the same plans.
+
+mod cpu;
+mod device;
+mod gpu;
+pub mod lockstep;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use cpu::CpuExecutor;
+pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters};
+pub use gpu::GpuExecutor;
+
+use crate::error::Result;
+use crate::kernels::StepScalars;
+use crate::plan::{BufferSpec, Limits, Plan};
+
+/// What an executor has done so far; training steps must leave all but `dispatches` and `submissions` as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Buffers created.
+    pub allocations: u64,
+    /// Bytes written by the host.
+    pub bytes_in: u64,
+    /// Bytes read back by the host.
+    pub bytes_out: u64,
+    /// Kernels run.
+    pub dispatches: u64,
+    /// Command buffers submitted.
+    pub submissions: u64,
+    /// Pipelines created.
+    pub pipelines: u64,
+}
+
+/// Keeps buffers by name and runs plans on them.
+pub trait Executor: Send {
+    /// What plans for this executor must keep within.
+    fn limits(&self) -> Limits;
+
+    /// Creates what the plan needs, so that running it allocates nothing.
+    fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()>;
+
+    /// Makes these the scalars of the next training steps.
+    fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()>;
+
+    /// Runs the plan once for each of the scalars `range`, in order.
+    fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()>;
+
+    /// Runs one step of the plan with scalars `at`.
+    fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()>;
+
+    /// Writes a buffer whole, creating it, or creating it anew where its size differs.
+    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()>;
+
+    /// The same for integers.
+    fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()>;
+
+    /// Reads elements of a buffer, after everything that was run.
+    fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>>;
+
+    /// The same for integers.
+    fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>>;
+
+    /// What has been done so far.
+    fn counters(&self) -> Counters;
+}

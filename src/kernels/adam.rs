@@ -1,0 +1,76 @@
+//! The optimiser Adam.
+
+use super::info::{info, params};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use crate::plan::{Plan, Slot};
+
+params! {
+    /// One step of Adam (Kingma & Ba 2015, as Keras computes it) over a whole arena.
+    pub struct Adam {
+        /// Elements.
+        pub n: u32,
+        /// 1 - beta_1, rounded once.
+        pub one_minus_beta_1: f32,
+        /// 1 - beta_2, rounded once.
+        pub one_minus_beta_2: f32,
+        /// Added to the root of v.
+        pub epsilon: f32,
+    }
+}
+
+/// Slots of [`Adam`].
+pub struct AdamSlots {
+    /// `[n]`
+    pub grads: Slot,
+    /// `[2]`, integers
+    pub health: Slot,
+    /// `[n]`
+    pub params: Slot,
+    /// `[n]` first moment
+    pub m: Slot,
+    /// `[n]` second moment
+    pub v: Slot,
+}
+
+impl Adam {
+    /// Appends this run.
+    pub fn record(self, plan: &mut Plan, slots: AdamSlots) {
+        self.push(plan, Options::none(), &[&slots.grads, &slots.health, &slots.params, &slots.m, &slots.v]);
+    }
+}
+
+impl Kernel for Adam {
+    const INFO: &'static KernelInfo = info!(
+        Adam,
+        "adam",
+        &[
+            Binding::read("grads"),
+            Binding::read("health").u32(),
+            Binding::read_write("params"),
+            Binding::read_write("m"),
+            Binding::read_write("v"),
+        ],
+        &[]
+    );
+
+    fn grid(&self) -> [u32; 3] {
+        grid_1d(self.n)
+    }
+
+    fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
+        let rate = T::from_f64(args.scalars.adam_rate);
+        let (grads, health) = (args.read(), args.read_u32());
+        let (params, m, v) = (args.write(), args.write(), args.write());
+        if health[0] != 0 {
+            return;
+        }
+        let (rest_1, rest_2) = (T::decimal(self.one_minus_beta_1), T::decimal(self.one_minus_beta_2));
+        let epsilon = T::decimal(self.epsilon);
+        for i in 0..self.n as usize {
+            let g = grads[i];
+            m[i] = m[i] + (g - m[i]) * rest_1;
+            v[i] = v[i] + (g * g - v[i]) * rest_2;
+            params[i] = params[i] - rate * m[i] / (v[i].sqrt() + epsilon);
+        }
+    }
+}

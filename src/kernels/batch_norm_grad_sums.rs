@@ -1,0 +1,82 @@
+//! What the gradient of batch normalisation needs of all rows.
+
+use super::info::{info, params};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use crate::plan::{Plan, Slot};
+
+params! {
+    /// Sums over blocks of rows of dy (dbeta) and of dy x̂ (dgamma).
+    pub struct BatchNormGradSums {
+        /// Rows of this run.
+        pub rows: u32,
+        /// F.
+        pub features: u32,
+        /// Rows of one block.
+        pub block_rows: u32,
+        /// The first block of this run.
+        pub block_at: u32,
+        /// Added to the variance.
+        pub epsilon: f32,
+    }
+}
+
+/// Slots of [`BatchNormGradSums`].
+pub struct BatchNormGradSumsSlots {
+    /// `[rows, F]`
+    pub x: Slot,
+    /// `[rows, F]`
+    pub dy: Slot,
+    /// `[F]`
+    pub mean: Slot,
+    /// `[F]`
+    pub variance: Slot,
+    /// `[blocks, 2, F]` dbeta, dgamma
+    pub sums: Slot,
+}
+
+impl BatchNormGradSums {
+    /// Appends this run.
+    pub fn record(self, plan: &mut Plan, slots: BatchNormGradSumsSlots) {
+        self.push(plan, Options::none(), &[&slots.x, &slots.dy, &slots.mean, &slots.variance, &slots.sums]);
+    }
+}
+
+impl Kernel for BatchNormGradSums {
+    const INFO: &'static KernelInfo = info!(
+        BatchNormGradSums,
+        "batch_norm_grad_sums",
+        &[
+            Binding::read("x"),
+            Binding::read("dy"),
+            Binding::read("mean"),
+            Binding::read("variance"),
+            Binding::read_write("sums"),
+        ],
+        &[]
+    );
+
+    fn grid(&self) -> [u32; 3] {
+        grid_1d(self.rows.div_ceil(self.block_rows) * self.features)
+    }
+
+    fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
+        let (x, dy, mean, variance, sums) = (args.read(), args.read(), args.read(), args.read(), args.write());
+        let (features, block_rows) = (self.features as usize, self.block_rows as usize);
+        let epsilon = T::decimal(self.epsilon);
+        let rows = self.rows as usize;
+        for block in 0..rows.div_ceil(block_rows) {
+            for feature in 0..features {
+                let deviation = (variance[feature] + epsilon).sqrt();
+                let (mut dbeta, mut dgamma) = (T::zero(), T::zero());
+                for row in block * block_rows..rows.min((block + 1) * block_rows) {
+                    let at = row * features + feature;
+                    dbeta = dbeta + dy[at];
+                    dgamma = dgamma + dy[at] * ((x[at] - mean[feature]) / deviation);
+                }
+                let out = (self.block_at as usize + block) * 2 * features + feature;
+                sums[out] = dbeta;
+                sums[out + features] = dgamma;
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Kernels: each is one WGSL file in `shaders/` and one Rust file here, of the same name.
+//!
+//! The Rust file holds the parameter struct (which *is* the kernel's uniform block), the named slots, the grid, and the
+//! `reference` that says in plain loops what the kernel computes. [`ALL`] drives pipelines, shader tests, benches and `verify`.
+
+mod args;
+mod info;
+pub mod real;
+pub mod tracked;
+
+mod activate;
+mod activate_grad;
+mod adam;
+mod batch_norm_apply;
+mod batch_norm_combine;
+mod batch_norm_grad;
+mod batch_norm_grad_sums;
+mod batch_norm_moving;
+mod batch_norm_partial;
+mod column_sum;
+mod copy;
+mod fill;
+mod gather;
+mod grad_norm;
+mod grad_norm_partial;
+mod log_step;
+mod loss;
+mod lstm_cell;
+mod lstm_step;
+mod lstm_step_grad;
+mod matmul;
+mod metric;
+mod sgd;
+
+pub(crate) use activate::activation;
+pub use activate::{Activate, ActivateSlots};
+pub use activate_grad::{ActivateGrad, ActivateGradSlots};
+pub use adam::{Adam, AdamSlots};
+pub use args::{Args, Bound};
+pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
+pub use batch_norm_combine::{BatchNormCombine, BatchNormCombineSlots};
+pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots};
+pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
+pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
+pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use column_sum::{ColumnSum, ColumnSumSlots};
+pub use copy::{Copy, CopySlots};
+pub use fill::{Fill, FillSlots};
+pub use gather::{Gather, GatherSlots};
+pub use grad_norm::{GradNorm, GradNormSlots};
+pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
+pub(crate) use info::ScalarBlock;
+pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
+pub use log_step::{LogStep, LogStepSlots};
+pub(crate) use loss::loss as loss_kind;
+pub use loss::{Loss, LossSlots};
+pub use lstm_step::{LstmStep, LstmStepSlots};
+pub use lstm_step_grad::{LstmStepGrad, LstmStepGradSlots};
+pub use matmul::{Matmul, MatmulSlots};
+pub(crate) use metric::metric as metric_kind;
+pub use metric::{Metric, MetricSlots};
+pub use real::Real;
+pub use sgd::{Sgd, SgdSlots};
+
+use crate::plan::{Plan, Slot};
+
+/// A GPU kernel with its CPU twin. The implementing struct is the kernel's parameters, laid out as its uniform block.
+pub trait Kernel: bytemuck::Pod + Send + Sync {
+    /// Name, source, bindings: what both executors need to know.
+    const INFO: &'static KernelInfo;
+
+    /// How many workgroups run, in x, y, z.
+    fn grid(&self) -> [u32; 3];
+
+    /// What the kernel computes, in plain loops. `args` yields the slots in the order of the bindings.
+    fn reference<T: Real>(&self, options: &Options, args: Args<'_, T>);
+
+    /// Appends a run of this kernel to the plan.
+    fn push(self, plan: &mut Plan, options: Options, slots: &[&Slot]) {
+        plan.push(Self::INFO, bytemuck::bytes_of(&self), options, slots, self.grid());
+    }
+}
+
+/// Every kernel there is.
+pub static ALL: &[&KernelInfo] = &[
+    Activate::INFO,
+    ActivateGrad::INFO,
+    Adam::INFO,
+    BatchNormApply::INFO,
+    BatchNormCombine::INFO,
+    BatchNormGrad::INFO,
+    BatchNormGradSums::INFO,
+    BatchNormMoving::INFO,
+    BatchNormPartial::INFO,
+    ColumnSum::INFO,
+    Copy::INFO,
+    Fill::INFO,
+    Gather::INFO,
+    GradNorm::INFO,
+    GradNormPartial::INFO,
+    LogStep::INFO,
+    Loss::INFO,
+    LstmStep::INFO,
+    LstmStepGrad::INFO,
+    Matmul::INFO,
+    Metric::INFO,
+    Sgd::INFO,
+];
+
+/// Threads of a workgroup in kernels that give each thread one element.
+pub(crate) const THREADS: u32 = 64;
+
+/// WebGPU's limit of workgroups in one dimension.
+pub(crate) const MAX_GROUPS: u32 = 65_535;
+
+/// The grid for `n` elements, one a thread: a second dimension where one is not enough (`element` in common.wgsl undoes it).
+pub(crate) fn grid_1d(n: u32) -> [u32; 3] {
+    let groups = n.div_ceil(THREADS).max(1);
+    [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1]
+}
+
+/// Rows that one thread of a reduction adds up before a second kernel joins the blocks in order.
+pub const BLOCK_ROWS: u32 = 64;

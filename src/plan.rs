@@ -1,0 +1,343 @@
+//! A plan: buffers and steps as plain data, recorded once and run many times by either executor.
+//!
+//! A [`Slot`] is a range of a buffer. [`Plan::push`] checks each step: ranges in bounds and aligned, written ranges apart from
+//! every other, no buffer read and written in one step (wgpu refuses that even for disjoint ranges), grid within the limits.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+use crate::kernels::{Access, BLOCK_ROWS, Element, KernelInfo, Options};
+
+/// Elements (of four bytes) that the start of a binding is a multiple of: WebGPU's 256 bytes.
+pub const ALIGNMENT: usize = 64;
+
+/// What a buffer is for; this decides how long it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Trainable weights, the optimiser's moments, moving statistics, data sets, logs: kept as long as the executor.
+    Persistent,
+    /// Kept between the steps of one run only; buffers of one name are shared by all plans of an executor.
+    Activation,
+}
+
+/// A buffer of a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BufferSpec {
+    /// Unique in the plan, and the key of the buffer in the executor.
+    pub name: String,
+    /// Its shape in elements; its size is the product.
+    pub shape: Vec<usize>,
+    /// How long it lives.
+    pub role: Role,
+    /// What it holds.
+    pub element: Element,
+}
+
+impl BufferSpec {
+    /// A buffer of real numbers that outlives the plan.
+    pub fn persistent(name: impl Into<String>, shape: &[usize]) -> Self {
+        BufferSpec { name: name.into(), shape: shape.to_vec(), role: Role::Persistent, element: Element::Real }
+    }
+
+    /// The same holding unsigned integers.
+    pub fn u32(self) -> Self {
+        BufferSpec { element: Element::U32, ..self }
+    }
+
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// True for a buffer without elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A range of elements of one of the plan's buffers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
+    /// Index into [`Plan::buffers`].
+    pub buffer: usize,
+    /// First element.
+    pub offset: usize,
+    /// Elements.
+    pub len: usize,
+}
+
+impl Slot {
+    /// Elements `range` of this slot.
+    pub fn range(&self, range: Range<usize>) -> Slot {
+        Slot { buffer: self.buffer, offset: self.offset + range.start, len: range.len() }
+    }
+
+    /// Rows `rows` of this slot, seen as a matrix `width` wide.
+    pub fn rows(&self, rows: Range<usize>, width: usize) -> Slot {
+        self.range(rows.start * width..rows.end * width)
+    }
+
+    /// This slot grown downwards to where a binding may begin, and how far its first element lies behind that.
+    pub fn aligned(&self) -> (Slot, u32) {
+        let at = self.offset % ALIGNMENT;
+        (Slot { buffer: self.buffer, offset: self.offset - at, len: self.len + at }, at as u32)
+    }
+
+    fn end(&self) -> usize {
+        self.offset + self.len
+    }
+
+    fn overlaps(&self, other: &Slot) -> bool {
+        self.buffer == other.buffer && self.offset < other.end() && other.offset < self.end()
+    }
+}
+
+/// One run of a kernel.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// The kernel.
+    pub kernel: &'static KernelInfo,
+    /// Where it comes from, as `lstm/step`: layer and kernel.
+    pub label: String,
+    /// The uniform block.
+    pub params: Vec<u8>,
+    /// Override constants.
+    pub options: Options,
+    /// One slot for each binding.
+    pub slots: Vec<Slot>,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+}
+
+/// What bounds a plan on a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Most bytes that one binding may show.
+    pub max_binding: usize,
+    /// Most bytes of one buffer.
+    pub max_buffer: usize,
+}
+
+impl Limits {
+    /// No bound but the 32 bits of an index: the CPU's.
+    pub const NONE: Limits = Limits { max_binding: u32::MAX as usize, max_buffer: usize::MAX };
+}
+
+/// Buffers and steps, in the order in which they run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    id: u64,
+    limits: Limits,
+    scope: String,
+    buffers: Vec<BufferSpec>,
+    steps: Vec<Step>,
+    fault: Option<String>,
+}
+
+impl Plan {
+    /// An empty plan for a device with these limits.
+    pub fn new(limits: Limits) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        Plan { id, limits, scope: String::new(), buffers: Vec::new(), steps: Vec::new(), fault: None }
+    }
+
+    /// A number that no other plan of this process has.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The buffers; a slot's `buffer` is an index into them.
+    pub fn buffers(&self) -> &[BufferSpec] {
+        &self.buffers
+    }
+
+    /// The steps in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Names what is recorded from here on, usually a layer.
+    pub fn set_scope(&mut self, scope: &str) {
+        self.scope = scope.to_owned();
+    }
+
+    /// The slot of a whole buffer that outlives the plan, declared on first use.
+    pub fn persistent(&mut self, spec: &BufferSpec) -> Slot {
+        match self.buffers.iter().position(|b| b.name == spec.name) {
+            Some(buffer) => Slot { buffer, offset: 0, len: self.buffers[buffer].len() },
+            None => self.add(spec.clone()),
+        }
+    }
+
+    /// A new buffer that lives for one run, named after the scope.
+    pub fn scratch(&mut self, name: &str, shape: &[usize]) -> Slot {
+        self.activation(name, shape, Element::Real)
+    }
+
+    /// The same holding unsigned integers.
+    pub fn scratch_u32(&mut self, name: &str, shape: &[usize]) -> Slot {
+        self.activation(name, shape, Element::U32)
+    }
+
+    fn activation(&mut self, name: &str, shape: &[usize], element: Element) -> Slot {
+        let base = if self.scope.is_empty() { name.to_owned() } else { format!("{}/{name}", self.scope) };
+        let taken = |name: &str| self.buffers.iter().any(|b| b.name == name);
+        let name = (0..)
+            .map(|i| if i == 0 { base.clone() } else { format!("{base}_{i}") })
+            .find(|name| !taken(name))
+            .unwrap_or(base.clone());
+        self.add(BufferSpec { name, shape: shape.to_vec(), role: Role::Activation, element })
+    }
+
+    /// Something to bind where a kernel's input is switched off by its options.
+    pub fn nothing(&mut self) -> Slot {
+        self.shared("nothing")
+    }
+
+    /// Something to bind where a kernel's output is switched off by its options.
+    pub fn unused(&mut self) -> Slot {
+        self.shared("unused")
+    }
+
+    fn shared(&mut self, name: &str) -> Slot {
+        let spec = BufferSpec { role: Role::Activation, ..BufferSpec::persistent(name, &[ALIGNMENT]) };
+        self.persistent(&spec)
+    }
+
+    fn add(&mut self, spec: BufferSpec) -> Slot {
+        let len = spec.len();
+        if len.saturating_mul(4) > self.limits.max_buffer {
+            self.fail(format!(
+                "the buffer `{}` {:?} needs {} MiB, but this device allows {} MiB in one buffer: use a smaller batch, fewer units or a shorter window",
+                spec.name,
+                spec.shape,
+                len.saturating_mul(4) >> 20,
+                self.limits.max_buffer >> 20
+            ));
+        }
+        self.buffers.push(spec);
+        Slot { buffer: self.buffers.len() - 1, offset: 0, len }
+    }
+
+    /// What to bind so that `range` of a slot is seen, and where the range begins in it: the whole slot where one binding may
+    /// show it (so that many steps share one bind group), else the least that covers the range.
+    pub fn window(&self, slot: &Slot, range: Range<usize>) -> (Slot, u32) {
+        let (whole, at) = slot.aligned();
+        if whole.len * 4 <= self.limits.max_binding {
+            (whole, at + range.start as u32)
+        } else {
+            slot.range(range).aligned()
+        }
+    }
+
+    /// Cuts `rows` so that each part of every matrix of these widths fits one binding. Parts begin at multiples of
+    /// [`BLOCK_ROWS`], so at offsets that a binding may have.
+    pub fn row_chunks(&self, rows: usize, widths: &[usize]) -> Vec<Range<usize>> {
+        let widest = widths.iter().copied().max().unwrap_or(1).max(1);
+        let block = BLOCK_ROWS as usize;
+        let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / widest;
+        // 2^20 rows a run keep a kernel with 32 rows a workgroup within a grid's 65,535.
+        let chunk = (fitting.min(1 << 20) / block).max(1) * block;
+        (0..rows).step_by(chunk).map(|first| first..rows.min(first + chunk)).collect()
+    }
+
+    /// Appends a step. A step that breaks a rule makes [`Plan::finish`] fail.
+    pub fn push(
+        &mut self,
+        kernel: &'static KernelInfo,
+        params: &[u8],
+        options: Options,
+        slots: &[&Slot],
+        grid: [u32; 3],
+    ) {
+        let label = if self.scope.is_empty() { kernel.name.into() } else { format!("{}/{}", self.scope, kernel.name) };
+        let slots: Vec<Slot> = slots.iter().map(|&s| s.clone()).collect();
+        if let Err(message) = self.check(kernel, params, &slots, grid) {
+            self.fail(format!("step {} `{label}`: {message}", self.steps.len()));
+        }
+        self.steps.push(Step { kernel, label, params: params.to_vec(), options, slots, grid });
+    }
+
+    fn check(&self, kernel: &KernelInfo, params: &[u8], slots: &[Slot], grid: [u32; 3]) -> Result<(), String> {
+        if params.len() != kernel.size || slots.len() != kernel.bindings.len() {
+            return Err("parameters or slots do not match the kernel's".into());
+        }
+        if grid.iter().any(|&g| g == 0 || g > 65_535) {
+            return Err(format!(
+                "a grid of {grid:?} workgroups; each must be between 1 and 65,535: use a smaller batch or fewer units"
+            ));
+        }
+        for (i, (slot, binding)) in slots.iter().zip(kernel.bindings).enumerate() {
+            let buffer = self.buffers.get(slot.buffer).ok_or("unknown buffer")?;
+            if slot.end() > buffer.len()
+                || slot.len == 0
+                || slot.offset % ALIGNMENT != 0
+                || buffer.element != binding.element
+            {
+                return Err(format!("`{}` bound to {slot:?} of `{}` {:?}", binding.name, buffer.name, buffer.shape));
+            }
+            if slot.len * 4 > self.limits.max_binding {
+                return Err(format!(
+                    "`{}` needs {} MiB of `{}`, but this device shows a kernel at most {} MiB: use a smaller batch or fewer units",
+                    binding.name,
+                    slot.len >> 18,
+                    buffer.name,
+                    self.limits.max_binding >> 20
+                ));
+            }
+            for (other, other_binding) in slots.iter().zip(kernel.bindings).take(i) {
+                let one_writes = binding.access != Access::Read || other_binding.access != Access::Read;
+                let one_reads = binding.access == Access::Read || other_binding.access == Access::Read;
+                let mixed = slot.buffer == other.buffer && one_writes && one_reads;
+                if mixed || (one_writes && slot.overlaps(other)) {
+                    return Err(format!("`{}` and `{}` share `{}`", binding.name, other_binding.name, buffer.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers the first thing that is wrong.
+    pub fn fail(&mut self, message: String) {
+        self.fault.get_or_insert(message);
+    }
+
+    /// The plan, or the first thing that went wrong while recording it.
+    pub fn finish(self) -> Result<Plan> {
+        match &self.fault {
+            Some(message) => Err(Error::Usage(message.clone())),
+            None => Ok(self),
+        }
+    }
+
+    /// A slot in words: buffer and range.
+    pub fn describe(&self, slot: &Slot) -> String {
+        let buffer = &self.buffers[slot.buffer];
+        let whole = slot.offset == 0 && slot.len == buffer.len();
+        if whole { buffer.name.clone() } else { format!("{}[{}..{}]", buffer.name, slot.offset, slot.end()) }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<40} {:<20} {:>12}  role", "buffer", "shape", "bytes")?;
+        for b in &self.buffers {
+            writeln!(f, "{:<40} {:<20} {:>12}  {:?}", b.name, format!("{:?}", b.shape), 4 * b.len(), b.role)?;
+        }
+        let total: usize = self.buffers.iter().map(|b| 4 * b.len()).sum();
+        writeln!(f, "{} buffers, {total} bytes\n", self.buffers.len())?;
+        for (i, step) in self.steps.iter().enumerate() {
+            let bound = |written: bool| {
+                let named = step.slots.iter().zip(step.kernel.bindings);
+                let chosen = named.filter(|(_, b)| (b.access != Access::Read) == written);
+                chosen.map(|(s, b)| format!("{}={}", b.name, self.describe(s))).collect::<Vec<_>>().join(", ")
+            };
+            let options: String = step.options.0.iter().map(|(n, v)| format!(" {n}={v}")).collect();
+            writeln!(f, "{i:>5} {:<40} {:?}{options}  {} -> {}", step.label, step.grid, bound(false), bound(true))?;
+        }
+        Ok(())
+    }
+}

@@ -5,6 +5,8 @@ mod error;
 pub mod exec;
 pub mod formats;
 pub mod kernels;
+pub mod model;
 pub mod plan;
+pub mod train;
 
 pub use error::{Error, Result};

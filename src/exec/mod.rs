@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub use cpu::CpuExecutor;
 pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters};
-pub use gpu::GpuExecutor;
+pub use gpu::{GpuExecutor, MAX_SCALARS};
 
 use crate::error::Result;
 use crate::kernels::StepScalars;

@@ -1,0 +1,276 @@
+//! The BatchNormalization layer.
+
+use serde_json::{Map, Value, json};
+
+use super::initializer::Initializer;
+use super::layer::{Layer, Layout, VariableSpec, features};
+use super::recorder::{Recorder, Tensor};
+use crate::error::{Error, Result};
+use crate::kernels::{
+    BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
+    BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots, BatchNormMoving, BatchNormMovingSlots,
+    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots,
+};
+use crate::model::table::buffers;
+use crate::plan::Slot;
+
+/// Batch normalisation (Ioffe & Szegedy 2015) over all axes but the last, as Keras's `BatchNormalization`.
+///
+/// Training uses the batch's mean and biased variance over N·T rows and moves the moving ones; inference uses the moving ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BatchNormalization {
+    momentum: f64,
+    epsilon: f64,
+    center: bool,
+    scale: bool,
+}
+
+impl Default for BatchNormalization {
+    fn default() -> Self {
+        BatchNormalization { momentum: 0.99, epsilon: 1e-3, center: true, scale: true }
+    }
+}
+
+impl BatchNormalization {
+    /// Keras's defaults: momentum 0.99, epsilon 1e-3, beta and gamma.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How much of the moving statistics stays at each step.
+    pub fn momentum(self, momentum: f64) -> Self {
+        BatchNormalization { momentum, ..self }
+    }
+
+    /// What is added to the variance.
+    pub fn epsilon(self, epsilon: f64) -> Self {
+        BatchNormalization { epsilon, ..self }
+    }
+
+    /// Whether beta is added.
+    pub fn center(self, center: bool) -> Self {
+        BatchNormalization { center, ..self }
+    }
+
+    /// Whether gamma multiplies.
+    pub fn scale(self, scale: bool) -> Self {
+        BatchNormalization { scale, ..self }
+    }
+}
+
+impl Layer for BatchNormalization {
+    fn class_name(&self) -> &'static str {
+        "BatchNormalization"
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        let config = json!({
+            "axis": -1,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+        });
+        config.as_object().cloned().unwrap_or_default()
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        if !(0.0..=1.0).contains(&self.momentum) {
+            return Err(Error::usage(format!("BatchNormalization needs a momentum from 0 to 1, not {}", self.momentum)));
+        }
+        if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
+            return Err(Error::usage(format!("BatchNormalization needs an epsilon above 0, not {}", self.epsilon)));
+        }
+        match input {
+            [] => Err(Error::usage("BatchNormalization takes [features] or [steps, features], but gets a single number")),
+            shape => Ok(shape.to_vec()),
+        }
+    }
+
+    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
+        let variable = |name, initializer, trainable| VariableSpec {
+            name,
+            shape: vec![features(input)],
+            layout: Layout::Plain,
+            initializer,
+            trainable,
+        };
+        let gamma = self.scale.then(|| variable("gamma", Initializer::Ones, true));
+        let beta = self.center.then(|| variable("beta", Initializer::Zeros, true));
+        let moving_mean = variable("moving_mean", Initializer::Zeros, false);
+        let moving_variance = variable("moving_variance", Initializer::Ones, false);
+        gamma.into_iter().chain(beta).chain([moving_mean, moving_variance]).collect()
+    }
+
+    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+        let run = Run::new(self, recorder, input);
+        if recorder.mode.is_training() {
+            run.statistics(recorder, &input.slot);
+        }
+        let differentiable = input.differentiable || self.center || self.scale;
+        let output = recorder.new_tensor("output", input.steps, input.features, differentiable);
+        run.apply(recorder, &input.slot, &output.slot);
+        let (momentum, mean, variance) = (self.momentum, run.mean.clone(), run.variance.clone());
+        recorder.on_healthy(move |recorder| move_statistics(recorder, momentum, mean, variance));
+        let (input, result, layer) = (input.clone(), output.clone(), self.clone());
+        recorder.on_backward(move |recorder| run.backward(&layer, recorder, &input, &output));
+        result
+    }
+}
+
+/// One use of the layer in a plan.
+struct Run {
+    rows: usize,
+    features: usize,
+    epsilon: f32,
+    /// The batch's in training, the moving ones in inference.
+    mean: Slot,
+    variance: Slot,
+    gamma: Option<Slot>,
+    beta: Option<Slot>,
+}
+
+const BLOCK: usize = BLOCK_ROWS as usize;
+
+impl Run {
+    fn new(layer: &BatchNormalization, recorder: &mut Recorder, input: &Tensor) -> Run {
+        let features = input.features;
+        let (mean, variance) = match recorder.mode.is_training() {
+            true => (recorder.plan.scratch("mean", &[features]), recorder.plan.scratch("variance", &[features])),
+            false => (recorder.variable("moving_mean"), recorder.variable("moving_variance")),
+        };
+        Run {
+            rows: recorder.rows(input),
+            features,
+            epsilon: layer.epsilon as f32,
+            mean,
+            variance,
+            gamma: layer.scale.then(|| recorder.variable("gamma")),
+            beta: layer.center.then(|| recorder.variable("beta")),
+        }
+    }
+
+    fn statistics(&self, recorder: &mut Recorder, x: &Slot) {
+        let (rows, features) = (self.rows, self.features);
+        let plan = &mut recorder.plan;
+        let blocks = rows.div_ceil(BLOCK);
+        let means = plan.scratch("block_means", &[blocks, features]);
+        let m2s = plan.scratch("block_m2s", &[blocks, features]);
+        for range in plan.row_chunks(rows, &[features]) {
+            let partial = BatchNormPartial {
+                rows: range.len() as u32,
+                features: features as u32,
+                block_rows: BLOCK_ROWS,
+                block_at: (range.start / BLOCK) as u32,
+            };
+            let slots = BatchNormPartialSlots { x: x.rows(range, features), means: means.clone(), m2s: m2s.clone() };
+            partial.record(plan, slots);
+        }
+        let combine = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
+        let (mean, variance) = (self.mean.clone(), self.variance.clone());
+        combine.record(plan, BatchNormCombineSlots { means, m2s, mean, variance });
+    }
+
+    fn apply(&self, recorder: &mut Recorder, x: &Slot, y: &Slot) {
+        let features = self.features;
+        for range in recorder.plan.row_chunks(self.rows, &[features]) {
+            let apply =
+                BatchNormApply { rows: range.len() as u32, features: features as u32, epsilon: self.epsilon };
+            let slots = BatchNormApplySlots {
+                x: x.rows(range.clone(), features),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                gamma: self.gamma.clone(),
+                beta: self.beta.clone(),
+                y: y.rows(range, features),
+            };
+            apply.record(&mut recorder.plan, slots);
+        }
+    }
+
+    fn backward(&self, layer: &BatchNormalization, recorder: &mut Recorder, input: &Tensor, output: &Tensor) {
+        let Some(dy) = recorder.gradient(output) else { return };
+        let sums = self.gradient_sums(recorder, &input.slot, &dy);
+        let features = self.features;
+        for (name, wanted, row) in [("beta", layer.center, 0), ("gamma", layer.scale, 1)] {
+            if wanted {
+                let (out, accumulate) = recorder.variable_gradient(name);
+                let x = sums.rows(row..row + 1, features);
+                Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
+            }
+        }
+        if input.differentiable {
+            let (dx, accumulate) = recorder.gradient_target(input);
+            self.input_gradient(recorder, &input.slot, &dy, &sums, (&dx, accumulate));
+        }
+    }
+
+    /// `[2, F]`: the sums over all rows of dy and of dy x̂.
+    fn gradient_sums(&self, recorder: &mut Recorder, x: &Slot, dy: &Slot) -> Slot {
+        let (rows, features) = (self.rows, self.features);
+        let plan = &mut recorder.plan;
+        let blocks = rows.div_ceil(BLOCK);
+        let partial = plan.scratch("block_sums", &[blocks, 2, features]);
+        for range in plan.row_chunks(rows, &[features]) {
+            let kernel = BatchNormGradSums {
+                rows: range.len() as u32,
+                features: features as u32,
+                block_rows: BLOCK_ROWS,
+                block_at: (range.start / BLOCK) as u32,
+                epsilon: self.epsilon,
+            };
+            let slots = BatchNormGradSumsSlots {
+                x: x.rows(range.clone(), features),
+                dy: dy.rows(range, features),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                sums: partial.clone(),
+            };
+            kernel.record(plan, slots);
+        }
+        let sums = plan.scratch("gradient_sums", &[2, features]);
+        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out: sums.clone() });
+        sums
+    }
+
+    fn input_gradient(
+        &self,
+        recorder: &mut Recorder,
+        x: &Slot,
+        dy: &Slot,
+        sums: &Slot,
+        (dx, accumulate): (&Slot, bool),
+    ) {
+        let features = self.features;
+        for range in recorder.plan.row_chunks(self.rows, &[features]) {
+            let kernel = BatchNormGrad {
+                rows: range.len() as u32,
+                features: features as u32,
+                total_rows: self.rows as u32,
+                epsilon: self.epsilon,
+                accumulate: accumulate.into(),
+            };
+            let slots = BatchNormGradSlots {
+                x: x.rows(range.clone(), features),
+                dy: dy.rows(range.clone(), features),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                gamma: self.gamma.clone(),
+                sums: sums.clone(),
+                dx: dx.rows(range, features),
+            };
+            kernel.record(&mut recorder.plan, slots);
+        }
+    }
+}
+
+fn move_statistics(recorder: &mut Recorder, momentum: f64, mean: Slot, variance: Slot) {
+    let moving = BatchNormMoving {
+        features: mean.len as u32,
+        momentum: momentum as f32,
+        one_minus_momentum: (1.0 - momentum) as f32,
+    };
+    let (moving_mean, moving_variance) = (recorder.variable("moving_mean"), recorder.variable("moving_variance"));
+    let health = recorder.plan.persistent(&buffers::health());
+    moving.record(&mut recorder.plan, BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance });
+}

@@ -1,0 +1,116 @@
+//! The Dense layer.
+
+use serde_json::{Map, Value, json};
+
+use super::activation::Activation;
+use super::initializer::Initializer;
+use super::layer::{Layer, Layout, VariableSpec, features};
+use super::products::{bias_gradient, input_gradient, project, weight_gradient};
+use super::recorder::{Recorder, Tensor};
+use crate::error::{Error, Result};
+use crate::kernels::{Activate, ActivateGrad, ActivateGradSlots, ActivateSlots};
+
+/// activation(x·kernel + bias) over the last axis, as Keras's `Dense`. Input `[F]` or `[T, F]`, output `[units]` or `[T, units]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dense {
+    units: usize,
+    activation: Activation,
+    use_bias: bool,
+}
+
+impl Dense {
+    /// A linear layer of this many outputs.
+    pub fn new(units: usize) -> Self {
+        Dense { units, activation: Activation::Linear, use_bias: true }
+    }
+
+    /// What is applied to the result.
+    pub fn activation(self, activation: Activation) -> Self {
+        Dense { activation, ..self }
+    }
+
+    /// Whether there is a bias (the default).
+    pub fn use_bias(self, use_bias: bool) -> Self {
+        Dense { use_bias, ..self }
+    }
+}
+
+impl Layer for Dense {
+    fn class_name(&self) -> &'static str {
+        "Dense"
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        let config = json!({ "units": self.units, "activation": self.activation.name(), "use_bias": self.use_bias });
+        config.as_object().cloned().unwrap_or_default()
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        match input {
+            _ if self.units == 0 => Err(Error::usage("Dense needs units >= 1")),
+            [rest @ .., _] => Ok([rest, &[self.units]].concat()),
+            [] => Err(Error::usage("Dense takes [features] or [steps, features], but gets a single number")),
+        }
+    }
+
+    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
+        let variable =
+            |name, shape, initializer| VariableSpec { name, shape, layout: Layout::Plain, initializer, trainable: true };
+        let mut variables = vec![variable("kernel", vec![features(input), self.units], Initializer::GlorotUniform)];
+        if self.use_bias {
+            variables.push(variable("bias", vec![self.units], Initializer::Zeros));
+        }
+        variables
+    }
+
+    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+        let shape = [recorder.rows(input), input.features, self.units];
+        let (kernel, bias) = (recorder.variable("kernel"), self.use_bias.then(|| recorder.variable("bias")));
+        let z = recorder.new_tensor("z", input.steps, self.units, true);
+        project(&mut recorder.plan, shape, &input.slot, &kernel, bias.as_ref(), &z.slot);
+        let (x, dz_of, use_bias) = (input.clone(), z.clone(), self.use_bias);
+        recorder.on_backward(move |recorder| {
+            let Some(dz) = recorder.gradient(&dz_of) else { return };
+            let (dw, accumulate) = recorder.variable_gradient("kernel");
+            weight_gradient(&mut recorder.plan, shape, &x.slot, &dz, (&dw, accumulate));
+            if use_bias {
+                let (db, accumulate) = recorder.variable_gradient("bias");
+                bias_gradient(&mut recorder.plan, [shape[0], shape[2]], &dz, (&db, accumulate));
+            }
+            if x.differentiable {
+                let (dx, accumulate) = recorder.gradient_target(&x);
+                input_gradient(&mut recorder.plan, shape, &dz, &kernel, (&dx, accumulate));
+            }
+        });
+        match self.activation {
+            Activation::Linear => z,
+            activation => activate(recorder, activation, z),
+        }
+    }
+}
+
+/// y = activation(z), remembering z for losses that go through the logits.
+fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tensor {
+    let mut y = recorder.new_tensor("output", z.steps, z.features, true);
+    let (rows, features) = (recorder.rows(&z), z.features);
+    for range in recorder.plan.row_chunks(rows, &[features]) {
+        let slots = ActivateSlots { x: z.slot.rows(range.clone(), features), y: y.slot.rows(range.clone(), features) };
+        Activate { n: (range.len() * features) as u32 }.record(activation.code(), &mut recorder.plan, slots);
+    }
+    y.before = Some((activation, Box::new(z.clone())));
+    let result = y.clone();
+    recorder.on_backward(move |recorder| {
+        let Some(dy) = recorder.gradient(&y) else { return };
+        let (dx, accumulate) = recorder.gradient_target(&z);
+        for range in recorder.plan.row_chunks(rows, &[features]) {
+            let part = |slot: &crate::plan::Slot| slot.rows(range.clone(), features);
+            let slots = ActivateGradSlots { y: part(&y.slot), dy: part(&dy), dx: part(&dx) };
+            ActivateGrad { n: (range.len() * features) as u32, accumulate: accumulate.into() }.record(
+                activation.code(),
+                &mut recorder.plan,
+                slots,
+            );
+        }
+    });
+    result
+}

@@ -1,0 +1,74 @@
+//! The Normalization layer.
+
+use serde_json::{Map, Value, json};
+
+use super::initializer::Initializer;
+use super::layer::{Layer, Layout, VariableSpec, features};
+use super::recorder::{Recorder, Tensor};
+use crate::error::{Error, Result};
+use crate::kernels::{BatchNormApply, BatchNormApplySlots};
+
+/// Scales every feature by a fixed mean and variance, (x - mean) / sqrt(variance), as Keras's `Normalization`; at a model's front it
+/// makes the model take raw values.
+///
+/// Its variables `mean` and `variance` are not trained; a variance below 1e-14 counts as 1e-14, as in Keras.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Normalization;
+
+impl Normalization {
+    /// A layer with mean 0 and variance 1 until they are set.
+    pub fn new() -> Self {
+        Normalization
+    }
+
+    /// Keras divides by max(sqrt(variance), 1e-7).
+    pub const LEAST_VARIANCE: f32 = 1e-14;
+}
+
+impl Layer for Normalization {
+    fn class_name(&self) -> &'static str {
+        "Normalization"
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        let config = json!({ "axis": [-1], "invert": false, "mean": null, "variance": null });
+        config.as_object().cloned().unwrap_or_default()
+    }
+
+    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+        match input {
+            [] => Err(Error::usage("Normalization takes [features] or [steps, features], but gets a single number")),
+            shape => Ok(shape.to_vec()),
+        }
+    }
+
+    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
+        let variable = |name, initializer| VariableSpec {
+            name,
+            shape: vec![features(input)],
+            layout: Layout::Plain,
+            initializer,
+            trainable: false,
+        };
+        vec![variable("mean", Initializer::Zeros), variable("variance", Initializer::Ones)]
+    }
+
+    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+        let (mean, variance) = (recorder.variable("mean"), recorder.variable("variance"));
+        let output = recorder.new_tensor("output", input.steps, input.features, false);
+        let rows = recorder.rows(input);
+        for range in recorder.plan.row_chunks(rows, &[input.features]) {
+            let apply = BatchNormApply { rows: range.len() as u32, features: input.features as u32, epsilon: 0.0 };
+            let slots = BatchNormApplySlots {
+                x: input.slot.rows(range.clone(), input.features),
+                mean: mean.clone(),
+                variance: variance.clone(),
+                gamma: None,
+                beta: None,
+                y: output.slot.rows(range, input.features),
+            };
+            apply.record(&mut recorder.plan, slots);
+        }
+        output
+    }
+}

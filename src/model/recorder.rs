@@ -1,0 +1,188 @@
+//! Records a model into a plan: named tensors forwards, then the tape of hand-written gradients backwards.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::activation::Activation;
+use super::table::{Arena, Table, buffers};
+use crate::plan::{Limits, Plan, Slot};
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The output, in inference.
+    Predict,
+    /// Loss and metrics, in inference.
+    Evaluate,
+    /// Everything of a training step but the optimiser's update, and the gradient of the input too.
+    Gradients,
+    /// A training step.
+    Train,
+}
+
+impl Mode {
+    /// Whether batch statistics are used and gradients computed.
+    pub fn is_training(self) -> bool {
+        matches!(self, Mode::Gradients | Mode::Train)
+    }
+}
+
+/// A tensor of the plan, time-major: `[T, N, F]`, or `[N, F]` without steps.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    id: usize,
+    /// Where it lies.
+    pub slot: Slot,
+    /// T, of a sequence.
+    pub steps: Option<usize>,
+    /// F.
+    pub features: usize,
+    /// Whether a gradient should reach it.
+    pub differentiable: bool,
+    /// For the output of an activation: which, and its input, so that a loss may go through the logits.
+    pub before: Option<(Activation, Box<Tensor>)>,
+}
+
+type Backward = Box<dyn FnOnce(&mut Recorder)>;
+
+/// A plan under way.
+pub struct Recorder {
+    /// What has been recorded.
+    pub plan: Plan,
+    /// What for.
+    pub mode: Mode,
+    /// N, samples of the batch.
+    pub samples: usize,
+    table: Arc<Table>,
+    layer: String,
+    tape: Vec<(String, Backward)>,
+    last: Vec<(String, Backward)>,
+    gradients: HashMap<usize, Slot>,
+    with_gradient: HashSet<String>,
+    tensors: usize,
+}
+
+impl Recorder {
+    /// An empty recording for batches of `samples`.
+    pub fn new(mode: Mode, samples: usize, table: Arc<Table>, limits: Limits) -> Self {
+        Recorder {
+            plan: Plan::new(limits),
+            mode,
+            samples,
+            table,
+            layer: String::new(),
+            tape: Vec::new(),
+            last: Vec::new(),
+            gradients: HashMap::new(),
+            with_gradient: HashSet::new(),
+            tensors: 0,
+        }
+    }
+
+    /// Names the layer that records from here on.
+    pub fn enter(&mut self, layer: &str) {
+        self.layer = layer.to_owned();
+        self.plan.set_scope(layer);
+    }
+
+    /// A tensor over a slot.
+    pub fn tensor(&mut self, slot: Slot, steps: Option<usize>, features: usize, differentiable: bool) -> Tensor {
+        self.tensors += 1;
+        Tensor { id: self.tensors, slot, steps, features, differentiable, before: None }
+    }
+
+    /// A new buffer and the tensor in it.
+    pub fn new_tensor(&mut self, name: &str, steps: Option<usize>, features: usize, differentiable: bool) -> Tensor {
+        let slot = match steps {
+            Some(steps) => self.plan.scratch(name, &[steps, self.samples, features]),
+            None => self.plan.scratch(name, &[self.samples, features]),
+        };
+        self.tensor(slot, steps, features, differentiable)
+    }
+
+    /// T·N of a tensor.
+    pub fn rows(&self, tensor: &Tensor) -> usize {
+        tensor.steps.unwrap_or(1) * self.samples
+    }
+
+    /// The variable `name` of the current layer.
+    pub fn variable(&mut self, name: &str) -> Slot {
+        let table = self.table.clone();
+        let path = format!("{}/{name}", self.layer);
+        match table.find(&path) {
+            Ok(v) => {
+                let spec = match v.arena {
+                    Arena::Trainable => buffers::trainable(buffers::PARAMETERS, &table),
+                    Arena::State => buffers::state(&table),
+                };
+                self.plan.persistent(&spec).range(v.offset..v.offset + v.len)
+            }
+            Err(error) => {
+                self.plan.fail(error.to_string());
+                self.plan.nothing()
+            }
+        }
+    }
+
+    /// Where the gradient of a variable of the current layer goes, and whether it adds to one that is there.
+    pub fn variable_gradient(&mut self, name: &str) -> (Slot, bool) {
+        let table = self.table.clone();
+        let path = format!("{}/{name}", self.layer);
+        let arena = self.plan.persistent(&buffers::trainable(buffers::GRADIENTS, &table));
+        match table.find(&path) {
+            Ok(v) => (arena.range(v.offset..v.offset + v.len), !self.with_gradient.insert(path)),
+            Err(error) => {
+                self.plan.fail(error.to_string());
+                (arena, false)
+            }
+        }
+    }
+
+    /// The gradient that has reached a tensor.
+    pub fn gradient(&self, tensor: &Tensor) -> Option<Slot> {
+        self.gradients.get(&tensor.id).cloned()
+    }
+
+    /// Where a gradient of a tensor goes, and whether it adds to what reached it before: a tensor used twice sums its gradients.
+    pub fn gradient_target(&mut self, tensor: &Tensor) -> (Slot, bool) {
+        if let Some(slot) = self.gradients.get(&tensor.id) {
+            return (slot.clone(), true);
+        }
+        let slot = match tensor.steps {
+            Some(steps) => self.plan.scratch("gradient", &[steps, self.samples, tensor.features]),
+            None => self.plan.scratch("gradient", &[self.samples, tensor.features]),
+        };
+        self.gradients.insert(tensor.id, slot.clone());
+        (slot, false)
+    }
+
+    /// Leaves the current layer's backward pass on the tape.
+    pub fn on_backward(&mut self, backward: impl FnOnce(&mut Recorder) + 'static) {
+        if self.mode.is_training() {
+            self.tape.push((self.layer.clone(), Box::new(backward)));
+        }
+    }
+
+    /// Leaves what must wait until all gradients are known to be finite.
+    pub fn on_healthy(&mut self, update: impl FnOnce(&mut Recorder) + 'static) {
+        if self.mode.is_training() {
+            self.last.push((self.layer.clone(), Box::new(update)));
+        }
+    }
+
+    /// Records the backward pass of all layers, last to first.
+    pub fn backward(&mut self) {
+        while let Some((layer, backward)) = self.tape.pop() {
+            self.enter(&layer);
+            backward(self);
+        }
+    }
+
+    /// Records what waited for healthy gradients.
+    pub fn updates(&mut self) {
+        for (layer, update) in std::mem::take(&mut self.last) {
+            self.enter(&layer);
+            update(self);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Where every variable of a model lies: its place in an arena and its order there.
+
+use super::layer::{Layout, VariableSpec};
+use crate::error::{Error, Result};
+use crate::plan::{ALIGNMENT, BufferSpec};
+
+/// Which arena a variable lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arena {
+    /// Trainable: parameters, with gradients and moments of the same layout.
+    Trainable,
+    /// Kept, but not trained: moving statistics, scaling.
+    State,
+}
+
+/// A variable and its place.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// `layer/name`, as in Keras.
+    pub path: String,
+    /// What the layer asked for.
+    pub spec: VariableSpec,
+    /// Its arena.
+    pub arena: Arena,
+    /// Its first element there.
+    pub offset: usize,
+    /// Elements.
+    pub len: usize,
+}
+
+/// All variables of a model in Keras's order.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    variables: Vec<Variable>,
+    trainable: usize,
+    state: usize,
+}
+
+impl Table {
+    /// Adds a layer's variables. Each begins where a binding may.
+    pub fn add(&mut self, layer: &str, specs: Vec<VariableSpec>) {
+        for spec in specs {
+            let (arena, end) = match spec.trainable {
+                true => (Arena::Trainable, &mut self.trainable),
+                false => (Arena::State, &mut self.state),
+            };
+            let len: usize = spec.shape.iter().product();
+            let path = format!("{layer}/{}", spec.name);
+            self.variables.push(Variable { path, spec, arena, offset: *end, len });
+            *end += len.next_multiple_of(ALIGNMENT);
+        }
+    }
+
+    /// All variables in order.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// The variable of this path.
+    pub fn find(&self, path: &str) -> Result<&Variable> {
+        self.variables.iter().find(|v| v.path == path).ok_or_else(|| {
+            let known: Vec<&str> = self.variables.iter().map(|v| v.path.as_str()).collect();
+            Error::usage(format!("no variable `{path}`; there are: {}", known.join(", ")))
+        })
+    }
+
+    /// Elements of an arena, padding included; never 0, so that a buffer can be made of it.
+    pub fn arena_len(&self, arena: Arena) -> usize {
+        match arena {
+            Arena::Trainable => self.trainable.max(ALIGNMENT),
+            Arena::State => self.state.max(ALIGNMENT),
+        }
+    }
+
+    /// The trainable variable that holds an element of the arena, and the element's index in it.
+    pub fn locate(&self, element: usize) -> Option<(&Variable, usize)> {
+        let holds = |v: &&Variable| v.arena == Arena::Trainable && (v.offset..v.offset + v.len).contains(&element);
+        self.variables.iter().find(holds).map(|v| (v, element - v.offset))
+    }
+
+    /// Number of trained numbers, and of the others.
+    pub fn count(&self) -> (usize, usize) {
+        let count = |t: bool| self.variables.iter().filter(|v| v.spec.trainable == t).map(|v| v.len).sum();
+        (count(true), count(false))
+    }
+}
+
+impl Variable {
+    /// The index on the device of every element in Keras's order.
+    fn device_index(&self, keras: usize) -> usize {
+        match self.spec.layout {
+            Layout::Plain => keras,
+            Layout::Gates => {
+                let width = self.spec.shape.last().copied().unwrap_or(4);
+                let (row, col) = (keras / width, keras % width);
+                let (gate, unit) = (col / (width / 4), col % (width / 4));
+                row * width + unit * 4 + gate
+            }
+        }
+    }
+
+    /// Keras's order to the device's.
+    pub fn to_device<V: Copy>(&self, keras: &[V]) -> Vec<V> {
+        let mut out = keras.to_vec();
+        keras.iter().enumerate().for_each(|(i, &v)| out[self.device_index(i)] = v);
+        out
+    }
+
+    /// The device's order to Keras's.
+    pub fn to_keras<V: Copy>(&self, device: &[V]) -> Vec<V> {
+        (0..device.len()).map(|i| device[self.device_index(i)]).collect()
+    }
+}
+
+/// The buffers that outlive plans, by name.
+pub mod buffers {
+    use super::{Arena, BufferSpec, Table};
+
+    /// Trainable variables.
+    pub const PARAMETERS: &str = "parameters";
+    /// Their gradients.
+    pub const GRADIENTS: &str = "gradients";
+    /// Adam's first moment, or SGD's velocity.
+    pub const MOMENT_1: &str = "moment_1";
+    /// Adam's second moment.
+    pub const MOMENT_2: &str = "moment_2";
+    /// Variables that are not trained.
+    pub const STATE: &str = "state";
+    /// The first step and index of a gradient that is not finite.
+    pub const HEALTH: &str = "health";
+    /// The norm of all gradients.
+    pub const NORM: &str = "gradient_norm";
+    /// Sums of loss and metrics per training step.
+    pub const LOG: &str = "log";
+
+    /// One of the buffers that have a number for each trainable element.
+    pub fn trainable(name: &str, table: &Table) -> BufferSpec {
+        BufferSpec::persistent(name, &[table.arena_len(Arena::Trainable)])
+    }
+
+    /// Variables that are not trained.
+    pub fn state(table: &Table) -> BufferSpec {
+        BufferSpec::persistent(STATE, &[table.arena_len(Arena::State)])
+    }
+
+    /// Step and index, integers.
+    pub fn health() -> BufferSpec {
+        BufferSpec::persistent(HEALTH, &[2]).u32()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Initializer;
+
+    #[test]
+    fn gates_lie_together_on_the_device_and_apart_in_keras() {
+        let mut table = Table::default();
+        let spec = VariableSpec {
+            name: "kernel",
+            shape: vec![2, 12],
+            layout: Layout::Gates,
+            initializer: Initializer::Zeros,
+            trainable: true,
+        };
+        table.add("lstm", vec![spec]);
+        let variable = &table.variables()[0];
+        let keras: Vec<usize> = (0..24).collect();
+        let device = variable.to_device(&keras);
+        assert_eq!(device[..4], [0, 3, 6, 9], "the four gates of unit 0 for input 0");
+        assert_eq!(device[12..16], [12, 15, 18, 21], "of unit 0 for input 1");
+        assert_eq!(variable.to_keras(&device), keras);
+    }
+}

@@ -1,0 +1,155 @@
+//! A data set on the device, and how a plan gathers a batch from it.
+
+use std::ops::Range;
+
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::exec::Executor;
+use crate::kernels::{Gather, GatherSlots};
+use crate::model::{Recorder, Tensor};
+use crate::plan::{ALIGNMENT, BufferSpec, Slot};
+
+/// Names and shapes of a data set's buffers on the device.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Feed {
+    name: &'static str,
+    samples: usize,
+    rows: usize,
+    steps: Option<usize>,
+    features: usize,
+    target_steps: Option<usize>,
+    outputs: usize,
+}
+
+/// `[T, F]` to (Some(T), F), `[F]` to (None, F).
+fn split(shape: &[usize]) -> (Option<usize>, usize) {
+    match shape {
+        [steps, features] => (Some(*steps), *features),
+        [features] => (None, *features),
+        _ => (None, 0),
+    }
+}
+
+impl Feed {
+    /// How a data set lies on the device under this name.
+    pub fn new(name: &'static str, data: &Dataset) -> Feed {
+        let (steps, features) = split(data.input_shape());
+        let (target_steps, outputs) = split(data.target_shape());
+        let rows = data.rows().len() / features.max(1);
+        Feed { name, samples: data.len(), rows, steps, features, target_steps, outputs }
+    }
+
+    fn buffer(&self, part: &str, shape: &[usize]) -> BufferSpec {
+        BufferSpec::persistent(format!("{}/{part}", self.name), shape)
+    }
+
+    fn rows_spec(&self) -> BufferSpec {
+        self.buffer("rows", &[self.rows, self.features])
+    }
+
+    fn starts_spec(&self) -> BufferSpec {
+        self.buffer("starts", &[self.samples]).u32()
+    }
+
+    fn order_spec(&self) -> BufferSpec {
+        self.buffer("order", &[self.samples]).u32()
+    }
+
+    fn targets_spec(&self) -> BufferSpec {
+        self.buffer("targets", &[self.samples * self.target_steps.unwrap_or(1), self.outputs])
+    }
+
+    /// Puts the data on the device, where it stays.
+    pub fn upload(&self, executor: &mut dyn Executor, data: &Dataset) -> Result<()> {
+        executor.write(&self.rows_spec(), data.rows())?;
+        executor.write_u32(&self.starts_spec(), data.starts())?;
+        if self.outputs > 0 {
+            executor.write(&self.targets_spec(), data.targets())?;
+        }
+        Ok(())
+    }
+
+    /// Sets the order in which batches take the samples; it may name fewer than all.
+    pub fn set_order(&self, executor: &mut dyn Executor, order: &[u32]) -> Result<()> {
+        let mut padded = order.to_vec();
+        padded.resize(self.samples, 0);
+        executor.write_u32(&self.order_spec(), &padded)
+    }
+
+    /// Records the gathering of a batch's inputs.
+    pub fn record_inputs(&self, recorder: &mut Recorder, differentiable: bool) -> Tensor {
+        recorder.enter("batch");
+        let batch = recorder.new_tensor("x", self.steps, self.features, differentiable);
+        self.gather(recorder, &self.rows_spec(), (self.steps, self.features), true, &batch.slot);
+        batch
+    }
+
+    /// Records the gathering of a batch's targets, `[N, O]` or `[T, N, O]`.
+    pub fn record_targets(&self, recorder: &mut Recorder) -> Slot {
+        recorder.enter("batch");
+        let batch = recorder.new_tensor("y", self.target_steps, self.outputs, false);
+        self.gather(recorder, &self.targets_spec(), (self.target_steps, self.outputs), false, &batch.slot);
+        batch.slot
+    }
+
+    fn gather(
+        &self,
+        recorder: &mut Recorder,
+        source: &BufferSpec,
+        (steps, features): (Option<usize>, usize),
+        windows: bool,
+        batch: &Slot,
+    ) {
+        let data = recorder.plan.persistent(source);
+        let order = recorder.plan.persistent(&self.order_spec());
+        let starts = recorder.plan.persistent(&self.starts_spec());
+        let (steps, rows) = (steps.unwrap_or(1), source.shape[0]);
+        // Rows beyond a part are needed by the samples that begin near its end.
+        let bindable = recorder.plan.row_chunks(rows, &[features]);
+        let parts = overlapping(&bindable, steps, rows);
+        for (begins, seen) in parts {
+            let kernel = Gather {
+                samples: recorder.samples as u32,
+                steps: steps as u32,
+                features: features as u32,
+                windows: windows.into(),
+                row_first: begins.start as u32,
+                row_last: begins.end as u32,
+                row_base: seen.start as u32,
+            };
+            let slots = GatherSlots {
+                data: data.rows(seen, features),
+                order: order.clone(),
+                starts: starts.clone(),
+                batch: batch.clone(),
+            };
+            kernel.record(&mut recorder.plan, slots);
+        }
+    }
+}
+
+/// For rows cut into bindable parts: which samples (by first row) each part serves, and which rows it shows them. A sample needs
+/// `steps` rows, so where there are several parts each serves its size less a sample's rows, and begins at an aligned row.
+fn overlapping(bindable: &[Range<usize>], steps: usize, rows: usize) -> Vec<(Range<usize>, Range<usize>)> {
+    let [first, _, ..] = bindable else { return vec![(0..rows, 0..rows)] };
+    let stride = (first.len().saturating_sub(steps) / ALIGNMENT).max(1) * ALIGNMENT;
+    (0..rows).step_by(stride).map(|at| (at..rows.min(at + stride), at..rows.min(at + stride + steps))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_serve_every_start_once_and_show_all_its_rows() {
+        let rows = 1000;
+        let bindable: Vec<Range<usize>> = (0..rows).step_by(256).map(|at| at..rows.min(at + 256)).collect();
+        let parts = overlapping(&bindable, 30, rows);
+        for start in 0..=rows - 30 {
+            let serving: Vec<_> = parts.iter().filter(|(begins, _)| begins.contains(&start)).collect();
+            assert_eq!(serving.len(), 1, "start {start}");
+            let (_, seen) = serving[0];
+            assert!(seen.start <= start && start + 30 <= seen.end && seen.len() <= 256, "start {start}: {seen:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Compiled models: fit, evaluate, predict.
+
+mod checkpoint;
+mod feed;
+mod fit;
+mod history;
+mod loss;
+mod metric;
+mod model;
+mod optimizer;
+mod programs;
+mod run;
+mod trace;
+
+pub use checkpoint::Snapshot;
+pub use fit::{Fit, Progress};
+pub use history::{Epoch, History, Scores};
+pub use loss::Loss;
+pub use metric::Metric;
+pub use model::{Model, Weight};
+pub use optimizer::{Adam, Optimizer, Sgd};
+pub use trace::{Trace, Traced};

@@ -1,0 +1,296 @@
+//! A compiled model: its weights live on its device.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::feed::Feed;
+use super::loss::Loss;
+use super::metric::Metric;
+use super::optimizer::Optimizer;
+use super::programs::{Compiled, Program, record};
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
+use crate::model::{Arena, Mode, Sequential, Stack, Table, Variable, buffers};
+use crate::plan::Plan;
+
+/// Programs that are kept; an epoch needs two or three.
+const PROGRAMS: usize = 12;
+
+/// A variable's value in Keras's order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// `layer/variable`.
+    pub path: String,
+    /// Keras's shape.
+    pub shape: Vec<usize>,
+    /// In C order.
+    pub values: Vec<f32>,
+    /// Whether the optimiser changes it.
+    pub trainable: bool,
+}
+
+/// A model on a device, ready to train, evaluate and predict.
+pub struct Model {
+    pub(super) stack: Stack,
+    pub(super) compiled: Compiled,
+    pub(super) executor: Box<dyn Executor>,
+    /// Training steps done, over all calls of `fit`.
+    pub(super) iterations: u64,
+    /// Epochs begun, which seed the shuffling.
+    pub(super) shuffles: u64,
+    device: Device,
+    programs: HashMap<(Feed, Mode, usize), Program>,
+}
+
+impl Sequential {
+    /// Places the model on a device with fresh weights, ready to train.
+    ///
+    /// Errors: layers that do not fit each other, a device that cannot be used, optimiser arguments that cannot train.
+    pub fn compile(
+        self,
+        device: Device,
+        loss: Loss,
+        optimizer: impl Into<Optimizer>,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) -> Result<Model> {
+        let stack = self.build()?;
+        let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
+        compiled.optimizer.check()?;
+        let executor: Box<dyn Executor> = match &device {
+            Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
+            Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
+            Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
+        };
+        let mut model =
+            Model { stack, compiled, executor, iterations: 0, shuffles: 0, device, programs: HashMap::new() };
+        model.initialize()?;
+        Ok(model)
+    }
+}
+
+impl Model {
+    /// Draws all weights anew and forgets the optimiser's state.
+    fn initialize(&mut self) -> Result<()> {
+        let table = self.stack.table.clone();
+        let mut arenas = [Arena::Trainable, Arena::State].map(|arena| vec![0f32; table.arena_len(arena)]);
+        for (i, variable) in table.variables().iter().enumerate() {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.stack.seed);
+            rng.set_stream(i as u64);
+            let values = variable.to_device(&variable.spec.initializer.draw(&variable.spec.shape, &mut rng));
+            let arena = &mut arenas[usize::from(variable.arena == Arena::State)];
+            arena[variable.offset..variable.offset + variable.len].copy_from_slice(&values);
+        }
+        self.executor.write(&buffers::trainable(buffers::PARAMETERS, &table), &arenas[0])?;
+        self.executor.write(&buffers::state(&table), &arenas[1])?;
+        let zeros = vec![0f32; table.arena_len(Arena::Trainable)];
+        for name in self.compiled.optimizer.moments() {
+            self.executor.write(&buffers::trainable(name, &table), &zeros)?;
+        }
+        self.executor.write_u32(&buffers::health(), &[0, 0])
+    }
+
+    /// Layers, shapes and variables.
+    pub fn stack(&self) -> &Stack {
+        &self.stack
+    }
+
+    /// Where the model lives.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The loss it is trained with.
+    pub fn loss(&self) -> Loss {
+        self.compiled.loss
+    }
+
+    /// What is reported beside the loss.
+    pub fn metrics(&self) -> &[Metric] {
+        &self.compiled.metrics
+    }
+
+    /// How gradients change its weights.
+    pub fn optimizer(&self) -> &Optimizer {
+        &self.compiled.optimizer
+    }
+
+    /// Changes the learning rate from the next training step on.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        let mut optimizer = self.compiled.optimizer;
+        optimizer.set_learning_rate(rate);
+        optimizer.check()?;
+        self.compiled.optimizer = optimizer;
+        Ok(())
+    }
+
+    /// Training steps done so far.
+    pub fn iterations(&self) -> u64 {
+        self.iterations
+    }
+
+    /// What the executor has done so far.
+    pub fn counters(&self) -> Counters {
+        self.executor.counters()
+    }
+
+    /// The buffer that holds a variable's arena.
+    fn arena(variable: &Variable) -> &'static str {
+        match variable.arena {
+            Arena::Trainable => buffers::PARAMETERS,
+            Arena::State => buffers::STATE,
+        }
+    }
+
+    /// A variable in Keras's order, in the executor's precision.
+    pub fn variable(&mut self, path: &str) -> Result<Vec<f64>> {
+        let variable = self.stack.table.find(path)?.clone();
+        self.read_variable(Self::arena(&variable), &variable)
+    }
+
+    /// The part of a buffer that belongs to a variable, in Keras's order.
+    pub(super) fn read_variable(&mut self, buffer: &str, variable: &Variable) -> Result<Vec<f64>> {
+        let device = self.executor.read(buffer, variable.offset..variable.offset + variable.len)?;
+        Ok(variable.to_keras(&device))
+    }
+
+    /// All variables in Keras's order.
+    pub fn weights(&mut self) -> Result<Vec<Weight>> {
+        let table = self.stack.table.clone();
+        let mut read = |name: &str, arena| self.executor.read(name, 0..table.arena_len(arena));
+        let (parameters, state) = (read(buffers::PARAMETERS, Arena::Trainable)?, read(buffers::STATE, Arena::State)?);
+        let weight = |variable: &Variable| {
+            let arena = if variable.arena == Arena::Trainable { &parameters } else { &state };
+            let values = variable.to_keras(&arena[variable.offset..variable.offset + variable.len]);
+            Weight {
+                path: variable.path.clone(),
+                shape: variable.spec.shape.clone(),
+                values: values.into_iter().map(|v| v as f32).collect(),
+                trainable: variable.spec.trainable,
+            }
+        };
+        Ok(table.variables().iter().map(weight).collect())
+    }
+
+    /// Sets variables, given by path in Keras's order.
+    pub fn set_weights<'a>(&mut self, weights: impl IntoIterator<Item = (&'a str, &'a [f32])>) -> Result<()> {
+        let table = self.stack.table.clone();
+        let mut arenas = self.read_arenas(&[buffers::PARAMETERS, buffers::STATE])?;
+        for (path, values) in weights {
+            let variable = table.find(path)?;
+            place(variable, values, &mut arenas[usize::from(variable.arena == Arena::State)])?;
+        }
+        self.executor.write(&buffers::trainable(buffers::PARAMETERS, &table), &arenas[0])?;
+        self.executor.write(&buffers::state(&table), &arenas[1])
+    }
+
+    /// Sets what the optimiser keeps: its step count and, for each of its moments, the trainable variables' values by path.
+    pub fn set_optimizer_state(&mut self, iterations: u64, moments: &[Vec<(String, Vec<f32>)>]) -> Result<()> {
+        let table = self.stack.table.clone();
+        let names = self.compiled.optimizer.moments();
+        if names.len() != moments.len() {
+            return Err(Error::usage(format!("this optimiser keeps {} moments, not {}", names.len(), moments.len())));
+        }
+        for (name, values) in names.iter().zip(moments) {
+            let mut arena = vec![0f32; table.arena_len(Arena::Trainable)];
+            for (path, values) in values {
+                place(table.find(path)?, values, &mut arena)?;
+            }
+            self.executor.write(&buffers::trainable(name, &table), &arena)?;
+        }
+        self.iterations = iterations;
+        Ok(())
+    }
+
+    /// What the optimiser keeps, as [`Model::set_optimizer_state`] takes it.
+    pub fn optimizer_state(&mut self) -> Result<Vec<Vec<(String, Vec<f32>)>>> {
+        let table = self.stack.table.clone();
+        let arenas = self.read_arenas(self.compiled.optimizer.moments())?;
+        let trainable = || table.variables().iter().filter(|v| v.spec.trainable);
+        let of = |arena: &Vec<f32>, v: &Variable| (v.path.clone(), v.to_keras(&arena[v.offset..v.offset + v.len]));
+        Ok(arenas.iter().map(|arena| trainable().map(|v| of(arena, v)).collect()).collect())
+    }
+
+    pub(super) fn read_arenas(&mut self, names: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let table = &self.stack.table;
+        let len = |name: &str| table.arena_len(if name == buffers::STATE { Arena::State } else { Arena::Trainable });
+        let mut read = |name: &&str| {
+            let values = self.executor.read(name, 0..len(name))?;
+            Ok(values.into_iter().map(|v| v as f32).collect())
+        };
+        names.iter().map(&mut read).collect()
+    }
+
+    /// The recorded plan of a batch, from the cache where it is there.
+    pub(super) fn program(&mut self, feed: &Feed, mode: Mode, samples: usize) -> Result<Program> {
+        let key = (feed.clone(), mode, samples);
+        if let Some(program) = self.programs.get(&key) {
+            return Ok(program.clone());
+        }
+        let program = record(&self.stack, &self.compiled, feed, mode, samples, self.executor.limits())?;
+        self.executor.prepare(&program.plan)?;
+        if self.programs.len() >= PROGRAMS {
+            self.programs.clear();
+        }
+        self.programs.insert(key, program.clone());
+        Ok(program)
+    }
+
+    /// The plan of a batch of `samples` of this data set, to look at.
+    pub fn plan(&mut self, data: &Dataset, mode: Mode, samples: usize) -> Result<Plan> {
+        let feed = Feed::new("data", data);
+        let limits = self.executor.limits();
+        let program = record(&self.stack, &self.compiled, &feed, mode, samples, limits)?;
+        Ok((*program.plan).clone())
+    }
+
+    /// Checks that a data set fits the model.
+    pub(super) fn check_data(&self, data: &Dataset, targets: bool) -> Result<()> {
+        if data.is_empty() {
+            return Err(Error::usage("the data set has no samples"));
+        }
+        if data.input_shape() != self.stack.input_shape {
+            return Err(Error::usage(format!(
+                "the model takes inputs of shape {:?}, but the data set has {:?}",
+                self.stack.input_shape,
+                data.input_shape()
+            )));
+        }
+        if targets && data.target_shape() != self.stack.output_shape() {
+            return Err(Error::usage(format!(
+                "the model gives outputs of shape {:?}, but the data set's targets have {:?}",
+                self.stack.output_shape(),
+                data.target_shape()
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.stack.table
+    }
+}
+
+/// Puts a variable's values, in Keras's order, into its arena.
+fn place(variable: &Variable, values: &[f32], arena: &mut [f32]) -> Result<()> {
+    if values.len() != variable.len {
+        return Err(Error::usage(format!(
+            "variable `{}` {:?} has {} values, not {}",
+            variable.path,
+            variable.spec.shape,
+            variable.len,
+            values.len()
+        )));
+    }
+    arena[variable.offset..variable.offset + variable.len].copy_from_slice(&variable.to_device(values));
+    Ok(())
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Model").field("stack", &self.stack).field("device", &self.device).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,180 @@
+//! Running batches: many training steps at once, their losses read back afterwards.
+
+use super::feed::Feed;
+use super::history::Scores;
+use super::model::Model;
+use super::programs::LOG_ROWS;
+use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::kernels::StepScalars;
+use crate::model::{Mode, buffers};
+
+/// Sums of loss and metrics of one batch.
+pub(super) struct BatchSums {
+    pub sums: Vec<f64>,
+    pub rows: usize,
+}
+
+/// Batches of a data set that is on the device: where each begins in the order of samples, and its size.
+pub(super) struct Batches<'a> {
+    pub feed: &'a Feed,
+    pub mode: Mode,
+    pub sizes: Vec<usize>,
+}
+
+/// The sizes of batches over `samples`: the last may be short.
+pub(super) fn batch_sizes(samples: usize, batch_size: usize) -> Vec<usize> {
+    (0..samples).step_by(batch_size).map(|at| batch_size.min(samples - at)).collect()
+}
+
+/// How long the device works before its losses are read, so that progress can be shown about ten times a second.
+const BETWEEN_READS: std::time::Duration = std::time::Duration::from_millis(100);
+
+impl Model {
+    /// Puts a data set on the device under a name.
+    pub(super) fn feed(&mut self, name: &'static str, data: &Dataset) -> Result<Feed> {
+        let feed = Feed::new(name, data);
+        feed.upload(self.executor.as_mut(), data)?;
+        Ok(feed)
+    }
+
+    /// Runs batches in order; `seen` gets the sums of those done since it was last called.
+    pub(super) fn run_batches(&mut self, batches: &Batches<'_>, mut seen: impl FnMut(&[BatchSums])) -> Result<()> {
+        let (mut done, mut first) = (0, 0);
+        let mut at_once = 1;
+        while done < batches.sizes.len() {
+            let sizes = &batches.sizes[done..batches.sizes.len().min(done + at_once)];
+            let began = std::time::Instant::now();
+            let sums = self.run_some(batches, sizes, first)?;
+            seen(&sums);
+            done += sizes.len();
+            first += sizes.iter().sum::<usize>();
+            let per_batch = began.elapsed() / sizes.len() as u32;
+            let fitting = BETWEEN_READS.as_nanos() / per_batch.as_nanos().max(1);
+            at_once = (fitting as usize).clamp(1, (2 * at_once).min(LOG_ROWS));
+        }
+        Ok(())
+    }
+
+    fn run_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<Vec<BatchSums>> {
+        let training = batches.mode == Mode::Train;
+        let mut at = first;
+        let mut scalars = Vec::with_capacity(sizes.len());
+        for (row, size) in sizes.iter().enumerate() {
+            let step = self.iterations + 1 + if training { row as u64 } else { 0 };
+            let of_step = self.compiled.optimizer.scalars(step);
+            scalars.push(StepScalars { first: at as u32, log_row: row as u32, ..of_step });
+            at += size;
+        }
+        self.executor.set_scalars(&scalars)?;
+        let mut rows = Vec::with_capacity(sizes.len());
+        let mut begin = 0;
+        while begin < sizes.len() {
+            let same = sizes[begin..].iter().take_while(|&&s| s == sizes[begin]).count();
+            let program = self.program(batches.feed, batches.mode, sizes[begin])?;
+            self.executor.run(&program.plan, begin..begin + same)?;
+            rows.extend(std::iter::repeat_n(program.loss_rows, same));
+            begin += same;
+        }
+        let sums = self.read_log(&rows)?;
+        if training {
+            self.check_health()?;
+            self.iterations += sizes.len() as u64;
+        }
+        Ok(sums)
+    }
+
+    fn read_log(&mut self, rows: &[usize]) -> Result<Vec<BatchSums>> {
+        let columns = self.compiled.columns();
+        let log = self.executor.read(buffers::LOG, 0..rows.len() * columns)?;
+        let of_batch = |(sums, &rows): (&[f64], &usize)| BatchSums { sums: sums.to_vec(), rows };
+        Ok(log.chunks(columns).zip(rows).map(of_batch).collect())
+    }
+
+    /// Fails where a gradient was not finite; from that step on the device has left the weights alone.
+    fn check_health(&mut self) -> Result<()> {
+        let health = self.executor.read_u32(buffers::HEALTH, 0..2)?;
+        if health[0] == 0 {
+            return Ok(());
+        }
+        self.executor.write_u32(&buffers::health(), &[0, 0])?;
+        let step = health[0] as u64;
+        self.iterations = step - 1;
+        let (tensor, index) = match self.table().locate(health[1] as usize) {
+            Some((variable, index)) => (variable.path.clone(), index),
+            None => (buffers::GRADIENTS.to_owned(), health[1] as usize),
+        };
+        Err(Error::NonFinite { step, tensor, index })
+    }
+
+    /// Names and means of loss and metrics from their sums.
+    pub(super) fn scores(&self, sums: &[f64], rows: usize, prefix: &str) -> Scores {
+        let names = std::iter::once("loss").chain(self.compiled.metrics.iter().map(|m| m.name()));
+        Scores(names.zip(sums).map(|(name, sum)| (format!("{prefix}{name}"), sum / rows as f64)).collect())
+    }
+
+    /// Loss and metrics in inference, as Keras's `evaluate`.
+    ///
+    /// Errors: a data set that does not fit the model, a device that fails.
+    pub fn evaluate(&mut self, data: &Dataset) -> Result<Scores> {
+        self.evaluate_in_batches(data, DEFAULT_BATCH)
+    }
+
+    /// The same with a batch size of one's own, which bounds the memory it takes.
+    pub fn evaluate_in_batches(&mut self, data: &Dataset, batch_size: usize) -> Result<Scores> {
+        self.check_data(data, true)?;
+        check_batch_size(batch_size)?;
+        let feed = self.feed("evaluate", data)?;
+        self.evaluate_feed(&feed, data.len(), batch_size, "")
+    }
+
+    pub(super) fn evaluate_feed(&mut self, feed: &Feed, samples: usize, batch_size: usize, prefix: &str) -> Result<Scores> {
+        let order: Vec<u32> = (0..samples as u32).collect();
+        feed.set_order(self.executor.as_mut(), &order)?;
+        let batches = Batches { feed, mode: Mode::Evaluate, sizes: batch_sizes(samples, batch_size) };
+        let (mut sums, mut rows) = (vec![0.0; self.compiled.columns()], 0);
+        self.run_batches(&batches, |batches| add_up(batches, &mut sums, &mut rows))?;
+        Ok(self.scores(&sums, rows, prefix))
+    }
+
+    /// The model's outputs for all samples, `[S, ...output shape]` in C order, as Keras's `predict`.
+    ///
+    /// Errors: a data set that does not fit the model, a device that fails.
+    pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
+        Ok(self.predict_f64(data)?.into_iter().map(|v| v as f32).collect())
+    }
+
+    /// The same in the executor's precision.
+    pub fn predict_f64(&mut self, data: &Dataset) -> Result<Vec<f64>> {
+        self.check_data(data, false)?;
+        let feed = self.feed("predict", data)?;
+        let order: Vec<u32> = (0..data.len() as u32).collect();
+        feed.set_order(self.executor.as_mut(), &order)?;
+        let mut out = Vec::new();
+        let mut first = 0;
+        for size in batch_sizes(data.len(), DEFAULT_BATCH) {
+            let program = self.program(&feed, Mode::Predict, size)?;
+            self.executor.set_scalars(&[StepScalars { first: first as u32, ..StepScalars::default() }])?;
+            self.executor.run(&program.plan, 0..1)?;
+            if let Some((_, place)) = program.outputs.last() {
+                out.extend(self.read_place(place, size)?);
+            }
+            first += size;
+        }
+        Ok(out)
+    }
+}
+
+/// Samples at once in inference, where none is asked for.
+const DEFAULT_BATCH: usize = 256;
+
+pub(super) fn check_batch_size(batch_size: usize) -> Result<()> {
+    if batch_size == 0 { Err(Error::usage("the batch size must be at least 1")) } else { Ok(()) }
+}
+
+pub(super) fn add_up(batches: &[BatchSums], sums: &mut [f64], rows: &mut usize) {
+    for batch in batches {
+        sums.iter_mut().zip(&batch.sums).for_each(|(sum, value)| *sum += value);
+        *rows += batch.rows;
+    }
+}

@@ -4,5 +4,9 @@
 
 mod array;
 pub mod atomic;
+mod h5_numbers;
+mod keras_archive;
+mod weights_h5;
 
 pub use array::{Array, ArrayData};
+pub use keras_archive::KerasArchive;

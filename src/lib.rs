@@ -10,3 +10,12 @@ pub mod plan;
 pub mod train;
 
 pub use error::{Error, Result};
+
+/// What most programs need.
+pub mod prelude {
+    pub use crate::data::Dataset;
+    pub use crate::error::{Error, Result};
+    pub use crate::exec::Device;
+    pub use crate::model::{Activation, BatchNormalization, Dense, Lstm, Normalization, Sequential};
+    pub use crate::train::{Adam, Fit, History, Loss, Metric, Model, Sgd};
+}

@@ -76,13 +76,18 @@ impl Layer for BatchNormalization {
 
     fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
         if !(0.0..=1.0).contains(&self.momentum) {
-            return Err(Error::usage(format!("BatchNormalization needs a momentum from 0 to 1, not {}", self.momentum)));
+            return Err(Error::usage(format!(
+                "BatchNormalization needs a momentum from 0 to 1, not {}",
+                self.momentum
+            )));
         }
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             return Err(Error::usage(format!("BatchNormalization needs an epsilon above 0, not {}", self.epsilon)));
         }
         match input {
-            [] => Err(Error::usage("BatchNormalization takes [features] or [steps, features], but gets a single number")),
+            [] => {
+                Err(Error::usage("BatchNormalization takes [features] or [steps, features], but gets a single number"))
+            }
             shape => Ok(shape.to_vec()),
         }
     }
@@ -174,8 +179,7 @@ impl Run {
     fn apply(&self, recorder: &mut Recorder, x: &Slot, y: &Slot) {
         let features = self.features;
         for range in recorder.plan.row_chunks(self.rows, &[features]) {
-            let apply =
-                BatchNormApply { rows: range.len() as u32, features: features as u32, epsilon: self.epsilon };
+            let apply = BatchNormApply { rows: range.len() as u32, features: features as u32, epsilon: self.epsilon };
             let slots = BatchNormApplySlots {
                 x: x.rows(range.clone(), features),
                 mean: self.mean.clone(),

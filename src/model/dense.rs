@@ -54,8 +54,13 @@ impl Layer for Dense {
     }
 
     fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
-        let variable =
-            |name, shape, initializer| VariableSpec { name, shape, layout: Layout::Plain, initializer, trainable: true };
+        let variable = |name, shape, initializer| VariableSpec {
+            name,
+            shape,
+            layout: Layout::Plain,
+            initializer,
+            trainable: true,
+        };
         let mut variables = vec![variable("kernel", vec![features(input), self.units], Initializer::GlorotUniform)];
         if self.use_bias {
             variables.push(variable("bias", vec![self.units], Initializer::Zeros));

@@ -12,12 +12,7 @@ const LEAST_TERMS: usize = 64;
 pub(super) fn project(plan: &mut Plan, [rows, k, n]: [usize; 3], x: &Slot, w: &Slot, bias: Option<&Slot>, y: &Slot) {
     for range in plan.row_chunks(rows, &[k, n]) {
         let matmul = Matmul { b_row: n as u32, b_col: 1, ..rows_times(range.len(), k, n) };
-        let slots = MatmulSlots {
-            a: x.rows(range.clone(), k),
-            b: w.clone(),
-            bias: bias.cloned(),
-            c: y.rows(range, n),
-        };
+        let slots = MatmulSlots { a: x.rows(range.clone(), k), b: w.clone(), bias: bias.cloned(), c: y.rows(range, n) };
         matmul.record(plan, slots);
     }
 }

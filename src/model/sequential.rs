@@ -51,12 +51,8 @@ impl Sequential {
                 self.input_shape
             )));
         }
-        let mut stack = Stack {
-            input_shape: self.input_shape.clone(),
-            layers: Vec::new(),
-            table: Arc::default(),
-            seed: self.seed,
-        };
+        let mut stack =
+            Stack { input_shape: self.input_shape.clone(), layers: Vec::new(), table: Arc::default(), seed: self.seed };
         let (mut table, mut shape) = (Table::default(), self.input_shape);
         for (name, layer) in self.layers {
             let name = name.unwrap_or_else(|| stack.free_name(layer.class_name()));

@@ -14,8 +14,10 @@ pub struct Snapshot {
 impl Model {
     /// Copies the model's state to the host.
     pub fn snapshot(&mut self) -> Result<Snapshot> {
-        let names: Vec<&'static str> =
-            [buffers::PARAMETERS, buffers::STATE].into_iter().chain(self.optimizer().moments().iter().copied()).collect();
+        let names: Vec<&'static str> = [buffers::PARAMETERS, buffers::STATE]
+            .into_iter()
+            .chain(self.optimizer().moments().iter().copied())
+            .collect();
         let arenas = names.iter().copied().zip(self.read_arenas(&names)?).collect();
         Ok(Snapshot { arenas, iterations: self.iterations })
     }

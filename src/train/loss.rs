@@ -39,7 +39,14 @@ impl Loss {
     }
 
     /// Records every row's loss into column 0 of `values` and, in training, the gradient of the mean loss.
-    pub(super) fn record(self, recorder: &mut Recorder, prediction: &Tensor, truth: &Slot, values: &Slot, columns: usize) {
+    pub(super) fn record(
+        self,
+        recorder: &mut Recorder,
+        prediction: &Tensor,
+        truth: &Slot,
+        values: &Slot,
+        columns: usize,
+    ) {
         let (kind, target) = match (self, &prediction.before) {
             (Loss::BinaryCrossentropy, Some((Activation::Sigmoid, z))) => {
                 (loss_kind::BINARY_CROSSENTROPY_LOGITS, (**z).clone())

@@ -32,9 +32,9 @@ impl Metric {
             "accuracy" | "acc" | "binary_accuracy" => Ok(Metric::Accuracy),
             "mae" | "mean_absolute_error" => Ok(Metric::MeanAbsoluteError),
             "mse" | "mean_squared_error" => Ok(Metric::MeanSquaredError),
-            other => Err(Error::usage(format!(
-                "metric `{other}` is not supported here; there are: accuracy, mae, mse"
-            ))),
+            other => {
+                Err(Error::usage(format!("metric `{other}` is not supported here; there are: accuracy, mae, mse")))
+            }
         }
     }
 

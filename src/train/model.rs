@@ -5,6 +5,7 @@ use std::fmt;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 use super::feed::Feed;
 use super::loss::Loss;
@@ -14,7 +15,7 @@ use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
-use crate::model::{Arena, Mode, Sequential, Stack, Table, Variable, buffers};
+use crate::model::{Arena, Mode, Normalization, Sequential, Stack, Table, Variable, buffers};
 use crate::plan::Plan;
 
 /// Programs that are kept; an epoch needs two or three.
@@ -33,6 +34,21 @@ pub struct Weight {
     pub trainable: bool,
 }
 
+/// How a model's input is made from a table: kept with the model, so that it takes raw rows again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataSpec {
+    /// Names of the features, in the model's order.
+    pub columns: Vec<String>,
+    /// Name of the target column.
+    pub target: Option<String>,
+    /// Rows of one sample.
+    pub window: usize,
+    /// Rows from one sample to the next.
+    pub stride: usize,
+    /// Names of the classes 0 and 1, for a two-class target.
+    pub classes: Option<Vec<String>>,
+}
+
 /// A model on a device, ready to train, evaluate and predict.
 pub struct Model {
     pub(super) stack: Stack,
@@ -43,6 +59,7 @@ pub struct Model {
     /// Epochs begun, which seed the shuffling.
     pub(super) shuffles: u64,
     device: Device,
+    data_spec: Option<DataSpec>,
     programs: HashMap<(Feed, Mode, usize), Program>,
 }
 
@@ -65,8 +82,16 @@ impl Sequential {
             Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
             Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
         };
-        let mut model =
-            Model { stack, compiled, executor, iterations: 0, shuffles: 0, device, programs: HashMap::new() };
+        let mut model = Model {
+            stack,
+            compiled,
+            executor,
+            iterations: 0,
+            shuffles: 0,
+            device,
+            data_spec: None,
+            programs: HashMap::new(),
+        };
         model.initialize()?;
         Ok(model)
     }
@@ -101,6 +126,31 @@ impl Model {
     /// Where the model lives.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// How its input is made from a table, where that is known.
+    pub fn data_spec(&self) -> Option<&DataSpec> {
+        self.data_spec.as_ref()
+    }
+
+    /// Keeps with the model how its input is made from a table.
+    pub fn set_data_spec(&mut self, spec: Option<DataSpec>) {
+        self.data_spec = spec;
+    }
+
+    /// Sets mean and variance of the model's `Normalization` layers at its front to those of this data's features, as Keras's
+    /// `adapt`. Give it the training data only.
+    pub fn adapt(&mut self, data: &Dataset) -> Result<()> {
+        self.check_data(data, false)?;
+        let statistics = data.feature_statistics();
+        let layer = self.stack.layers.first().filter(|l| l.layer.class_name() == "Normalization");
+        let name = layer.map(|l| l.name.clone());
+        let name = name.ok_or_else(|| Error::usage("adapt needs a Normalization layer at the model's front"))?;
+        let mean: Vec<f32> = statistics.mean.iter().map(|&m| m as f32).collect();
+        let least = Normalization::LEAST_VARIANCE;
+        let variance: Vec<f32> = statistics.variance.iter().map(|&v| (v as f32).max(least)).collect();
+        let (mean_path, variance_path) = (format!("{name}/mean"), format!("{name}/variance"));
+        self.set_weights([(mean_path.as_str(), mean.as_slice()), (variance_path.as_str(), variance.as_slice())])
     }
 
     /// The loss it is trained with.

@@ -1,8 +1,8 @@
 //! Optimisers, with Keras's arguments and defaults.
 
 use crate::error::{Error, Result};
-use crate::kernels::{self, AdamSlots, GradNorm, GradNormPartial, GradNormPartialSlots, GradNormSlots, SgdSlots};
 use crate::kernels::StepScalars;
+use crate::kernels::{self, AdamSlots, GradNorm, GradNormPartial, GradNormPartialSlots, GradNormSlots, SgdSlots};
 use crate::model::{Arena, Table, buffers};
 use crate::plan::{BufferSpec, Plan};
 

@@ -55,7 +55,14 @@ pub(super) struct Place {
 }
 
 /// Records the plan of a batch of `samples` for a mode.
-pub(super) fn record(stack: &Stack, compiled: &Compiled, feed: &Feed, mode: Mode, samples: usize, limits: Limits) -> Result<Program> {
+pub(super) fn record(
+    stack: &Stack,
+    compiled: &Compiled,
+    feed: &Feed,
+    mode: Mode,
+    samples: usize,
+    limits: Limits,
+) -> Result<Program> {
     let mut recorder = Recorder::new(mode, samples, stack.table.clone(), limits);
     let input = feed.record_inputs(&mut recorder, mode == Mode::Gradients);
     let outputs = stack.record(&mut recorder, &input);

@@ -128,7 +128,13 @@ impl Model {
         self.evaluate_feed(&feed, data.len(), batch_size, "")
     }
 
-    pub(super) fn evaluate_feed(&mut self, feed: &Feed, samples: usize, batch_size: usize, prefix: &str) -> Result<Scores> {
+    pub(super) fn evaluate_feed(
+        &mut self,
+        feed: &Feed,
+        samples: usize,
+        batch_size: usize,
+        prefix: &str,
+    ) -> Result<Scores> {
         let order: Vec<u32> = (0..samples as u32).collect();
         feed.set_order(self.executor.as_mut(), &order)?;
         let batches = Batches { feed, mode: Mode::Evaluate, sizes: batch_sizes(samples, batch_size) };

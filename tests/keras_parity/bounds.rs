@@ -1,0 +1,103 @@
+//! How far a result may be from Keras's in double precision, and the worst found.
+
+use crate::golden::Golden;
+
+/// The precision of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    Single,
+    Double,
+}
+
+impl Precision {
+    /// Half the distance of 1 to the next number.
+    pub fn unit_roundoff(self) -> f64 {
+        match self {
+            Precision::Single => f32::EPSILON as f64 / 2.0,
+            Precision::Double => f64::EPSILON / 2.0,
+        }
+    }
+}
+
+/// Comparisons of one case on one device.
+#[derive(Debug)]
+pub struct Tally {
+    pub precision: Precision,
+    pub compared: usize,
+    /// Largest share of a tolerance used, and where.
+    pub worst: (f64, String),
+    pub failures: Vec<String>,
+}
+
+impl Tally {
+    pub fn new(precision: Precision) -> Tally {
+        Tally { precision, compared: 0, worst: (0.0, "nothing".into()), failures: Vec::new() }
+    }
+
+    /// Compares a tensor with the truth; anything not finite, or of another length, fails.
+    pub fn compare(&mut self, what: &str, got: &[f64], truth: &[f64], tolerance: f64) {
+        self.compared += 1;
+        if got.len() != truth.len() || truth.is_empty() {
+            self.failures.push(format!("{what}: {} values, {} expected", got.len(), truth.len()));
+            return;
+        }
+        let worst = got.iter().zip(truth).enumerate().map(|(i, (g, t))| {
+            let distance = (g - t).abs();
+            (i, if distance.is_finite() { distance } else { f64::INFINITY })
+        });
+        let (index, distance) = worst.fold((0, 0.0), |a, b| if b.1 > a.1 { b } else { a });
+        let share = if distance == 0.0 { 0.0 } else { distance / tolerance };
+        if share > self.worst.0 {
+            self.worst = (share, what.to_owned());
+        }
+        if !(distance <= tolerance) {
+            self.failures.push(format!(
+                "{what}[{index}]: {} against {}, off by {distance:.2e}, tolerance {tolerance:.2e}",
+                got[index], truth[index]
+            ));
+        }
+    }
+}
+
+pub fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |m, v| m.max(v.abs()))
+}
+
+/// Terms that a value of the model's output, or of a gradient, is a sum of, layer after layer and step after step.
+pub fn terms(golden: &Golden) -> f64 {
+    let shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
+    let (steps, mut features) = (if shape.len() == 2 { shape[0] } else { 1 }, shape[shape.len() - 1]);
+    let rows = steps * golden.number("first_batch_rows");
+    let mut terms = 0;
+    for layer in golden.config["layers"].as_array().expect("layers") {
+        let units = layer["config"]["units"].as_u64().unwrap_or(features as u64) as usize;
+        terms += match layer["class_name"].as_str() {
+            Some("LSTM") => steps * (features + units),
+            Some("BatchNormalization") => rows,
+            _ => features,
+        };
+        features = units;
+    }
+    terms as f64
+}
+
+/// A single pass may be off by 4 times Keras's own error, or by what rounding does to a sum of n terms: with high probability
+/// λ √n u of its largest value (Higham & Mary 2019, theorem 2.4), λ = 4, whichever is larger.
+pub fn single_pass(golden: &Golden, precision: Precision, truth: &[f64], observed: Option<f64>) -> f64 {
+    let rounding = 4.0 * terms(golden).sqrt() * precision.unit_roundoff() * largest(truth);
+    match precision {
+        Precision::Single => rounding.max(4.0 * observed.unwrap_or(0.0)),
+        Precision::Double => rounding,
+    }
+}
+
+/// A trajectory may be off by 4 times Keras's own error, but is allowed one ulp of its largest value per step.
+pub fn trajectory(golden: &Golden, precision: Precision, truth: &[f64], observed: Option<f64>) -> f64 {
+    let ulp = 2.0 * precision.unit_roundoff() * largest(truth).max(f64::MIN_POSITIVE);
+    let floor = golden.number("n_steps").max(1) as f64 * ulp;
+    match precision {
+        Precision::Single => floor.max(4.0 * observed.unwrap_or(0.0)),
+        // The goldens' own doubles agree between Keras and PyTorch to 1.7e-13.
+        Precision::Double => floor.max(4.0 * 1.7e-13),
+    }
+}

@@ -1,0 +1,245 @@
+//! From a case's config to a model. A key or value that is not known here is an unsupported feature, never ignored.
+
+use std::collections::BTreeSet;
+
+use gatenorm::prelude::*;
+use gatenorm::train::Optimizer;
+use serde_json::{Map, Value, json};
+
+use crate::golden::Golden;
+
+/// What a case needs that this builder does not know.
+pub type Unsupported = BTreeSet<String>;
+
+/// Keys of a config that describe the case and do not change what is computed.
+const DESCRIPTIVE: &[&str] = &[
+    "batch_size",
+    "description",
+    "first_batch_rows",
+    "format_version",
+    "forward_stored_rows",
+    "initial_values",
+    "input_shape",
+    "last_batch_size",
+    "n_samples",
+    "n_steps",
+    "name",
+    "notes",
+    "observed_float32_error",
+    "seed",
+    "steps_per_epoch",
+    "tensors",
+    "versions",
+];
+
+/// The case's model, ready to be compiled.
+pub struct Built {
+    pub model: Sequential,
+    pub loss: Loss,
+    pub optimizer: Optimizer,
+    pub metrics: Vec<Metric>,
+}
+
+/// Takes the keys of a JSON object one by one, so that those left over are noticed.
+struct Taking<'a> {
+    what: String,
+    left: Map<String, Value>,
+    missing: &'a mut Unsupported,
+}
+
+impl Taking<'_> {
+    fn take(&mut self, key: &str) -> Value {
+        self.left.remove(key).unwrap_or(Value::Null)
+    }
+
+    /// The value of a key must be one of these.
+    fn expect(&mut self, key: &str, allowed: &[Value]) {
+        let value = self.take(key);
+        if !allowed.contains(&value) {
+            let value = match &value["class_name"] {
+                Value::String(class) => class.clone(),
+                _ => value.to_string(),
+            };
+            self.missing.insert(format!("{} {key}={value}", self.what));
+        }
+    }
+
+    fn finish(self) {
+        for (key, value) in self.left {
+            self.missing.insert(format!("{} {key}={value}", self.what));
+        }
+    }
+}
+
+fn taking<'a>(what: &str, config: &Value, missing: &'a mut Unsupported) -> Taking<'a> {
+    Taking { what: what.into(), left: config.as_object().cloned().unwrap_or_default(), missing }
+}
+
+/// The model of a case, or what it needs that is not known here.
+pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
+    let mut missing = Unsupported::new();
+    let mut case = taking("case", &golden.config, &mut missing);
+    DESCRIPTIVE.iter().for_each(|key| drop(case.take(key)));
+    case.expect("class_weight", &[Value::Null]);
+    case.expect("sample_weight", &[json!(false)]);
+    let (layers, masking) = (case.take("layers"), case.take("masking"));
+    let (loss, metric, optimizer) = (case.take("loss"), case.take("metric"), case.take("optimizer"));
+    case.finish();
+    if masking["used"] != json!(false) {
+        missing.insert("masking".into());
+    }
+    let shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
+    let mut model = Sequential::new(&shape);
+    for layer in layers.as_array().expect("layers") {
+        model = add_layer(model, layer, &mut missing);
+    }
+    let loss = loss_of(&loss, &mut missing);
+    let metrics = metric_of(&metric, &mut missing);
+    let optimizer = optimizer_of(&optimizer, &mut missing);
+    if missing.is_empty() { Ok(Built { model, loss, optimizer, metrics }) } else { Err(missing) }
+}
+
+fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Sequential {
+    let class = layer["class_name"].as_str().expect("class_name");
+    let name = layer["name"].as_str().expect("name");
+    let mut config = taking(class, &layer["config"], missing);
+    let flag = |value: Value| value.as_bool().expect("a boolean");
+    match class {
+        "LSTM" => {
+            config.expect("activation", &[json!("tanh")]);
+            config.expect("recurrent_activation", &[json!("sigmoid")]);
+            for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
+                config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
+            }
+            for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
+                config.expect(key, &[Value::Null]);
+            }
+            for key in ["dropout", "recurrent_dropout"] {
+                config.expect(key, &[json!(0.0)]);
+            }
+            for key in ["go_backwards", "return_state", "stateful"] {
+                config.expect(key, &[json!(false)]);
+            }
+            let layer = Lstm::new(config.take("units").as_u64().expect("units") as usize)
+                .return_sequences(flag(config.take("return_sequences")))
+                .use_bias(flag(config.take("use_bias")))
+                .unit_forget_bias(flag(config.take("unit_forget_bias")));
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "BatchNormalization" => {
+            config.expect("axis", &[json!(-1)]);
+            let layer = BatchNormalization::new()
+                .momentum(config.take("momentum").as_f64().expect("momentum"))
+                .epsilon(config.take("epsilon").as_f64().expect("epsilon"))
+                .center(flag(config.take("center")))
+                .scale(flag(config.take("scale")));
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "Dense" => {
+            let activation = config.take("activation");
+            let activation = activation.as_str().expect("activation");
+            let known = Activation::from_name(activation);
+            if known.is_err() {
+                config.missing.insert(format!("Dense activation={activation}"));
+            }
+            for key in ["kernel_initializer", "bias_initializer"] {
+                config.expect(key, &[json!("glorot_uniform"), json!("zeros")]);
+            }
+            for key in ["kernel_regularizer", "bias_regularizer"] {
+                config.expect(key, &[Value::Null]);
+            }
+            let layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
+                .activation(known.unwrap_or_default())
+                .use_bias(flag(config.take("use_bias")));
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        other => {
+            missing.insert(format!("layer {other}"));
+            model
+        }
+    }
+}
+
+fn loss_of(loss: &Value, missing: &mut Unsupported) -> Loss {
+    let class = loss["class_name"].as_str().unwrap_or("none");
+    let mut config = taking(class, &loss["config"], missing);
+    match class {
+        "BinaryCrossentropy" => {
+            config.expect("from_logits", &[json!(false)]);
+            config.finish();
+            Loss::BinaryCrossentropy
+        }
+        "MeanSquaredError" => {
+            config.finish();
+            Loss::MeanSquaredError
+        }
+        other => {
+            missing.insert(format!("loss {other}"));
+            Loss::MeanSquaredError
+        }
+    }
+}
+
+fn metric_of(metric: &Value, missing: &mut Unsupported) -> Vec<Metric> {
+    if metric.is_null() {
+        return Vec::new();
+    }
+    let class = metric["class_name"].as_str().unwrap_or("none");
+    let mut config = taking(class, &metric["config"], missing);
+    config.take("name");
+    match class {
+        "BinaryAccuracy" => {
+            config.expect("threshold", &[json!(0.5)]);
+            config.finish();
+            vec![Metric::Accuracy]
+        }
+        "MeanAbsoluteError" => {
+            config.finish();
+            vec![Metric::MeanAbsoluteError]
+        }
+        other => {
+            missing.insert(format!("metric {other}"));
+            Vec::new()
+        }
+    }
+}
+
+fn optimizer_of(optimizer: &Value, missing: &mut Unsupported) -> Optimizer {
+    if optimizer.is_null() {
+        return Sgd::new(0.0).into();
+    }
+    let class = optimizer["class_name"].as_str().unwrap_or("none");
+    let mut config = taking(class, &optimizer["config"], missing);
+    let rate = config.take("learning_rate");
+    if !rate.is_number() {
+        let schedule = rate["class_name"].as_str().unwrap_or("learning_rate").to_owned();
+        config.missing.insert(format!("schedule {schedule}"));
+    }
+    let learning_rate = rate.as_f64().unwrap_or(0.0);
+    match class {
+        "Adam" => {
+            config.expect("amsgrad", &[json!(false)]);
+            let adam = Adam {
+                learning_rate,
+                beta_1: config.take("beta_1").as_f64().expect("beta_1"),
+                beta_2: config.take("beta_2").as_f64().expect("beta_2"),
+                epsilon: config.take("epsilon").as_f64().expect("epsilon"),
+            };
+            config.finish();
+            adam.into()
+        }
+        "SGD" => {
+            let momentum = config.take("momentum").as_f64().expect("momentum");
+            let nesterov = config.take("nesterov").as_bool().expect("nesterov");
+            config.finish();
+            Sgd { learning_rate, momentum, nesterov }.into()
+        }
+        other => {
+            missing.insert(format!("optimizer {other}"));
+            Sgd::new(0.0).into()
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Every golden case, computed by Keras in single and in double precision, on the GPU and on the CPU: forward passes, losses,
+//! gradients, moving statistics, training step by step, final weights and predictions.
+//!
+//! `GATENORM_GOLDENS=FOLDER` runs the cases of another folder.
+
+mod bounds;
+mod build;
+#[path = "../common/mod.rs"]
+mod common;
+mod golden;
+
+use std::path::{Path, PathBuf};
+
+use bounds::{Precision, Tally, single_pass, trajectory};
+use build::{Built, build};
+use gatenorm::prelude::*;
+use gatenorm::train::Trace;
+use golden::Golden;
+
+/// Features that cases need and that are still to come. A case may be unsupported for these alone.
+const STILL_TO_COME: &[&str] = &[];
+
+fn folder() -> PathBuf {
+    let named = std::env::var_os("GATENORM_GOLDENS").map(PathBuf::from);
+    named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens"))
+}
+
+fn cases() -> Vec<PathBuf> {
+    let folder = folder();
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut cases: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+    cases.retain(|p| p.extension().is_some_and(|e| e == "safetensors"));
+    cases.sort();
+    assert!(!cases.is_empty(), "no *.safetensors in {}", folder.display());
+    cases
+}
+
+fn model(golden: &Golden, built: &Built, device: &Device) -> Result<Model> {
+    let mut model = built.model.clone().compile(
+        device.clone(),
+        built.loss,
+        built.optimizer,
+        built.metrics.iter().copied(),
+    )?;
+    let initial: Vec<(String, Vec<f32>)> = golden
+        .names("init/")
+        .into_iter()
+        .map(|path| {
+            let (_, values) = golden.tensor(&format!("init/{path}")).expect("listed");
+            (path, values.iter().map(|&v| v as f32).collect())
+        })
+        .collect();
+    model.set_weights(initial.iter().map(|(path, values)| (path.as_str(), values.as_slice())))?;
+    let set: std::collections::BTreeSet<&str> = initial.iter().map(|(path, _)| path.as_str()).collect();
+    for variable in model.stack().table.variables() {
+        assert!(set.contains(variable.path.as_str()), "the case gives no initial `{}`", variable.path);
+    }
+    Ok(model)
+}
+
+fn first_rows(values: &[f64], rows: usize, stored: usize) -> &[f64] {
+    &values[..values.len() / rows * stored]
+}
+
+fn check_forward(golden: &Golden, mode: &str, trace: &Trace, tally: &mut Tally) {
+    let (rows, stored) = (golden.number("first_batch_rows"), golden.number("forward_stored_rows"));
+    for layer in golden.names(&format!("f64/forward/{mode}/")) {
+        let what = format!("forward/{mode}/{layer}");
+        let truth = golden.truth(&what).expect("listed");
+        let traced = trace.outputs.iter().find(|t| t.name == layer).unwrap_or_else(|| panic!("no layer `{layer}`"));
+        // Keras's error is recorded for training only; in inference the same layers do less.
+        let observed = golden.observed("forward_training_max_abs", Some(&layer));
+        let tolerance = single_pass(golden, tally.precision, truth, observed);
+        tally.compare(&what, first_rows(&traced.values, rows, stored), truth, tolerance);
+    }
+}
+
+fn check_single_pass(golden: &Golden, built: &Built, device: &Device, tally: &mut Tally) -> Result<()> {
+    let (data, rows) = (golden.dataset(), (0..golden.number("first_batch_rows") as u32).collect::<Vec<u32>>());
+    let mut model = model(golden, built, device)?;
+    check_forward(golden, "inference", &model.trace(&data, &rows, false)?, tally);
+    let trace = model.trace(&data, &rows, true)?;
+    check_forward(golden, "training", &trace, tally);
+    let loss = golden.truth("loss/0").expect("loss/0");
+    let tolerance = single_pass(golden, tally.precision, loss, golden.observed("loss0_abs", None));
+    tally.compare("loss/0", &[trace.loss], loss, tolerance);
+    let gradients = trace.gradients.iter().chain(&trace.input_gradient);
+    let names: Vec<String> = golden.names("f64/grad/");
+    assert_eq!(names.len(), gradients.clone().count(), "as many gradients as the case has");
+    for gradient in gradients {
+        let what = format!("grad/{}", gradient.name);
+        let truth = golden.truth(&what).unwrap_or_else(|| panic!("the case has no `{what}`"));
+        let relative = match gradient.name.as_str() {
+            "x" => golden.observed("grad_x_max_rel_to_max", None),
+            name => golden.observed("grad_max_rel_to_max", Some(name)),
+        };
+        let tolerance = single_pass(golden, tally.precision, truth, relative.map(|r| r * bounds::largest(truth)));
+        if std::env::var_os("DBG").is_some() {
+            let keras = &golden.tensor(&what).unwrap().1;
+            let rms = |a: &[f64]| (a.iter().zip(truth).map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / a.len() as f64).sqrt();
+            println!("   {what} keras rms {:.2e} ours {:.2e}", rms(keras), rms(&gradient.values));
+            if what == "grad/lstm_1/kernel" && truth.len() > 536 { println!("   536: keras {:.2e} ours {:.2e}", keras[536]-truth[536], gradient.values[536]-truth[536]); }
+        }
+        tally.compare(&what, &gradient.values, truth, tolerance);
+    }
+    for path in golden.names("f64/updated/") {
+        let truth = golden.truth(&format!("updated/{path}")).expect("listed");
+        let tolerance = single_pass(golden, tally.precision, truth, None);
+        tally.compare(&format!("updated/{path}"), &model.variable(&path)?, truth, tolerance);
+    }
+    Ok(())
+}
+
+fn check_training(golden: &Golden, built: &Built, device: &Device, tally: &mut Tally) -> Result<()> {
+    let (data, batches) = (golden.dataset(), golden.batches());
+    if batches.is_empty() {
+        return Ok(());
+    }
+    let mut model = model(golden, built, device)?;
+    let mut scores = Vec::new();
+    let mut moving: Vec<(String, Vec<f64>)> =
+        golden.names("f64/train/moving/").into_iter().map(|path| (path, Vec::new())).collect();
+    if moving.is_empty() {
+        scores = model.train_on(&data, &batches)?;
+    } else {
+        for batch in &batches {
+            scores.extend(model.train_on(&data, std::slice::from_ref(batch))?);
+            for (path, values) in &mut moving {
+                values.extend(model.variable(path)?);
+            }
+        }
+    }
+    let losses: Vec<f64> = scores.iter().filter_map(|s| s.get("loss")).collect();
+    let truth = golden.truth("train/loss").expect("train/loss");
+    let observed = golden.observed("train_loss_max_abs", None);
+    let tolerance = trajectory(golden, tally.precision, truth, observed);
+    tally.compare("train/loss", &losses, truth, tolerance);
+    for (path, values) in moving {
+        let truth = golden.truth(&format!("train/moving/{path}")).expect("listed");
+        let observed = golden.observed("final_max_abs", Some(&path));
+        let tolerance = trajectory(golden, tally.precision, truth, observed);
+        tally.compare(&format!("train/moving/{path}"), &values, truth, tolerance);
+    }
+    check_metrics(golden, built, &scores, &batches, tally);
+    for path in golden.names("f64/final/").into_iter().filter(|p| p != "predict") {
+        let truth = golden.truth(&format!("final/{path}")).expect("listed");
+        let tolerance = trajectory(golden, tally.precision, truth, golden.observed("final_max_abs", Some(&path)));
+        tally.compare(&format!("final/{path}"), &model.variable(&path)?, truth, tolerance);
+    }
+    let truth = golden.truth("final/predict").expect("final/predict");
+    let tolerance = trajectory(golden, tally.precision, truth, golden.observed("predict_max_abs", None));
+    tally.compare("final/predict", &model.predict_f64(&data)?, truth, tolerance);
+    Ok(())
+}
+
+/// Metrics per step (the goldens have them in single precision only), and both per epoch, weighted by batch size as in History.
+fn check_metrics(golden: &Golden, built: &Built, scores: &[gatenorm::train::Scores], batches: &[Vec<u32>], tally: &mut Tally) {
+    let steps_per_epoch = golden.number("steps_per_epoch");
+    let names = ["loss"].into_iter().chain(built.metrics.iter().map(|m| m.name()));
+    for (name, key) in names.zip(["loss", "metric"]) {
+        let values: Vec<f64> = scores.iter().filter_map(|s| s.get(name)).collect();
+        let Some((_, keras)) = golden.tensor(&format!("train/{key}")) else { continue };
+        // Keras's own single precision, and ours, may each be off by Keras's error.
+        let observed = golden.observed("train_loss_max_abs", None).map(|o| 2.0 * o);
+        let tolerance = trajectory(golden, Precision::Single, keras, observed);
+        tally.compare(&format!("train/{key} (float32)"), &values, keras, tolerance);
+        let Some((_, keras)) = golden.tensor(&format!("train/epoch_{key}")) else { continue };
+        let epochs = values.chunks(steps_per_epoch).zip(batches.chunks(steps_per_epoch));
+        let means: Vec<f64> = epochs
+            .filter(|(values, _)| values.len() == steps_per_epoch)
+            .map(|(values, batches)| {
+                let rows: f64 = batches.iter().map(|b| b.len() as f64).sum();
+                values.iter().zip(batches).map(|(v, b)| v * b.len() as f64).sum::<f64>() / rows
+            })
+            .collect();
+        let tolerance = trajectory(golden, Precision::Single, keras, observed);
+        tally.compare(&format!("train/epoch_{key} (float32)"), &means, keras, tolerance);
+    }
+}
+
+fn check(golden: &Golden, built: &Built, device: &Device, precision: Precision) -> Tally {
+    let mut tally = Tally::new(precision);
+    let run = check_single_pass(golden, built, device, &mut tally)
+        .and_then(|()| check_training(golden, built, device, &mut tally));
+    if let Err(error) = run {
+        tally.failures.push(error.to_string());
+    }
+    tally
+}
+
+#[test]
+fn every_case_agrees_with_keras_on_gpu_and_cpu() {
+    let mut devices = vec![("cpu f64", Device::CpuF64, Precision::Double), ("cpu f32", Device::Cpu, Precision::Single)];
+    if let Some(gpu) = common::gpu() {
+        devices.push(("gpu f32", gpu, Precision::Single));
+    }
+    let (mut passed, mut failed, mut unsupported) = (0, 0, 0);
+    let mut unexpected = Vec::new();
+    for path in cases() {
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        let golden = Golden::read(&path);
+        let built = match build(&golden) {
+            Ok(built) => built,
+            Err(missing) => {
+                let list: Vec<String> = missing.into_iter().collect();
+                println!("unsupported {name}: {}", list.join(", "));
+                unexpected.extend(list.into_iter().filter(|m| !STILL_TO_COME.contains(&m.as_str())));
+                unsupported += 1;
+                continue;
+            }
+        };
+        let tallies = devices.iter().map(|(on, device, precision)| (on, check(&golden, &built, device, *precision)));
+        let tallies: Vec<_> = tallies.collect();
+        let worst = |tally: &Tally| format!("{:.2} at {}", tally.worst.0, tally.worst.1);
+        let all: Vec<String> = tallies.iter().map(|(on, tally)| format!("worst={} ({on})", worst(tally))).collect();
+        if tallies.iter().all(|(_, tally)| tally.failures.is_empty() && tally.compared > 0) {
+            println!("pass {name}: {}", all.join("; "));
+            passed += 1;
+        } else {
+            println!("FAIL {name}: {}", all.join("; "));
+            for (on, tally) in &tallies {
+                tally.failures.iter().for_each(|failure| println!("     {on}: {failure}"));
+            }
+            failed += 1;
+        }
+    }
+    println!("parity: {passed} passed, {failed} failed, {unsupported} unsupported");
+    assert_eq!(failed, 0, "cases that disagree with Keras");
+    assert!(unexpected.is_empty(), "unsupported for features that are not still to come: {unexpected:?}");
+}

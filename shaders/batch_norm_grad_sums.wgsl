@@ -25,10 +25,16 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let deviation = sqrt(variance[feature] + p.epsilon);
     var dbeta = 0.0;
     var dgamma = 0.0;
-    for (var row = first; row < last; row++) {
-        let at = row * p.features + feature;
-        dbeta += dy[at];
-        dgamma += dy[at] * ((x[at] - m) / deviation);
+    for (var run = first; run < last; run += RUN) {
+        var run_dbeta = 0.0;
+        var run_dgamma = 0.0;
+        for (var row = run; row < min(last, run + RUN); row++) {
+            let at = row * p.features + feature;
+            run_dbeta += dy[at];
+            run_dgamma += dy[at] * ((x[at] - m) / deviation);
+        }
+        dbeta += run_dbeta;
+        dgamma += run_dgamma;
     }
     let out = (p.block_at + i / p.features) * 2u * p.features + feature;
     sums[out] = dbeta;

@@ -20,14 +20,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let last = min(p.rows, first + p.block_rows);
     let count = f32(last - first);
     var sum = 0.0;
-    for (var row = first; row < last; row++) { sum += x[row * p.features + feature]; }
+    for (var run = first; run < last; run += RUN) {
+        var run_sum = 0.0;
+        for (var row = run; row < min(last, run + RUN); row++) { run_sum += x[row * p.features + feature]; }
+        sum += run_sum;
+    }
     let mean = sum / count;
     var deviation = 0.0;
     var squares = 0.0;
-    for (var row = first; row < last; row++) {
-        let d = x[row * p.features + feature] - mean;
-        deviation += d;
-        squares += d * d;
+    for (var run = first; run < last; run += RUN) {
+        var run_deviation = 0.0;
+        var run_squares = 0.0;
+        for (var row = run; row < min(last, run + RUN); row++) {
+            let d = x[row * p.features + feature] - mean;
+            run_deviation += d;
+            run_squares += d * d;
+        }
+        deviation += run_deviation;
+        squares += run_squares;
     }
     let shift = deviation / count; // what rounding left of the mean
     means[p.block_at * p.features + i] = mean + shift;

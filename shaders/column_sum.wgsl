@@ -20,7 +20,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let first = (i / p.cols) * p.block_rows;
     let last = min(p.rows, first + p.block_rows);
     var sum = 0.0;
-    for (var row = first; row < last; row++) { sum += x[p.x_at + row * p.cols + col]; }
+    for (var run = first; run < last; run += RUN) {
+        var run_sum = 0.0;
+        for (var row = run; row < min(last, run + RUN); row++) { run_sum += x[p.x_at + row * p.cols + col]; }
+        sum += run_sum;
+    }
     if p.accumulate != 0u { sum += out[p.out_at + i]; }
     out[p.out_at + i] = sum;
 }

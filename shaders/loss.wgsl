@@ -18,7 +18,7 @@ override LOSS: u32 = 0u;
 
 fn value_of(z: f32, y: f32) -> f32 {
     switch LOSS {
-        case 0u: { return max(z, 0.0) - z * y + log1p_unit(exp(-abs(z))); }
+        case 0u: { return max(z, 0.0) - z * y + log1p_unit(exp_negative(-abs(z))); }
         case 1u: {
             let q = clamp(z, 1e-7, 1.0 - 1e-7);
             return -(y * log(q) + (1.0 - y) * log(1.0 - q));

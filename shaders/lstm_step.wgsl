@@ -24,12 +24,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var z1 = vec4<f32>();
     var z2 = vec4<f32>();
     var z3 = vec4<f32>();
-    for (var k = 0u; k < p.units; k++) {
-        let uv = u[k * p.units + unit];
-        z0 += h[h_rows.x + k] * uv;
-        z1 += h[h_rows.y + k] * uv;
-        z2 += h[h_rows.z + k] * uv;
-        z3 += h[h_rows.w + k] * uv;
+    for (var k_run = 0u; k_run < p.units; k_run += RUN) {
+        var run0 = vec4<f32>();
+        var run1 = vec4<f32>();
+        var run2 = vec4<f32>();
+        var run3 = vec4<f32>();
+        for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
+            let uv = u[k * p.units + unit];
+            run0 += h[h_rows.x + k] * uv;
+            run1 += h[h_rows.y + k] * uv;
+            run2 += h[h_rows.z + k] * uv;
+            run3 += h[h_rows.w + k] * uv;
+        }
+        z0 += run0;
+        z1 += run1;
+        z2 += run2;
+        z3 += run3;
     }
     update(row, unit, z0);
     update(row + 1u, unit, z1);

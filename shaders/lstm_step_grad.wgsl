@@ -25,14 +25,18 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var dh = vec4<f32>();
     if p.last == 0u {
         let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u)) * p.units + p.next_at;
-        for (var k = 0u; k < p.units; k++) {
-            let uv = u[unit * p.units + k];
-            dh += vec4(
-                dot(gates[rows.x + k], uv),
-                dot(gates[rows.y + k], uv),
-                dot(gates[rows.z + k], uv),
-                dot(gates[rows.w + k], uv),
-            );
+        for (var k_run = 0u; k_run < p.units; k_run += RUN) {
+            var run = vec4<f32>();
+            for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
+                let uv = u[unit * p.units + k];
+                run += vec4(
+                    dot(gates[rows.x + k], uv),
+                    dot(gates[rows.y + k], uv),
+                    dot(gates[rows.z + k], uv),
+                    dot(gates[rows.w + k], uv),
+                );
+            }
+            dh += run;
         }
     }
     for (var r = 0u; r < 4u; r++) {

@@ -29,14 +29,25 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var acc3 = vec4<f32>();
     let first = id.z * p.k_part;
     let last = min(p.k, first + p.k_part);
-    for (var k = first; k < last; k++) {
-        let ai = rows + k * p.a_col;
-        let bi = cols + k * p.b_row;
-        let bv = vec4(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
-        acc0 += a[ai.x] * bv;
-        acc1 += a[ai.y] * bv;
-        acc2 += a[ai.z] * bv;
-        acc3 += a[ai.w] * bv;
+    // Runs of RUN terms are added up on their own first: rounding errors grow with the longest chain of additions.
+    for (var k_run = first; k_run < last; k_run += RUN) {
+        var run0 = vec4<f32>();
+        var run1 = vec4<f32>();
+        var run2 = vec4<f32>();
+        var run3 = vec4<f32>();
+        for (var k = k_run; k < min(last, k_run + RUN); k++) {
+            let ai = rows + k * p.a_col;
+            let bi = cols + k * p.b_row;
+            let bv = vec4(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
+            run0 += a[ai.x] * bv;
+            run1 += a[ai.y] * bv;
+            run2 += a[ai.z] * bv;
+            run3 += a[ai.w] * bv;
+        }
+        acc0 += run0;
+        acc1 += run1;
+        acc2 += run2;
+        acc3 += run3;
     }
     store(id.z, row, col, acc0);
     store(id.z, row + 1u, col, acc1);

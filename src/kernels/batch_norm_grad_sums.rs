@@ -1,7 +1,7 @@
 //! What the gradient of batch normalisation needs of all rows.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -68,10 +68,16 @@ impl Kernel for BatchNormGradSums {
             for feature in 0..features {
                 let deviation = (variance[feature] + epsilon).sqrt();
                 let (mut dbeta, mut dgamma) = (T::zero(), T::zero());
-                for row in block * block_rows..rows.min((block + 1) * block_rows) {
-                    let at = row * features + feature;
-                    dbeta = dbeta + dy[at];
-                    dgamma = dgamma + dy[at] * ((x[at] - mean[feature]) / deviation);
+                let last = rows.min((block + 1) * block_rows);
+                for run in (block * block_rows..last).step_by(RUN) {
+                    let (mut run_dbeta, mut run_dgamma) = (T::zero(), T::zero());
+                    for row in run..last.min(run + RUN) {
+                        let at = row * features + feature;
+                        run_dbeta = run_dbeta + dy[at];
+                        run_dgamma = run_dgamma + dy[at] * ((x[at] - mean[feature]) / deviation);
+                    }
+                    dbeta = dbeta + run_dbeta;
+                    dgamma = dgamma + run_dgamma;
                 }
                 let out = (self.block_at as usize + block) * 2 * features + feature;
                 sums[out] = dbeta;

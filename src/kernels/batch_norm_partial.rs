@@ -1,7 +1,7 @@
 //! Mean and M2 of every feature over blocks of rows.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d, sum_in_runs};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -54,14 +54,10 @@ impl Kernel for BatchNormPartial {
         for (block, rows) in x.chunks(block_rows * features).enumerate() {
             let count = T::count((rows.len() / features) as u32);
             for feature in 0..features {
-                let values = || rows.iter().skip(feature).step_by(features);
-                let mean = values().fold(T::zero(), |s, &v| s + v) / count;
-                let (mut deviation, mut squares) = (T::zero(), T::zero());
-                for &value in values() {
-                    let d = value - mean;
-                    deviation = deviation + d;
-                    squares = squares + d * d;
-                }
+                let values = || rows.iter().skip(feature).step_by(features).copied();
+                let mean = sum_in_runs(values()) / count;
+                let deviation = sum_in_runs(values().map(|v| v - mean));
+                let squares = sum_in_runs(values().map(|v| (v - mean) * (v - mean)));
                 let shift = deviation / count;
                 let out = (self.block_at as usize + block) * features + feature;
                 means[out] = mean + shift;

@@ -1,7 +1,7 @@
 //! Sums of columns, in a fixed order.
 
 use super::info::{info, params};
-use super::{Args, BLOCK_ROWS, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use super::{Args, BLOCK_ROWS, Binding, Kernel, KernelInfo, Options, Real, grid_1d, sum_in_runs};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -82,7 +82,7 @@ impl Kernel for ColumnSum {
         let out = &mut out[self.out_at as usize..][..rows.div_ceil(block) * cols];
         for (block_rows, sums) in x.chunks(block * cols).zip(out.chunks_mut(cols)) {
             for (col, sum) in sums.iter_mut().enumerate() {
-                let total = block_rows.iter().skip(col).step_by(cols).fold(T::zero(), |s, &v| s + v);
+                let total = sum_in_runs(block_rows.iter().skip(col).step_by(cols).copied());
                 *sum = if self.accumulate != 0 { total + *sum } else { total };
             }
         }

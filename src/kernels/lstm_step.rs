@@ -2,7 +2,8 @@
 
 use super::info::{info, params};
 use super::lstm_cell::lstm_cell;
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real};
+use super::matmul::add_run;
+use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -76,11 +77,10 @@ impl Kernel for LstmStep {
         let mut z = vec![T::zero(); 4 * units];
         for row in 0..self.rows as usize {
             z.fill(T::zero());
-            for k in 0..units {
-                let h_prev = h[self.h_prev_at as usize + row * units + k];
-                for (z, &weight) in z.iter_mut().zip(&u[4 * k * units..4 * (k + 1) * units]) {
-                    *z = *z + h_prev * weight;
-                }
+            for first in (0..units).step_by(RUN) {
+                let h_prev = |k: usize| h[self.h_prev_at as usize + row * units + k];
+                let run = (first..units.min(first + RUN)).map(|k| (h_prev(k), &u[4 * k * units..4 * (k + 1) * units]));
+                add_run(&mut z, run);
             }
             for unit in 0..units {
                 let i = row * units + unit;

@@ -2,7 +2,7 @@
 
 use super::info::{info, params};
 use super::lstm_cell::lstm_cell_grad;
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real};
+use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -101,8 +101,9 @@ impl Kernel for LstmStepGrad {
                 let mut dh = T::zero();
                 if self.last == 0 {
                     let dz = &gates[4 * (self.next_at as usize + row * units)..][..4 * units];
-                    for (&dz, &weight) in dz.iter().zip(&u[4 * unit * units..4 * (unit + 1) * units]) {
-                        dh = dh + dz * weight;
+                    let weights = &u[4 * unit * units..4 * (unit + 1) * units];
+                    for (dz, weights) in dz.chunks(4 * RUN).zip(weights.chunks(4 * RUN)) {
+                        dh = dh + dz.iter().zip(weights).fold(T::zero(), |s, (&dz, &weight)| s + dz * weight);
                     }
                 }
                 if self.has_dy != 0 {

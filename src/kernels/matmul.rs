@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real};
+use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -96,19 +96,43 @@ impl Matmul {
         let a_of = |k: u32| a[self.a_at as usize + row * self.a_row as usize + k as usize * self.a_col as usize];
         let (b_at, b_row, b_col) = (self.b_at as usize, self.b_row as usize, self.b_col as usize);
         sums.fill(T::zero());
-        if b_col == 1 {
-            for k in terms {
-                let (factor, at) = (a_of(k), b_at + k as usize * b_row);
-                for (sum, &value) in sums.iter_mut().zip(&b[at..]) {
-                    *sum = *sum + factor * value;
+        for first in terms.clone().step_by(RUN) {
+            let run = first..terms.end.min(first + RUN as u32);
+            if b_col == 1 {
+                let rows = run.map(|k| (a_of(k), &b[b_at + k as usize * b_row..][..self.n as usize]));
+                add_run(sums, rows);
+            } else {
+                for (col, sum) in sums.iter_mut().enumerate() {
+                    let terms = run.clone().map(|k| a_of(k) * b[b_at + k as usize * b_row + col * b_col]);
+                    *sum = *sum + terms.fold(T::zero(), |s, term| s + term);
                 }
             }
-        } else {
-            for (col, sum) in sums.iter_mut().enumerate() {
-                for k in terms.clone() {
-                    *sum = *sum + a_of(k) * b[b_at + k as usize * b_row + col * b_col];
-                }
-            }
+        }
+    }
+}
+
+/// sums += Σ factor·row over at most [`RUN`] rows, whose sum is formed first.
+pub(super) fn add_run<'a, T: Real>(sums: &mut [T], rows: impl Iterator<Item = (T, &'a [T])>) {
+    let mut run: [(T, &[T]); RUN] = [(T::zero(), &[]); RUN];
+    let mut len = 0;
+    for row in rows {
+        run[len] = row;
+        len += 1;
+    }
+    if let [(f0, r0), (f1, r1), (f2, r2), (f3, r3), (f4, r4), (f5, r5), (f6, r6), (f7, r7)] = run
+        && len == RUN
+    {
+        let n = sums.len();
+        let (r0, r1, r2, r3) = (&r0[..n], &r1[..n], &r2[..n], &r3[..n]);
+        let (r4, r5, r6, r7) = (&r4[..n], &r5[..n], &r6[..n], &r7[..n]);
+        for (i, sum) in sums.iter_mut().enumerate() {
+            let low = f0 * r0[i] + f1 * r1[i] + f2 * r2[i] + f3 * r3[i];
+            let high = f4 * r4[i] + f5 * r5[i] + f6 * r6[i] + f7 * r7[i];
+            *sum = *sum + (low + high);
+        }
+    } else {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            *sum = *sum + run[..len].iter().fold(T::zero(), |s, &(factor, row)| s + factor * row[i]);
         }
     }
 }

@@ -119,5 +119,22 @@ pub(crate) fn grid_1d(n: u32) -> [u32; 3] {
     [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1]
 }
 
+/// Terms that long sums add up on their own before they join the total: rounding errors grow with the longest chain of
+/// additions. `RUN` in common.wgsl.
+pub(crate) const RUN: usize = 8;
+
+/// The sum of values in runs of [`RUN`].
+pub(crate) fn sum_in_runs<T: Real>(values: impl Iterator<Item = T>) -> T {
+    let (mut total, mut run, mut len) = (T::zero(), T::zero(), 0);
+    for value in values {
+        run = run + value;
+        len += 1;
+        if len == RUN {
+            (total, run, len) = (total + run, T::zero(), 0);
+        }
+    }
+    total + run
+}
+
 /// Rows that one thread of a reduction adds up before a second kernel joins the blocks in order.
 pub const BLOCK_ROWS: u32 = 64;

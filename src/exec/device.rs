@@ -59,14 +59,33 @@ impl AdapterSummary {
     }
 }
 
-/// Every adapter of this machine, in a fixed order. `WGPU_BACKEND` restricts the backends.
+/// Every adapter of this machine, in a fixed order: those of native interfaces, then OpenGL's. `WGPU_BACKEND` restricts them.
 pub fn adapters() -> Vec<AdapterSummary> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
-    let backends = descriptor.backends;
+    let mut all = adapters_of(!wgpu::Backends::GL, 0);
+    all.extend(adapters_of(wgpu::Backends::GL, all.len()));
+    all
+}
+
+/// The adapters of native interfaces; OpenGL's only where there are none, since asking for those makes some systems write
+/// warnings to the terminal.
+fn preferred_adapters() -> Vec<AdapterSummary> {
+    match adapters_of(!wgpu::Backends::GL, 0) {
+        none if none.is_empty() => adapters_of(wgpu::Backends::GL, 0),
+        native => native,
+    }
+}
+
+fn adapters_of(among: wgpu::Backends, first_index: usize) -> Vec<AdapterSummary> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
+    let backends = descriptor.backends & among;
+    if backends.is_empty() {
+        return Vec::new();
+    }
+    descriptor.backends = backends;
     let instance = wgpu::Instance::new(descriptor);
     let found = pollster::block_on(instance.enumerate_adapters(backends));
-    let summary = |(index, adapter): (usize, wgpu::Adapter)| AdapterSummary {
-        index,
+    let summary = |(i, adapter): (usize, wgpu::Adapter)| AdapterSummary {
+        index: first_index + i,
         info: adapter.get_info(),
         limits: adapter.limits(),
         adapter,
@@ -82,7 +101,7 @@ impl Device {
 
     /// The same, with a sentence that says why where the choice is the CPU.
     pub fn auto_with(options: DeviceOptions) -> Result<(Device, Option<String>)> {
-        let all = adapters();
+        let all = preferred_adapters();
         match all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank()) {
             Some(best) => Ok((Device::Gpu(Gpu::open(best, options)?), None)),
             None => Ok((Device::Cpu, Some(why_cpu(&all)))),
@@ -95,7 +114,7 @@ impl Device {
             "auto" => Self::auto_with(options),
             "cpu" => Ok((Device::Cpu, None)),
             "gpu" => {
-                let all = adapters();
+                let all = preferred_adapters();
                 let best = all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank());
                 let best = best.ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
                 Ok((Device::Gpu(Gpu::open(best, options)?), None))
@@ -106,13 +125,16 @@ impl Device {
 
     /// The adapter with this index, or the best whose name or driver contains this text, in any case.
     pub fn named(text: &str, options: DeviceOptions) -> Result<Device> {
-        let all = adapters();
         let wanted = text.to_lowercase();
         let by_index = text.parse::<usize>().ok();
         let matches = |a: &&AdapterSummary| match by_index {
             Some(index) => a.index == index,
             None => [&a.info.name, &a.info.driver].iter().any(|n| n.to_lowercase().contains(&wanted)),
         };
+        let mut all = preferred_adapters();
+        if !all.iter().any(|a| matches(&a)) {
+            all = adapters();
+        }
         let best = all.iter().filter(matches).min_by_key(|a| a.rank());
         let best = best.ok_or_else(|| {
             let names: Vec<String> = all.iter().map(|a| format!("{} `{}`", a.index, a.info.name)).collect();
@@ -126,7 +148,7 @@ impl Device {
 
     /// The best adapter of any kind, software drivers included: what tests run on.
     pub fn any_gpu(options: DeviceOptions) -> Result<Device> {
-        let all = adapters();
+        let all = preferred_adapters();
         let best = all.iter().min_by_key(|a| a.rank());
         Ok(Device::Gpu(Gpu::open(best.ok_or_else(|| Error::Device(no_gpu(&all)))?, options)?))
     }

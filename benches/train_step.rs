@@ -1,0 +1,99 @@
+//! Milliseconds per training step of LSTM -> BN -> LSTM -> BN -> Dense(1) with Adam, on every device of this machine.
+//!
+//! `cargo bench --bench train_step [-- SIZE ...]`, with sizes seed, small, medium (default: all).
+
+use std::time::{Duration, Instant};
+
+use gatenorm::data::Dataset;
+use gatenorm::exec::{DeviceOptions, adapters};
+use gatenorm::model::Mode;
+use gatenorm::prelude::*;
+
+struct Size {
+    name: &'static str,
+    features: usize,
+    steps: usize,
+    units: [usize; 2],
+    batch: usize,
+}
+
+const SIZES: [Size; 3] = [
+    Size { name: "seed", features: 1, steps: 10, units: [64, 32], batch: 32 },
+    Size { name: "small", features: 8, steps: 100, units: [64, 32], batch: 64 },
+    Size { name: "medium", features: 32, steps: 100, units: [128, 128], batch: 128 },
+];
+
+/// How long one size is measured on one device, at least three steps.
+const BUDGET: Duration = Duration::from_secs(5);
+
+fn data(size: &Size, batches: usize) -> Dataset {
+    let samples = size.batch * batches;
+    let x = (0..samples * size.steps * size.features).map(|i| (i as f32 * 0.618).fract()).collect();
+    let y = (0..samples).map(|i| (i % 2) as f32).collect();
+    Dataset::from_arrays(x, &[samples, size.steps, size.features], y, &[samples, 1]).expect("a data set")
+}
+
+fn model(size: &Size, device: &Device) -> Result<Model> {
+    Sequential::new(&[size.steps, size.features])
+        .add(Lstm::new(size.units[0]).return_sequences(true))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(size.units[1]))
+        .add(BatchNormalization::new())
+        .add(Dense::new(1).activation(Activation::Sigmoid))
+        .compile(device.clone(), Loss::BinaryCrossentropy, Adam::default(), [Metric::Accuracy])
+}
+
+/// Time from nothing to the end of the first step (shaders compiled), and the median time of later steps.
+fn measure(size: &Size, device: &Device) -> Result<(Duration, Duration, usize)> {
+    let began = Instant::now();
+    let one = data(size, 1);
+    let mut first = model(size, device)?;
+    first.fit(&one, Fit::epochs(1).batch_size(size.batch))?;
+    let first_step = began.elapsed();
+    let dispatches = first.plan(&one, Mode::Train, size.batch)?.steps().len();
+    let began = Instant::now();
+    first.fit(&one, Fit::epochs(1).batch_size(size.batch))?;
+    let batches = (BUDGET.as_secs_f64() / 5.0 / began.elapsed().as_secs_f64()).clamp(1.0, 200.0) as usize;
+    let several = data(size, batches);
+    let mut times = Vec::new();
+    let began = Instant::now();
+    while times.len() < 3 || began.elapsed() < BUDGET {
+        let began = Instant::now();
+        first.fit(&several, Fit::epochs(1).batch_size(size.batch))?;
+        times.push(began.elapsed() / batches as u32);
+    }
+    times.sort();
+    Ok((first_step, times[times.len() / 2], dispatches))
+}
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let mut devices = vec![Device::Cpu];
+    for adapter in adapters() {
+        let index = adapter.index.to_string();
+        match Device::named(&index, DeviceOptions::default()) {
+            Ok(device) => devices.push(device),
+            Err(error) => eprintln!("adapter {index} is left out: {error}"),
+        }
+    }
+    println!(
+        "{:<50} {:<7} {:>12} {:>14} {:>14} {:>10}",
+        "device", "size", "ms per step", "sequences/s", "first step ms", "dispatches"
+    );
+    for device in devices {
+        for size in SIZES.iter().filter(|s| wanted.is_empty() || wanted.iter().any(|w| w == s.name)) {
+            match measure(size, &device) {
+                Ok((first, step, dispatches)) => println!(
+                    "{:<50} {:<7} {:>12.3} {:>14.0} {:>14.1} {:>10}",
+                    device.to_string().chars().take(50).collect::<String>(),
+                    size.name,
+                    1e3 * step.as_secs_f64(),
+                    size.batch as f64 / step.as_secs_f64(),
+                    1e3 * first.as_secs_f64(),
+                    dispatches
+                ),
+                Err(error) => println!("{device:<50} {:<7} {error}", size.name),
+            }
+        }
+    }
+}

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use crate::kernels::{Access, Args, Bound, Element, Real, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
 
-enum Memory<T> {
+/// What a buffer holds.
+pub(super) enum Memory<T> {
     Real(Vec<T>),
     U32(Vec<u32>),
 }
@@ -77,7 +78,7 @@ impl<T: Real> CpuExecutor<T> {
 
 /// Lends every slot of a step. `Plan::push` made sure that a buffer is either only read or only written in it, and that
 /// written ranges are apart, so written buffers are cut between the ranges.
-fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
+pub(super) fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
     let mut bound: Vec<Option<Bound<'a, T>>> = step.slots.iter().map(|_| None).collect();
     for (buffer, memory) in taken {
         let mut places: Vec<usize> = (0..step.slots.len()).filter(|&i| step.slots[i].buffer == *buffer).collect();

@@ -6,5 +6,6 @@ pub mod exec;
 pub mod formats;
 pub mod kernels;
 pub mod plan;
+pub mod verify;
 
 pub use error::{Error, Result};

@@ -20,7 +20,8 @@ fn value_of(z: f32, y: f32) -> f32 {
     switch LOSS {
         case 0u: { return max(z, 0.0) - z * y + log1p_unit(exp(-abs(z))); }
         case 1u: {
-            let q = clamp(z, 1e-7, 1.0 - 1e-7);
+            // Not clamp, which turns NaN into a number on some drivers.
+            let q = select(select(z, 1e-7, z < 1e-7), 1.0 - 1e-7, z > 1.0 - 1e-7);
             return -(y * log(q) + (1.0 - y) * log(1.0 - q));
         }
         default: { return (z - y) * (z - y); }

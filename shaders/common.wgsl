@@ -52,7 +52,7 @@ fn activate(kind: u32, x: f32) -> f32 {
     switch kind {
         case SIGMOID: { return sigmoid(x); }
         case TANH: { return tanh_safe(x); }
-        case RELU: { return select(0.0, x, x > 0.0); }
+        case RELU: { return select(x, 0.0, x < 0.0); } // keeps NaN, where x > 0.0 or max would lose it
         default: { return x; }
     }
 }

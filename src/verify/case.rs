@@ -86,10 +86,12 @@ impl Builder {
     }
 
     /// Makes every binding of the plan tiny, in half of the cases; to be called before the first buffer.
-    pub(super) fn perhaps_tiny_bindings(&mut self) {
-        if !self.draw.timing && self.draw.one_in(2) {
+    pub(super) fn perhaps_tiny_bindings(&mut self) -> bool {
+        let tiny = !self.draw.timing && self.draw.one_in(2);
+        if tiny {
             self.plan = empty(Limits { max_binding: TINY_BINDING, ..Limits::NONE });
         }
+        tiny
     }
 
     /// A slot that holds these values, with dirt before and behind it in the buffer.

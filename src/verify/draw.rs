@@ -69,10 +69,16 @@ impl Draw {
         self.rng.random_range(-1.0..1.0)
     }
 
-    /// Numbers of one kind; a few of them are zero or negative zero.
+    /// Numbers of one kind; a few of them are zero or negative zero. In one case of eight, one is not a number, which the
+    /// device must neither lose nor spread further than the reference does.
     pub(super) fn numbers(&mut self, count: usize, kind: Numbers) -> Vec<f32> {
         let offset = if self.one_in(2) { 1e4 * self.unit() } else { 0.0 };
-        (0..count).map(|_| self.number(kind, offset)).collect()
+        let mut numbers: Vec<f32> = (0..count).map(|_| self.number(kind, offset)).collect();
+        if self.number % 8 == 7 && !self.timing {
+            let at = self.below(count);
+            numbers[at] = f32::NAN;
+        }
+        numbers
     }
 
     fn number(&mut self, kind: Numbers, offset: f32) -> f32 {

@@ -147,3 +147,47 @@ fn wait(executor: &mut dyn Executor, case: &Case) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kernel_has_cases_of_every_combination_of_its_options() {
+        for kernel in ALL {
+            let combinations = kernel.all_options();
+            for (number, options) in combinations.iter().enumerate() {
+                let case = case(kernel, 1, number).expect("a sound case");
+                let steps = case.plan.steps();
+                assert!(!steps.is_empty() && steps.iter().all(|step| step.kernel.name == kernel.name));
+                for o in kernel.overrides {
+                    assert!(
+                        steps.iter().all(|s| s.options.get(o.name) == options.get(o.name)),
+                        "{} {o:?}",
+                        kernel.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cases_need_windows_and_several_workgroups() {
+        for name in ["lstm_step", "batch_norm_partial", "loss", "column_sum", "gather"] {
+            let kernel = ALL.iter().find(|k| k.name == name).expect("a kernel of this name");
+            let cases: Vec<Case> = (0..33).map(|number| case(kernel, 1, number).expect("a sound case")).collect();
+            assert!(cases.iter().any(|case| case.plan.steps().len() > 1), "{name} in several steps");
+            let groups = |case: &Case| case.plan.steps().iter().any(|s| s.grid.iter().product::<u32>() > 1);
+            assert!(cases.iter().any(groups), "{name} in several workgroups");
+        }
+    }
+
+    #[test]
+    fn a_case_can_be_repeated() {
+        let kernel = ALL[0];
+        let [a, b, other] = [(1, 3), (1, 3), (2, 3)].map(|(seed, n)| format!("{:?}", case(kernel, seed, n)));
+        let values = |text: String| text.split_once("contents").map(|(_, values)| values.to_owned());
+        let [a, b, other] = [a, b, other].map(values);
+        assert!(a.is_some() && a == b && a != other);
+    }
+}

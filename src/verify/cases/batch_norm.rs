@@ -12,11 +12,11 @@ use crate::plan::Slot;
 const EPSILON: f32 = 1e-3;
 const BLOCK: usize = BLOCK_ROWS as usize;
 
-/// Rows and features that a tiny binding can show a block of.
+/// Rows and features; a tiny binding shows no block of more than 15 features.
 fn shape(b: &mut Builder) -> (usize, usize) {
-    b.perhaps_tiny_bindings();
+    let tiny = b.perhaps_tiny_bindings();
     let rows = b.draw.size(&ROWS, 1 << 12);
-    let features = b.draw.size(&[1, 2, 3, 5, 7, 8, 15], 64);
+    let features = if tiny { b.draw.size(&[1, 2, 3, 5, 7, 8, 15], 64) } else { b.draw.size(&FEATURES, 64) };
     (rows, features)
 }
 

@@ -44,12 +44,10 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
 /// One level, or all levels within tiny bindings.
 pub(super) fn column_sum(b: &mut Builder, _: &Options) {
     let whole = !b.draw.timing && b.draw.one_in(2);
-    if whole {
-        b.perhaps_tiny_bindings();
-    }
+    let tiny = whole && b.perhaps_tiny_bindings();
     let rows = b.draw.size(&ROWS, 1 << 13);
-    // Wider rows than 16 do not fit the tiny binding with a block of them.
-    let cols = if whole { 1 + b.draw.below(15) } else { b.draw.size(&FEATURES, 64) };
+    // Wider rows do not fit the tiny binding with a block of them.
+    let cols = if tiny { 1 + b.draw.below(15) } else { b.draw.size(&FEATURES, 64) };
     let accumulate = b.draw.one_in(2);
     let x = if whole {
         b.input("x", rows * cols, Numbers::Shifted)

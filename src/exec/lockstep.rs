@@ -221,9 +221,12 @@ fn written(step: &Step) -> BTreeSet<usize> {
     bound.filter(|(_, binding)| binding.access != Access::Read).map(|(slot, _)| slot.buffer).collect()
 }
 
+/// What buffers hold, by their number in the plan.
+type Memories = Vec<(usize, Memory<Tracked>)>;
+
 /// What a step will see: written buffers whole, so that elements which it must leave alone are compared too, and of the others
 /// as much as is bound. The step is returned with its slots moved to where they lie in that.
-fn inputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<(Step, Vec<(usize, Memory<Tracked>)>)> {
+fn inputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<(Step, Memories)> {
     let written = written(step);
     let used: BTreeSet<usize> = step.slots.iter().map(|slot| slot.buffer).collect();
     let mut seen = step.clone();

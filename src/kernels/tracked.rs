@@ -101,7 +101,9 @@ impl Tracked {
 
     /// `log1p_unit` of common.wgsl: 2 atanh(x / (2 + x)) by its series.
     pub(super) fn ln_1p(self) -> Self {
-        Self::rounded(self.value.ln_1p(), self.error, 8.0)
+        // The series' argument, half of x, is flushed to zero where it is subnormal.
+        let flushed = if self.value != 0.0 && self.value < 4.0 * SMALLEST { 2.0 * SMALLEST } else { 0.0 };
+        Self::rounded(self.value.ln_1p(), self.error + flushed, 8.0)
     }
 
     fn is_exactly_zero(self) -> bool {

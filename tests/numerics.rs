@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use gatenorm::exec::lockstep::lockstep;
 use gatenorm::exec::{DeviceOptions, Executor, GpuExecutor};
-use gatenorm::kernels::{Activate, ActivateSlots, Loss, LossSlots, StepScalars};
+use gatenorm::kernels::{
+    Activate, ActivateSlots, BatchNormPartial, BatchNormPartialSlots, Loss, LossSlots, StepScalars,
+};
 use gatenorm::plan::{BufferSpec, Plan};
 
 const SIGMOID: u32 = 1;
@@ -108,4 +110,33 @@ fn log1p_keeps_its_bound_everywhere() {
     let got: Vec<f64> = z.iter().zip(got).filter(|(z, _)| **z >= -4.0).map(|(_, got)| got).collect();
     let (worst, at) = worst_ulps(&moderate, &got, |z| z.exp().ln_1p());
     println!("ln(1 + e^z), z in -4..0: {worst:.2} ulp at most, at {at}");
+}
+
+/// The derived bound knows nothing of how the errors of a mean and of the deviations from it cancel. This holds the kernel to
+/// what its algorithm is chosen for: a relative error of about n ulp (Chan, Golub & LeVeque 1983), however large the mean.
+#[test]
+fn the_variance_of_data_with_a_large_mean_is_not_lost() {
+    let Some(mut executor) = executor() else { return };
+    const ROWS: usize = 64;
+    let means = [0.0f32, 1.0, 100.0, 1e4, -3e5];
+    let x_of = |row: usize, mean: f32| mean + ((row * 37 + 11) % 64) as f32 / 16.0 - 2.0;
+    let x: Vec<f32> = (0..ROWS).flat_map(|row| means.map(|mean| x_of(row, mean))).collect();
+    let mut plan = Plan::new(executor.limits());
+    let x_spec = BufferSpec::persistent("x", &[ROWS, means.len()]);
+    let slot = plan.persistent(&x_spec);
+    let outputs = ["means", "m2s"].map(|name| BufferSpec::persistent(name, &[means.len()]));
+    let [means_slot, m2s] = [0, 1].map(|i: usize| plan.persistent(&outputs[i]));
+    let step = BatchNormPartial { rows: ROWS as u32, features: means.len() as u32, block_rows: 64, block_at: 0 };
+    step.record(&mut plan, BatchNormPartialSlots { x: slot, means: means_slot, m2s });
+    executor.write(&x_spec, &x).expect("written");
+    let plan = Arc::new(plan.finish().expect("a sound plan"));
+    executor.run(&plan, 0..1).expect("the plan runs");
+    let got = executor.read("m2s", 0..means.len()).expect("read");
+    for (feature, (&mean, got)) in means.iter().zip(got).enumerate() {
+        let column: Vec<f64> = x.iter().skip(feature).step_by(means.len()).map(|&x| x as f64).collect();
+        let center = column.iter().sum::<f64>() / ROWS as f64;
+        let truth: f64 = column.iter().map(|x| (x - center).powi(2)).sum();
+        let bound = (ROWS + 4) as f64 * f32::EPSILON as f64 * truth;
+        assert!((got - truth).abs() <= bound, "mean {mean}: {got} for {truth}, bound {bound:.1e}");
+    }
 }

@@ -66,7 +66,7 @@ fn activate(kind: u32, x: f32) -> f32 {
     switch kind {
         case SIGMOID: { return sigmoid(x); }
         case TANH: { return tanh_safe(x); }
-        case RELU: { return select(0.0, x, x > 0.0); }
+        case RELU: { return select(max(x, 0.0), x, is_nan(x)); }
         default: { return x; }
     }
 }
@@ -81,7 +81,12 @@ fn activate_slope(kind: u32, y: f32) -> f32 {
     }
 }
 
-// By its bits, since a driver may assume that NaN does not occur and fold x != x to false.
+// By their bits, since a driver may assume that NaN does not occur: it folds x != x to false, and comparisons with select to min
+// and max, which lose NaN.
+fn is_nan(x: f32) -> bool {
+    return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
 fn is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }

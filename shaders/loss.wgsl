@@ -21,7 +21,8 @@ fn value_of(z: f32, y: f32) -> f32 {
         case 0u: { return max(z, 0.0) - z * y + log1p_unit(exp_negative(-abs(z))); }
         case 1u: {
             let q = clamp(z, 1e-7, 1.0 - 1e-7);
-            return -(y * log(q) + (1.0 - y) * log(1.0 - q));
+            // clamp and log both turn NaN into a number on some drivers.
+            return select(-(y * log(q) + (1.0 - y) * log(1.0 - q)), z, is_nan(z));
         }
         default: { return (z - y) * (z - y); }
     }

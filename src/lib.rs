@@ -8,6 +8,7 @@ pub mod kernels;
 pub mod model;
 pub mod plan;
 pub mod train;
+pub mod verify;
 
 pub use error::{Error, Result};
 

@@ -166,10 +166,19 @@ impl Plan {
 
     /// The slot of a whole buffer that outlives the plan, declared on first use.
     pub fn persistent(&mut self, spec: &BufferSpec) -> Slot {
-        match self.buffers.iter().position(|b| b.name == spec.name) {
-            Some(buffer) => Slot { buffer, offset: 0, len: self.buffers[buffer].len() },
-            None => self.add(spec.clone()),
+        let Some(buffer) = self.buffers.iter().position(|b| b.name == spec.name) else {
+            return self.add(spec.clone());
+        };
+        let known = &self.buffers[buffer];
+        let len = known.len();
+        if len != spec.len() || known.element != spec.element {
+            let (a, b) = ((&known.shape, known.element), (&spec.shape, spec.element));
+            self.fail(format!(
+                "the buffer `{}` is declared twice: {:?} {:?} and {:?} {:?}",
+                spec.name, a.0, a.1, b.0, b.1
+            ));
         }
+        Slot { buffer, offset: 0, len }
     }
 
     /// A new buffer that lives for one run, named after the scope.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Counters, Executor};
+use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Args, Bound, Element, Real, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
 
-enum Memory<T> {
+/// What a buffer holds.
+pub(super) enum Memory<T> {
     Real(Vec<T>),
     U32(Vec<u32>),
 }
@@ -44,7 +45,8 @@ impl<T: Real> CpuExecutor<T> {
 
     fn ensure(&mut self, spec: &BufferSpec, exact: bool) {
         let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
-        if !self.memory.get(&spec.name).is_some_and(|m| fits(m.len())) {
+        let holds = |m: &Memory<T>| fits(m.len()) && matches!(m, Memory::Real(_)) == (spec.element == Element::Real);
+        if !self.memory.get(&spec.name).is_some_and(holds) {
             self.counters.allocations += 1;
             let memory = match spec.element {
                 Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
@@ -77,7 +79,7 @@ impl<T: Real> CpuExecutor<T> {
 
 /// Lends every slot of a step. `Plan::push` made sure that a buffer is either only read or only written in it, and that
 /// written ranges are apart, so written buffers are cut between the ranges.
-fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
+pub(super) fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
     let mut bound: Vec<Option<Bound<'a, T>>> = step.slots.iter().map(|_| None).collect();
     for (buffer, memory) in taken {
         let mut places: Vec<usize> = (0..step.slots.len()).filter(|&i| step.slots[i].buffer == *buffer).collect();
@@ -130,6 +132,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
+        check_scalars(&range, self.scalars.len())?;
         self.prepare(plan)?;
         for at in range {
             let scalars = self.scalars[at];
@@ -139,12 +142,15 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
+        check_scalars(&(at..at + 1), self.scalars.len())?;
+        check_step(plan, step)?;
         self.prepare(plan)?;
         self.step(plan, &plan.steps()[step], self.scalars[at]);
         Ok(())
     }
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
+        check_content(spec, Element::Real, values.len())?;
         self.ensure(spec, true);
         self.counters.bytes_in += 4 * values.len() as u64;
         if let Some(Memory::Real(memory)) = self.memory.get_mut(&spec.name) {
@@ -154,6 +160,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
+        check_content(spec, Element::U32, values.len())?;
         self.ensure(spec, true);
         self.counters.bytes_in += 4 * values.len() as u64;
         if let Some(Memory::U32(memory)) = self.memory.get_mut(&spec.name) {
@@ -187,4 +194,44 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
 pub(super) fn missing(name: &str, range: Range<usize>) -> Error {
     Error::Device(format!("no buffer `{name}` with elements {range:?}; run a plan that uses it first"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_buffer_is_cut_between_its_slots() {
+        let mut values: Vec<u32> = (0..10).collect();
+        let slot = |offset, len| Slot { buffer: 0, offset, len };
+        let slots = [slot(1, 2), slot(3, 1), slot(6, 4)];
+        let mut given = Vec::new();
+        cut(&mut values, [(2, &slots[0]), (0, &slots[1]), (1, &slots[2])].into_iter(), |i, part| {
+            given.push((i, part.to_vec()));
+            part.fill(99);
+        });
+        assert_eq!(given, [(2, vec![1, 2]), (0, vec![3]), (1, vec![6, 7, 8, 9])]);
+        assert_eq!(values, [0, 99, 99, 99, 4, 5, 99, 99, 99, 99]);
+    }
+
+    #[test]
+    fn slots_arrive_in_the_order_of_the_bindings_whatever_their_order_in_the_buffer() {
+        use crate::kernels::{Kernel, LstmStep, Options};
+        let slot = |buffer, offset, len| Slot { buffer, offset, len };
+        // u and the gates in buffers of their own, c before h in the third.
+        let slots = vec![slot(0, 0, 4), slot(1, 0, 4), slot(2, 64, 2), slot(2, 0, 2)];
+        let params = vec![0; LstmStep::INFO.size];
+        let (kernel, options) = (LstmStep::INFO, Options::none());
+        let step = Step { kernel, label: "step".into(), params, options, slots, grid: [1; 3] };
+        let memory = |from: usize, len: usize| Memory::Real((from..from + len).map(|i| i as f32).collect());
+        let mut taken = [(0, memory(0, 4)), (1, memory(10, 4)), (2, memory(100, 66))];
+        let bound = bind(&step, &mut taken);
+        let first = |bound: &Bound<'_, f32>| match bound {
+            Bound::Read(values) => ("read", values[0], values.len()),
+            Bound::Write(values) => ("write", values[0], values.len()),
+            _ => ("integers", 0.0, 0),
+        };
+        let expected = [("read", 0.0, 4), ("write", 10.0, 4), ("write", 164.0, 2), ("write", 100.0, 2)];
+        assert_eq!(bound.iter().map(first).collect::<Vec<_>>(), expected);
+    }
 }

@@ -7,9 +7,9 @@ use std::sync::mpsc::channel;
 
 use super::cpu::missing;
 use super::device::{Gpu, lock};
-use super::{Counters, Executor};
+use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, KernelInfo, Options, StepScalars};
+use crate::kernels::{Access, Element, KernelInfo, Options, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
@@ -57,6 +57,8 @@ pub struct GpuExecutor {
     memory: HashMap<String, Memory>,
     compiled: VecDeque<Compiled>,
     scalars: wgpu::Buffer,
+    /// How many scalars were set last.
+    scalars_set: usize,
     staging: Option<wgpu::Buffer>,
     under_way: VecDeque<wgpu::SubmissionIndex>,
     counters: Counters,
@@ -78,6 +80,8 @@ impl GpuExecutor {
             memory: HashMap::new(),
             compiled: VecDeque::new(),
             scalars,
+            // New buffers are zero, so there is one set: the default.
+            scalars_set: 1,
             staging: None,
             under_way: VecDeque::new(),
             counters: Counters::default(),
@@ -391,11 +395,13 @@ impl Executor for GpuExecutor {
             slot[..size_of_val(&block)].copy_from_slice(bytemuck::bytes_of(&block));
         }
         self.counters.bytes_in += bytes.len() as u64;
+        self.scalars_set = scalars.len();
         self.gpu.inner.queue.write_buffer(&self.scalars, 0, &bytes);
         self.gpu.inner.check()
     }
 
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
+        check_scalars(&range, self.scalars_set)?;
         self.compile(plan)?;
         let steps = plan.steps().len();
         let per_submission = (DISPATCHES_PER_SUBMISSION / steps.max(1)).max(1);
@@ -409,15 +415,19 @@ impl Executor for GpuExecutor {
     }
 
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
+        check_scalars(&(at..at + 1), self.scalars_set)?;
+        check_step(plan, step)?;
         self.compile(plan)?;
         self.encode_and_submit(step..step + 1, at..at + 1)
     }
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
+        check_content(spec, Element::Real, values.len())?;
         self.upload(spec, bytemuck::cast_slice(values))
     }
 
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
+        check_content(spec, Element::U32, values.len())?;
         self.upload(spec, bytemuck::cast_slice(values))
     }
 

@@ -12,8 +12,8 @@ pub use cpu::CpuExecutor;
 pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
 
-use crate::error::Result;
-use crate::kernels::StepScalars;
+use crate::error::{Error, Result};
+use crate::kernels::{Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan};
 
 /// What an executor has done so far; training steps must leave all but `dispatches` and `submissions` as they are.
@@ -31,6 +31,37 @@ pub struct Counters {
     pub submissions: u64,
     /// Pipelines created.
     pub pipelines: u64,
+}
+
+/// Refuses values that are not what a buffer was declared to hold.
+fn check_content(spec: &BufferSpec, element: Element, len: usize) -> Result<()> {
+    if spec.element == element && spec.len() == len {
+        return Ok(());
+    }
+    let words = |element| if element == Element::Real { "real numbers" } else { "integers" };
+    Err(Error::usage(format!(
+        "the buffer `{}` holds {} {}, not {len} {}",
+        spec.name,
+        spec.len(),
+        words(spec.element),
+        words(element)
+    )))
+}
+
+/// Refuses runs with scalars that were not set.
+fn check_scalars(range: &Range<usize>, set: usize) -> Result<()> {
+    match range.end <= set {
+        true => Ok(()),
+        false => Err(Error::usage(format!("runs with the scalars {range:?}, but {set} were set"))),
+    }
+}
+
+/// Refuses a step that the plan does not have.
+fn check_step(plan: &Plan, step: usize) -> Result<()> {
+    match step < plan.steps().len() {
+        true => Ok(()),
+        false => Err(Error::usage(format!("runs step {step} of a plan of {}", plan.steps().len()))),
+    }
 }
 
 /// Keeps buffers by name and runs plans on them.

@@ -56,8 +56,8 @@ impl Kernel for Activate {
             *y = match kind {
                 activation::SIGMOID => x.sigmoid(),
                 activation::TANH => x.tanh(),
-                activation::RELU if x > T::zero() => x,
-                activation::RELU => T::zero(),
+                // A number that is not one stays so, as in Keras.
+                activation::RELU if x < T::zero() => T::zero(),
                 _ => x,
             };
         }

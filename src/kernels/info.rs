@@ -137,6 +137,14 @@ impl KernelInfo {
         }
     }
 
+    /// Every combination of the overrides' values.
+    pub fn all_options(&self) -> Vec<Options> {
+        self.overrides.iter().fold(vec![Options::none()], |combinations, o| {
+            let extended = |options: &Options, value| Options([&options.0[..], &[(o.name, value)]].concat());
+            combinations.iter().flat_map(|c| o.values.iter().map(|&value| extended(c, value))).collect()
+        })
+    }
+
     /// The whole WGSL module: the kernel first, so that error lines stay right, then what kernels share.
     pub fn source(&self) -> String {
         format!(

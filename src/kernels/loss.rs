@@ -96,7 +96,7 @@ fn value_and_slope<T: Real>(kind: u32, z: T, y: T) -> (T, T) {
             (positive - z * y + (-z.abs()).exp().ln_1p(), z.sigmoid() - y)
         }
         loss::BINARY_CROSSENTROPY => {
-            let (low, high) = (T::decimal(1e-7), one - T::decimal(1e-7));
+            let (low, high) = (T::decimal(1e-7), T::decimal(1.0 - 1e-7));
             let clipped = z < low || z > high;
             let q = if z < low {
                 low

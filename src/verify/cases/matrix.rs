@@ -1,0 +1,65 @@
+//! Products of matrices and sums of their columns.
+
+use super::super::case::{At, Builder};
+use super::super::draw::{FEATURES, Numbers, ROWS};
+use crate::kernels::{ColumnSum, ColumnSumSlots, Matmul, MatmulSlots, Options};
+
+/// Around the tiles of 4 x 4 elements and the workgroups of 32 x 32.
+const SIDES: [usize; 13] = [1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 32, 33, 65];
+
+pub(super) fn matmul(b: &mut Builder, _: &Options) {
+    let m = b.draw.size(&SIDES, 256);
+    let n = b.draw.size(&SIDES, 256);
+    let k = b.draw.size(&[1, 2, 7, 31, 64, 65, 257], 256);
+    let parts = if b.draw.timing || b.draw.one_in(2) { 1 } else { 1 + b.draw.below(5) };
+    let k_part = k.div_ceil(parts);
+    let parts = k.div_ceil(k_part);
+    let accumulate = b.draw.one_in(3);
+    let [turned_a, turned_b] = [b.draw.one_in(2), b.draw.one_in(2)];
+    let a = b.input_anywhere("a", m * k, Numbers::Logits);
+    let right = b.input_anywhere("b", k * n, Numbers::Unit);
+    let bias = if b.draw.one_in(2) { Some(b.input("bias", n, Numbers::Shifted)) } else { None };
+    let c = b.output("c", parts * m * n, accumulate, At::Anywhere);
+    let (a_row, a_col) = if turned_a { (1, m) } else { (k, 1) };
+    let (b_row, b_col) = if turned_b { (1, k) } else { (n, 1) };
+    let product = Matmul {
+        m: m as u32,
+        n: n as u32,
+        k: k as u32,
+        a_at: 0,
+        a_row: a_row as u32,
+        a_col: a_col as u32,
+        b_at: 0,
+        b_row: b_row as u32,
+        b_col: b_col as u32,
+        c_at: 0,
+        k_part: k_part as u32,
+        accumulate: accumulate.into(),
+        has_bias: 0,
+    };
+    product.record(&mut b.plan, MatmulSlots { a, b: right, bias, c });
+    b.flops = 2.0 * (m * n * k) as f64;
+}
+
+/// One level, or all levels within tiny bindings.
+pub(super) fn column_sum(b: &mut Builder, _: &Options) {
+    let whole = !b.draw.timing && b.draw.one_in(2);
+    let tiny = whole && b.perhaps_tiny_bindings();
+    let rows = b.draw.size(&ROWS, 1 << 13);
+    // Wider rows do not fit the tiny binding with a block of them.
+    let cols = if tiny { 1 + b.draw.below(15) } else { b.draw.size(&FEATURES, 64) };
+    let accumulate = b.draw.one_in(2);
+    let x = if whole {
+        b.input("x", rows * cols, Numbers::Shifted)
+    } else {
+        b.input_anywhere("x", rows * cols, Numbers::Shifted)
+    };
+    if whole {
+        let out = b.output("out", cols, accumulate, At::Anywhere);
+        ColumnSum::record_whole([rows, cols], accumulate, &mut b.plan, ColumnSumSlots { x, out });
+    } else {
+        let block = [1, 7, 64, rows][b.draw.below(4)];
+        let out = b.output("out", rows.div_ceil(block) * cols, accumulate, At::Anywhere);
+        ColumnSum::record([rows, cols, block], accumulate, &mut b.plan, ColumnSumSlots { x, out });
+    }
+}

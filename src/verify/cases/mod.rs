@@ -1,0 +1,43 @@
+//! Cases for every kernel; each function records one case with the kernel's public `record`.
+
+mod batch_norm;
+mod elementwise;
+mod losses;
+mod matrix;
+mod optimizers;
+mod recurrent;
+
+use super::case::Builder;
+use crate::kernels::Options;
+
+/// Records a case of one kernel with these options.
+pub(super) type Generator = fn(&mut Builder, &Options);
+
+/// What makes a kernel's cases.
+pub(super) fn generator(kernel: &str) -> Option<Generator> {
+    Some(match kernel {
+        "activate" => elementwise::activate,
+        "activate_grad" => elementwise::activate_grad,
+        "adam" => optimizers::adam,
+        "batch_norm_apply" => batch_norm::apply,
+        "batch_norm_combine" => batch_norm::combine,
+        "batch_norm_grad" => batch_norm::grad,
+        "batch_norm_grad_sums" => batch_norm::grad_sums,
+        "batch_norm_moving" => batch_norm::moving,
+        "batch_norm_partial" => batch_norm::partial,
+        "column_sum" => matrix::column_sum,
+        "copy" => elementwise::copy,
+        "fill" => elementwise::fill,
+        "gather" => elementwise::gather,
+        "grad_norm" => optimizers::grad_norm,
+        "grad_norm_partial" => optimizers::grad_norm_partial,
+        "log_step" => losses::log_step,
+        "loss" => losses::loss,
+        "lstm_step" => recurrent::lstm_step,
+        "lstm_step_grad" => recurrent::lstm_step_grad,
+        "matmul" => matrix::matmul,
+        "metric" => losses::metric,
+        "sgd" => optimizers::sgd,
+        _ => return None,
+    })
+}

@@ -1,0 +1,232 @@
+//! Every shader against what Rust says of it, without a GPU: layout of the uniform blocks, bindings, validation, and translation
+//! to what Vulkan, Metal and DX12 take.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use gatenorm::kernels::{ALL, Access, Element, Field, KernelInfo, Options, StepScalars};
+use naga::back::{hlsl, msl, spv};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, GlobalVariable, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
+
+/// WebGPU's default limits.
+const MAX_STORAGE_BUFFERS: usize = 8;
+const MAX_THREADS: u32 = 256;
+/// What one dynamic uniform offset shows.
+const UNIFORM_SLOT: usize = 256;
+/// Files that are appended to every kernel.
+const COMMON: [&str; 2] = ["common.wgsl", "lstm_cell.wgsl"];
+
+fn parse(source: &str) -> Result<(Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
+    Ok((module, info))
+}
+
+fn global(module: &Module, group: u32, binding: u32) -> Result<&GlobalVariable, String> {
+    let at = |g: &&GlobalVariable| g.binding.as_ref().is_some_and(|b| b.group == group && b.binding == binding);
+    let found = module.global_variables.iter().map(|(_, g)| g).find(at);
+    found.ok_or_else(|| format!("nothing at group {group} binding {binding}"))
+}
+
+/// A scalar type in WGSL's words.
+fn scalar(inner: &TypeInner) -> String {
+    match inner {
+        TypeInner::Scalar(s) | TypeInner::Vector { scalar: s, .. } => match s.kind {
+            ScalarKind::Float => format!("f{}", 8 * s.width),
+            ScalarKind::Uint => format!("u{}", 8 * s.width),
+            _ => format!("{s:?}"),
+        },
+        other => format!("{other:?}"),
+    }
+}
+
+fn check_uniform(module: &Module, binding: u32, fields: &[Field], size: usize) -> Result<(), String> {
+    let block = global(module, 0, binding)?;
+    if block.space != AddressSpace::Uniform {
+        return Err(format!("group 0 binding {binding} is in {:?}", block.space));
+    }
+    let TypeInner::Struct { members, span } = &module.types[block.ty].inner else {
+        return Err(format!("group 0 binding {binding} is no struct"));
+    };
+    let describe = |name: &str, offset: usize, scalar: &str| format!("{name}: {scalar} at {offset}");
+    let member = |m: &naga::StructMember| {
+        describe(m.name.as_deref().unwrap_or("?"), m.offset as usize, &scalar(&module.types[m.ty].inner))
+    };
+    let shader: Vec<String> = members.iter().map(member).collect();
+    let rust: Vec<String> = fields.iter().map(|f| describe(f.name, f.offset, f.scalar)).collect();
+    if shader != rust {
+        return Err(format!("group 0 binding {binding}: the shader has {shader:?}, Rust {rust:?}"));
+    }
+    match *span as usize == size && size <= UNIFORM_SLOT {
+        true => Ok(()),
+        false => Err(format!("group 0 binding {binding}: {span} bytes in the shader, {size} in Rust")),
+    }
+}
+
+fn check_storage(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
+    let in_group_1 = |g: &&GlobalVariable| g.binding.as_ref().is_some_and(|b| b.group == 1);
+    let count = module.global_variables.iter().map(|(_, g)| g).filter(in_group_1).count();
+    if count != kernel.bindings.len() || count > MAX_STORAGE_BUFFERS {
+        return Err(format!("{count} storage buffers; Rust has {}", kernel.bindings.len()));
+    }
+    for (number, binding) in (0u32..).zip(kernel.bindings) {
+        let buffer = global(module, 1, number)?;
+        let access = match binding.access {
+            Access::Read => StorageAccess::LOAD,
+            Access::Write | Access::ReadWrite => StorageAccess::LOAD | StorageAccess::STORE,
+        };
+        let TypeInner::Array { base, size: naga::ArraySize::Dynamic, .. } = &module.types[buffer.ty].inner else {
+            return Err(format!("`{}` is no array of any length", binding.name));
+        };
+        let shader = (buffer.name.as_deref(), buffer.space, scalar(&module.types[*base].inner));
+        let element = if binding.element == Element::Real { "f32" } else { "u32" };
+        let rust = (Some(binding.name), AddressSpace::Storage { access }, element.to_owned());
+        if shader != rust {
+            return Err(format!("group 1 binding {number}: the shader has {shader:?}, Rust {rust:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_overrides(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
+    let shader: BTreeSet<&str> = module.overrides.iter().filter_map(|(_, o)| o.name.as_deref()).collect();
+    let rust: BTreeSet<&str> = kernel.overrides.iter().map(|o| o.name).collect();
+    if shader == rust { Ok(()) } else { Err(format!("the shader overrides {shader:?}, Rust {rust:?}")) }
+}
+
+fn reflect(kernel: &KernelInfo, source: &str) -> Result<(), String> {
+    let (module, _) = parse(source)?;
+    check_uniform(&module, 0, kernel.fields, kernel.size)?;
+    let scalars = StepScalars::FIELDS.last().map_or(0, |f| f.offset + 4);
+    check_uniform(&module, 1, StepScalars::FIELDS, scalars)?;
+    check_storage(kernel, &module)?;
+    check_overrides(kernel, &module)
+}
+
+/// A shader in the forms that drivers take, as text where they are text.
+fn translate(kernel: &KernelInfo, options: &Options) -> Result<Vec<u32>, String> {
+    let (module, info) = parse(&kernel.source())?;
+    let constants = options.0.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
+    let entry = Some((ShaderStage::Compute, "main"));
+    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
+        .map_err(|e| e.to_string())?;
+    let [main] = &module.entry_points[..] else { return Err("not one entry point".into()) };
+    let threads: u32 = main.workgroup_size.iter().product();
+    if main.name != "main" || threads == 0 || threads > MAX_THREADS {
+        return Err(format!("entry point `{}` with {threads} threads", main.name));
+    }
+    for lang_version in [(2, 4), (3, 0)] {
+        let to = msl::Options { lang_version, ..Default::default() };
+        msl::write_string(&module, &info, &to, &msl::PipelineOptions::default()).map_err(|e| e.to_string())?;
+    }
+    for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2] {
+        let to = hlsl::Options { shader_model, fake_missing_bindings: true, ..Default::default() };
+        let pipeline = hlsl::PipelineOptions::default();
+        let mut text = String::new();
+        hlsl::Writer::new(&mut text, &to, &pipeline).write(&module, &info, None).map_err(|e| e.to_string())?;
+    }
+    let to = spv::Options { lang_version: (1, 3), fake_missing_bindings: true, ..Default::default() };
+    spv::write_vec(&module, &info, &to, None).map_err(|e| e.to_string())
+}
+
+/// Khronos's own validator, where it is installed.
+fn spirv_val(words: &[u32], path: &Path) -> Result<(), String> {
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    std::fs::write(path, bytes).map_err(|e| e.to_string())?;
+    let output = Command::new("spirv-val").args(["--target-env", "vulkan1.1"]).arg(path).output();
+    let output = output.map_err(|e| e.to_string())?;
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[test]
+fn layout_and_bindings_are_those_of_rust() {
+    for kernel in ALL {
+        reflect(kernel, &kernel.source()).unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+    }
+}
+
+#[test]
+fn every_combination_of_options_translates_for_every_backend() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let installed = Command::new("spirv-val").arg("--version").output().is_ok();
+    if !installed {
+        println!("skipped spirv-val, which is not installed (on Debian and Ubuntu: apt install spirv-tools)");
+    }
+    let mut count = 0;
+    for kernel in ALL {
+        for options in kernel.all_options() {
+            let named = |e: String| -> ! { panic!("{} {options:?}: {e}", kernel.name) };
+            let words = translate(kernel, &options).unwrap_or_else(|e| named(e));
+            if installed {
+                spirv_val(&words, &folder.path().join("shader.spv")).unwrap_or_else(|e| named(e));
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= ALL.len());
+}
+
+#[test]
+fn every_file_belongs_to_a_kernel() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let files: BTreeSet<String> = std::fs::read_dir(folder)
+        .expect("the folder is there")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
+        .collect();
+    let kernels = ALL.iter().map(|k| format!("{}.wgsl", k.name));
+    let expected: BTreeSet<String> = kernels.chain(COMMON.map(String::from)).collect();
+    assert_eq!(files, expected);
+    assert!(ALL.windows(2).all(|pair| pair[0].name < pair[1].name), "kernels are in alphabetical order, each once");
+}
+
+/// What is outside comments.
+fn code(source: &str) -> String {
+    source.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
+}
+
+fn forbidden(source: &str) -> Option<&'static str> {
+    let code = code(source);
+    // The built-in tanh may be NaN or err by 1e-5; atomics would make sums depend on chance; extensions shut out devices.
+    ["tanh(", "atomic", "enable", "requires"].into_iter().find(|word| code.contains(word))
+}
+
+#[test]
+fn no_shader_uses_what_drivers_get_wrong() {
+    for kernel in ALL {
+        assert_eq!(forbidden(&kernel.source()), None, "{}", kernel.name);
+        assert!(kernel.wgsl.starts_with("// "), "{} begins with what it computes", kernel.name);
+    }
+    assert_eq!(forbidden("let y = tanh(x); // tanh_safe("), Some("tanh("));
+    assert_eq!(forbidden("let y = tanh_safe(x); // not tanh("), None);
+}
+
+/// Replaces a text that must be there, and expects reflection to fail on the result.
+fn must_fail(kernel: &str, from: &str, to: &str, expected: &str) {
+    let kernel = ALL.iter().find(|k| k.name == kernel).expect("a kernel of this name");
+    let source = kernel.source();
+    assert!(source.contains(from), "`{from}` is in {}", kernel.name);
+    let error = reflect(kernel, &source.replace(from, to)).expect_err("the change must be seen");
+    assert!(error.contains(expected), "`{error}` tells of `{expected}`");
+}
+
+#[test]
+fn a_changed_shader_is_seen() {
+    must_fail("adam", "epsilon", "epsilom", "epsilom: f32 at 12");
+    must_fail("adam", "p.epsilon", "p.epsilom", "invalid field accessor");
+    must_fail("copy", "    x_at: u32,\n    out_at: u32,", "    out_at: u32,\n    x_at: u32,", "out_at: u32 at 4");
+    must_fail("fill", "    at: u32,\n    value: f32,", "    value: f32,\n    at: u32,", "value: f32 at 4");
+    must_fail("fill", "    value: f32,\n", "    value: f32, more: f32,\n", "more: f32 at 12");
+    must_fail("fill", "    step: u32,\n", "    step: f32,\n", "group 0 binding 1");
+    must_fail("copy", "var<storage, read> x", "var<storage, read_write> x", "group 1 binding 0");
+    must_fail(
+        "copy",
+        "binding(0) var<storage, read> x",
+        "binding(7) var<storage, read> x",
+        "nothing at group 1 binding 0",
+    );
+    must_fail("copy", "var<storage, read> x: array<f32>", "var<storage, read> x: array<f32, 4>", "`x` is no array");
+    must_fail("activate", "override ACTIVATION", "override OTHER: u32 = 0u; override ACTIVATION", "OTHER");
+}

@@ -83,7 +83,7 @@ impl Device {
     /// The same, with a sentence that says why where the choice is the CPU.
     pub fn auto_with(options: DeviceOptions) -> Result<(Device, Option<String>)> {
         let all = adapters();
-        match all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank()) {
+        match best_gpu(&all) {
             Some(best) => Ok((Device::Gpu(Gpu::open(best, options)?), None)),
             None => Ok((Device::Cpu, Some(why_cpu(&all)))),
         }
@@ -96,8 +96,7 @@ impl Device {
             "cpu" => Ok((Device::Cpu, None)),
             "gpu" => {
                 let all = adapters();
-                let best = all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank());
-                let best = best.ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
+                let best = best_gpu(&all).ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
                 Ok((Device::Gpu(Gpu::open(best, options)?), None))
             }
             named => Ok((Self::named(named, options)?, None)),
@@ -164,7 +163,13 @@ fn no_gpu(all: &[AdapterSummary]) -> String {
     }
 }
 
-fn why_cpu(all: &[AdapterSummary]) -> String {
+/// The adapter that `auto` takes: a real GPU, not a software driver.
+pub fn best_gpu(all: &[AdapterSummary]) -> Option<&AdapterSummary> {
+    all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank())
+}
+
+/// Why `auto` takes the CPU where [`best_gpu`] finds none among these.
+pub fn why_cpu(all: &[AdapterSummary]) -> String {
     match all.first() {
         Some(a) => {
             format!("no GPU found, only the software driver `{}`, which is slower than this CPU path", a.info.name)

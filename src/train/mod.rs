@@ -1,6 +1,7 @@
 //! Compiled models: fit, evaluate, predict.
 
 mod checkpoint;
+mod data_spec;
 mod feed;
 mod fit;
 mod history;

@@ -68,7 +68,7 @@ impl Room {
 
     /// Twenty rows of two columns and a target of two classes.
     fn rows(&self) -> String {
-        let row = |i: u32| format!("{i},{},{}\n", i * i % 7, if i % 3 == 0 { "yes" } else { "no" });
+        let row = |i: u32| format!("{i},{},{}\n", i * i % 7, if i.is_multiple_of(3) { "yes" } else { "no" });
         self.write("rows.csv", &("a,b,y\n".to_owned() + &(0..20).map(row).collect::<String>()))
     }
 

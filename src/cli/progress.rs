@@ -48,8 +48,8 @@ impl Show {
         let seconds = (left as f64 / per_second).round() as u64;
         let rate = if per_second < 10.0 { format!("{per_second:.1}") } else { grouped(per_second as usize) };
         let (scores, minutes) = (progress.scores, seconds / 60);
-        bar.set_message(format!("{rate} steps/s  {scores}  eta {minutes}:{:02}", seconds % 60));
         bar.set_position(progress.step as u64);
+        bar.set_message(format!("{rate} steps/s  {scores}  eta {minutes}:{:02}", seconds % 60));
     }
 }
 

@@ -159,6 +159,11 @@ impl Plan {
         &self.steps
     }
 
+    /// Bytes of all buffers together.
+    pub fn bytes(&self) -> usize {
+        self.buffers.iter().map(|b| 4 * b.len()).sum()
+    }
+
     /// Names what is recorded from here on, usually a layer.
     pub fn set_scope(&mut self, scope: &str) {
         self.scope = scope.to_owned();
@@ -336,8 +341,7 @@ impl fmt::Display for Plan {
         for b in &self.buffers {
             writeln!(f, "{:<40} {:<20} {:>12}  {:?}", b.name, format!("{:?}", b.shape), 4 * b.len(), b.role)?;
         }
-        let total: usize = self.buffers.iter().map(|b| 4 * b.len()).sum();
-        writeln!(f, "{} buffers, {total} bytes\n", self.buffers.len())?;
+        writeln!(f, "{} buffers, {} bytes\n", self.buffers.len(), self.bytes())?;
         for (i, step) in self.steps.iter().enumerate() {
             let bound = |written: bool| {
                 let named = step.slots.iter().zip(step.kernel.bindings);

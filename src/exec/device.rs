@@ -66,13 +66,11 @@ pub fn adapters() -> Vec<AdapterSummary> {
     all
 }
 
-/// The adapters of native interfaces; OpenGL's only where there are none, since asking for those makes some systems write
-/// warnings to the terminal.
-fn preferred_adapters() -> Vec<AdapterSummary> {
-    match adapters_of(!wgpu::Backends::GL, 0) {
-        none if none.is_empty() => adapters_of(wgpu::Backends::GL, 0),
-        native => native,
-    }
+/// The adapters to choose from: OpenGL is asked only where no native interface has a real GPU, since asking it makes some
+/// systems write warnings to the terminal.
+fn choosable_adapters() -> Vec<AdapterSummary> {
+    let native = adapters_of(!wgpu::Backends::GL, 0);
+    if best_gpu(&native).is_some() { native } else { adapters() }
 }
 
 fn adapters_of(among: wgpu::Backends, first_index: usize) -> Vec<AdapterSummary> {
@@ -101,8 +99,8 @@ impl Device {
 
     /// The same, with a sentence that says why where the choice is the CPU.
     pub fn auto_with(options: DeviceOptions) -> Result<(Device, Option<String>)> {
-        let all = preferred_adapters();
-        match all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank()) {
+        let all = choosable_adapters();
+        match best_gpu(&all) {
             Some(best) => Ok((Device::Gpu(Gpu::open(best, options)?), None)),
             None => Ok((Device::Cpu, Some(why_cpu(&all)))),
         }
@@ -114,9 +112,8 @@ impl Device {
             "auto" => Self::auto_with(options),
             "cpu" => Ok((Device::Cpu, None)),
             "gpu" => {
-                let all = preferred_adapters();
-                let best = all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank());
-                let best = best.ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
+                let all = choosable_adapters();
+                let best = best_gpu(&all).ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
                 Ok((Device::Gpu(Gpu::open(best, options)?), None))
             }
             named => Ok((Self::named(named, options)?, None)),
@@ -131,7 +128,7 @@ impl Device {
             Some(index) => a.index == index,
             None => [&a.info.name, &a.info.driver].iter().any(|n| n.to_lowercase().contains(&wanted)),
         };
-        let mut all = preferred_adapters();
+        let mut all = adapters_of(!wgpu::Backends::GL, 0);
         if !all.iter().any(|a| matches(&a)) {
             all = adapters();
         }
@@ -148,7 +145,8 @@ impl Device {
 
     /// The best adapter of any kind, software drivers included: what tests run on.
     pub fn any_gpu(options: DeviceOptions) -> Result<Device> {
-        let all = preferred_adapters();
+        let native = adapters_of(!wgpu::Backends::GL, 0);
+        let all = if native.is_empty() { adapters() } else { native };
         let best = all.iter().min_by_key(|a| a.rank());
         Ok(Device::Gpu(Gpu::open(best.ok_or_else(|| Error::Device(no_gpu(&all)))?, options)?))
     }
@@ -186,7 +184,13 @@ fn no_gpu(all: &[AdapterSummary]) -> String {
     }
 }
 
-fn why_cpu(all: &[AdapterSummary]) -> String {
+/// The adapter that `auto` takes: a real GPU, not a software driver.
+pub fn best_gpu(all: &[AdapterSummary]) -> Option<&AdapterSummary> {
+    all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank())
+}
+
+/// Why `auto` takes the CPU where [`best_gpu`] finds none among these.
+pub fn why_cpu(all: &[AdapterSummary]) -> String {
     match all.first() {
         Some(a) => {
             format!("no GPU found, only the software driver `{}`, which is slower than this CPU path", a.info.name)

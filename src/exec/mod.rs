@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 pub use cpu::CpuExecutor;
-pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters};
+pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters, best_gpu, why_cpu};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
 
 use crate::error::{Error, Result};

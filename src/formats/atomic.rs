@@ -24,6 +24,13 @@ pub fn write_file(path: &Path, write: impl FnOnce(&mut fs::File) -> io::Result<(
     Ok(())
 }
 
+/// Finds out before a long run whether [`write_file`] could write here, and leaves everything as it was.
+pub fn check(path: &Path) -> Result<()> {
+    let target = Target::of(path)?;
+    let cannot = |source| Error::io(path, "write", with_cure(source, &target.folder));
+    new_temporary(&target.folder).and_then(|file| file.close()).map_err(cannot)
+}
+
 /// Where the new content goes.
 struct Target {
     file: PathBuf,
@@ -140,6 +147,25 @@ mod tests {
         assert!(error.to_string().contains("is full; free some space"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(names(folder.path()), ["a.keras"]);
+    }
+
+    #[test]
+    fn a_check_changes_nothing_and_fails_as_the_write_would() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.keras");
+        check(&path).unwrap();
+        assert!(names(folder.path()).is_empty());
+        fs::write(&path, "old").unwrap();
+        check(&path).unwrap();
+        assert_eq!(
+            (fs::read_to_string(&path).unwrap().as_str(), names(folder.path())),
+            ("old", vec!["a.keras".into()])
+        );
+        for wrong in [folder.path().to_owned(), folder.path().join("no/a.keras"), path.join("a.keras")] {
+            let expected = write_file(&wrong, |_| Ok(())).unwrap_err().to_string();
+            let text = check(&wrong).unwrap_err().to_string();
+            assert_eq!(text.split(" (").next(), expected.split(" (").next());
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
+
 use super::sequential::Stack;
 
 impl fmt::Display for Stack {
@@ -27,8 +29,44 @@ impl fmt::Display for Stack {
     }
 }
 
+impl Stack {
+    /// All layers in one line: `LSTM 64 -> BatchNormalization -> Dense 1 sigmoid`.
+    pub fn line(&self) -> String {
+        let layers = self.layers.iter().map(|placed| {
+            let config = placed.layer.config();
+            let units = config.get("units").map(|units| format!(" {units}")).unwrap_or_default();
+            let activation = config.get("activation").and_then(|a| a.as_str());
+            let activation = activation.filter(|&a| placed.layer.class_name() == "Dense" && a != "linear");
+            let activation = activation.map(|a| format!(" {a}")).unwrap_or_default();
+            format!("{}{units}{activation}", placed.layer.class_name())
+        });
+        layers.collect::<Vec<_>>().join(" -> ")
+    }
+
+    /// Keras's table as data: every layer with its arguments, and the counts.
+    pub fn to_json(&self) -> Value {
+        let layers = self.layers.iter().map(|placed| {
+            let specs = placed.layer.variables(&placed.input_shape);
+            json!({
+                "name": placed.name,
+                "class": placed.layer.class_name(),
+                "config": placed.layer.config(),
+                "output_shape": placed.output_shape,
+                "parameters": specs.iter().map(|s| s.shape.iter().product::<usize>()).sum::<usize>(),
+            })
+        });
+        let (trainable, others) = self.table.count();
+        json!({
+            "input_shape": self.input_shape,
+            "layers": layers.collect::<Vec<_>>(),
+            "parameters": trainable + others,
+            "trainable_parameters": trainable,
+        })
+    }
+}
+
 /// 30753 to `30,753`.
-fn grouped(n: usize) -> String {
+pub fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
     groups.iter().map(|g| String::from_utf8_lossy(g).into_owned()).collect::<Vec<_>>().join(",")
@@ -41,5 +79,25 @@ fn size(n: usize) -> String {
         b if b < 1024.0 => format!("{b:.2} B"),
         b if b < 1024.0 * 1024.0 => format!("{:.2} KB", b / 1024.0),
         b => format!("{:.2} MB", b / (1024.0 * 1024.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Activation, Dense, Normalization, Sequential};
+    use super::*;
+
+    #[test]
+    fn a_model_in_one_line_names_its_layers_and_sizes() {
+        let model = Sequential::new(&[10, 1]).add(Normalization::new()).add_lstms(&[64, 32]);
+        let stack = model.add(Dense::new(1).activation(Activation::Sigmoid)).build().unwrap();
+        let line = "Normalization -> LSTM 64 -> BatchNormalization -> LSTM 32 -> BatchNormalization -> Dense 1 sigmoid";
+        assert_eq!(stack.line(), line);
+        assert_eq!(stack.to_json()["layers"][1]["parameters"], 4 * 64 * (1 + 64 + 1));
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1000, 30_753, 1_234_567].map(grouped), ["0", "999", "1,000", "30,753", "1,234,567"]);
     }
 }

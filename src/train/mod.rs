@@ -1,6 +1,7 @@
 //! Compiled models: fit, evaluate, predict.
 
 mod checkpoint;
+mod data_spec;
 mod feed;
 mod fit;
 mod history;
@@ -17,6 +18,6 @@ pub use fit::{Fit, Progress};
 pub use history::{Epoch, History, Scores};
 pub use loss::Loss;
 pub use metric::Metric;
-pub use model::{DataSpec, Model, Weight};
+pub use model::{DataSpec, Model, Moment, Weight};
 pub use optimizer::{Adam, Optimizer, Sgd};
 pub use trace::{Trace, Traced};

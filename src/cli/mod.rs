@@ -1,0 +1,70 @@
+//! The commands: each turns its options into a library call and reports what came of it.
+//!
+//! Results go to stdout, talk and progress to stderr. `--json` puts exactly one JSON object on stdout.
+
+mod demo;
+mod devices;
+mod evaluate;
+mod files;
+mod options;
+mod predict;
+mod progress;
+pub mod report;
+mod summary;
+mod train;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+/// Trains LSTM networks with batch normalisation on any GPU, or on the CPU. Models are Keras's own .keras files.
+#[derive(Parser)]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit status: 0 done, 1 a run or a verification failed, 2 wrong use or input.\n\n\
+                  First steps:\n  gatenorm demo\n  \
+                  gatenorm train room.csv --target Occupancy --window 10 --out room.keras\n  \
+                  gatenorm evaluate room.keras other.csv\n  \
+                  gatenorm predict room.keras new.csv"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(train::Train),
+    Evaluate(evaluate::Evaluate),
+    Predict(predict::Predict),
+    Summary(summary::Summary),
+    Devices(devices::Devices),
+    Demo(demo::Demo),
+    Verify(verify::Verify),
+}
+
+impl Cli {
+    /// Runs the command that was asked for.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Train(args) => train::run(&args),
+            Command::Evaluate(args) => evaluate::run(&args),
+            Command::Predict(args) => predict::run(&args),
+            Command::Summary(args) => summary::run(&args),
+            Command::Devices(args) => devices::run(&args),
+            Command::Demo(args) => demo::run(&args),
+            Command::Verify(args) => verify::run(&args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

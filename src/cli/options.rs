@@ -1,0 +1,187 @@
+//! Options that several commands share, and the ranges of numbers.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use gatenorm::data::Dataset;
+use gatenorm::exec::{Device, DeviceOptions};
+use gatenorm::train::{DataSpec, Loss, Model};
+use gatenorm::{Error, Result};
+
+use super::report::talk;
+
+/// Where to compute.
+#[derive(Args)]
+pub struct DeviceFlags {
+    /// auto, cpu, gpu, or the name (or a part of it) or index of an adapter, as `gatenorm devices` lists them.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Keep wgpu's runtime checks in the kernels: slower, to look for faults.
+    #[arg(long)]
+    pub checked: bool,
+}
+
+impl DeviceFlags {
+    /// Opens the device; with a sentence that says why where `auto` took the CPU.
+    pub fn open(&self) -> Result<(Device, Option<String>)> {
+        Device::parse(&self.device, DeviceOptions { checked: self.checked })
+    }
+
+    /// Opens the device and tells which it is.
+    pub fn open_and_tell(&self) -> Result<Device> {
+        let (device, why) = self.open()?;
+        tell_device(&device, why.as_deref());
+        Ok(device)
+    }
+}
+
+/// The line that names the device, and one that says why it is the CPU.
+pub fn tell_device(device: &Device, why: Option<&str>) {
+    talk!("device   {device}");
+    if let Some(why) = why {
+        talk!("         {why}");
+    }
+}
+
+/// How samples are made from a table. A model that was trained here knows this itself.
+#[derive(Args)]
+pub struct TableFlags {
+    /// The column to predict.
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// Rows in a sample.
+    #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub window: Option<usize>,
+    /// Rows from one sample to the next [default: 1].
+    #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub stride: Option<usize>,
+    /// The columns to learn from, separated by commas [default: all but the target and dates].
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    pub columns: Option<Vec<String>>,
+}
+
+impl TableFlags {
+    /// Reads the data of a new model.
+    pub fn load(&self, path: &Path, loss: Loss) -> Result<Dataset> {
+        self.read(path, loss, self.window.unwrap_or(1), true)
+    }
+
+    /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
+    pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, targets: bool) -> Result<Dataset> {
+        let Some(spec) = model.data_spec() else {
+            return self.read(path, model.loss(), self.window_of(model, model_file)?, targets);
+        };
+        let spec = self.agreed(spec, model_file)?;
+        if targets { spec.load(path) } else { spec.load_inputs(path) }
+    }
+
+    /// Rows from one sample to the next, for this model.
+    pub fn stride_for(&self, model: &Model) -> usize {
+        model.data_spec().map_or(self.stride.unwrap_or(1), |spec| spec.stride)
+    }
+
+    fn read(&self, path: &Path, loss: Loss, window: usize, targets: bool) -> Result<Dataset> {
+        let mut options = Dataset::csv(path).window(window).stride(self.stride.unwrap_or(1));
+        if let Some(columns) = &self.columns {
+            options = options.columns(columns);
+        }
+        options = match &self.target {
+            _ if !targets => options.no_target(),
+            Some(target) => options.target(target),
+            None => options,
+        };
+        if targets && loss == Loss::MeanSquaredError {
+            options = options.numeric_target();
+        }
+        options.load()
+    }
+
+    /// The model's spec, once no flag contradicts it.
+    fn agreed(&self, spec: &DataSpec, file: &Path) -> Result<DataSpec> {
+        let target = spec.target.as_deref();
+        differs("--window", self.window, Some(spec.window), file)?;
+        differs("--stride", self.stride, Some(spec.stride), file)?;
+        differs("--target", self.target.as_deref().filter(|_| target.is_some()), target, file)?;
+        let columns = spec.columns.join(",");
+        differs("--columns", self.columns.as_ref().map(|c| c.join(",")), Some(columns), file)?;
+        Ok(DataSpec { target: spec.target.clone().or(self.target.clone()), ..spec.clone() })
+    }
+
+    /// The window of a model that has no spec: its input's steps.
+    fn window_of(&self, model: &Model, file: &Path) -> Result<usize> {
+        match *model.stack().input_shape.as_slice() {
+            [steps, _] => differs("--window", self.window, Some(steps), file).map(|()| steps),
+            _ => Ok(self.window.unwrap_or(1)),
+        }
+    }
+}
+
+/// Refuses a flag that says something else than the model.
+fn differs<V: PartialEq + std::fmt::Display>(
+    flag: &str,
+    given: Option<V>,
+    model: Option<V>,
+    file: &Path,
+) -> Result<()> {
+    match (given, model) {
+        (Some(given), Some(model)) if given != model => Err(Error::usage(format!(
+            "`{flag} {given}` contradicts {}, which was made with `{flag} {model}`. Leave {flag} out, or train a new model without --model",
+            file.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to write a result over a file that is read.
+pub fn keep_apart(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let same = |input: &&&PathBuf| real(out).is_some() && real(out) == real(input);
+    match inputs.iter().flatten().find(same) {
+        Some(input) => Err(Error::usage(format!(
+            "--out {} would overwrite {}, which is read here. Give another name",
+            out.display(),
+            input.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A whole number of 1 or more.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number >= 1 => Ok(number),
+        _ => Err("give a whole number of at least 1".into()),
+    }
+}
+
+/// The size of a layer.
+pub fn units(text: &str) -> Result<usize, String> {
+    match text.trim().parse() {
+        Ok(number @ 1..=16_384) => Ok(number),
+        _ => Err("give whole numbers from 1 to 16384, separated by commas".into()),
+    }
+}
+
+/// A step size.
+pub fn learning_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("give a number above 0, such as 0.001 or 1e-3".into()),
+    }
+}
+
+/// A share of the whole.
+pub fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("give a number between 0 and 1, such as 0.2".into()),
+    }
+}
+
+/// How much of a velocity stays.
+pub fn momentum(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("give a number of at least 0 and less than 1, such as 0.9".into()),
+    }
+}

@@ -1,0 +1,128 @@
+//! What people and programs read: talk on stderr, results on stdout.
+
+use std::fmt::{Arguments, Display};
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use gatenorm::Error;
+use gatenorm::data::Dataset;
+use gatenorm::model::grouped;
+use serde_json::Value;
+
+/// Writes a line to stderr. Unlike `eprintln!` it does not panic where nobody listens.
+macro_rules! talk {
+    ($($part:tt)*) => { $crate::cli::report::say(format_args!($($part)*)) };
+}
+pub(super) use talk;
+
+/// What `talk!` calls.
+pub fn say(line: Arguments<'_>) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a line, or several, to stdout.
+pub fn print(text: impl Display) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
+/// Writes the one JSON object of `--json` to stdout.
+pub fn json(value: &Value) -> Result<()> {
+    print(value)
+}
+
+/// Tells the error, once, and gives the exit status that belongs to it.
+pub fn failure(error: &anyhow::Error) -> ExitCode {
+    // Only writing to stdout gives bare I/O errors; a reader that has seen enough, as `head`, is no failure.
+    if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    say(format_args!("error: {}", chain(error)));
+    ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_status))
+}
+
+/// The error and its causes in one line, as `{:#}`, without a cause that the words before it already hold.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| match text {
+        text if text.is_empty() => cause,
+        text if text.contains(&cause) => text,
+        text => format!("{text}: {cause}"),
+    })
+}
+
+/// Windows in words: their number and shape, the columns, and what they are to give.
+pub fn data(data: &Dataset) -> String {
+    let shape: Vec<String> = data.input_shape().iter().map(usize::to_string).collect();
+    let (count, columns) = (grouped(data.len()), columns(data.columns()));
+    let target = data.target_name().unwrap_or("?");
+    let balance = balance(data).map(|b| format!(": {b}")).unwrap_or_default();
+    format!("{count} {} of {} ({columns}) -> {target}{balance}", windows(data.len()), shape.join(" x "))
+}
+
+/// `window` or `windows`.
+pub fn windows(count: usize) -> &'static str {
+    if count == 1 { "window" } else { "windows" }
+}
+
+/// The names of columns; a long list is cut.
+pub fn columns(names: &[String]) -> String {
+    const MOST: usize = 8;
+    match names.get(MOST..) {
+        Some(rest @ [_, _, ..]) => format!("{} and {} more", names[..MOST].join(", "), rest.len()),
+        _ => names.join(", "),
+    }
+}
+
+/// The shares of two classes, as `79 % no, 21 % yes`.
+pub fn balance(data: &Dataset) -> Option<String> {
+    let (counts, classes) = (data.class_balance()?, data.classes()?);
+    let share = |(count, name): (&usize, &String)| {
+        let percent = 100.0 * *count as f64 / data.len() as f64;
+        // A rare class must not read as none at all.
+        let digits = usize::from((percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0));
+        format!("{percent:.digits$} % {name}")
+    };
+    Some(counts.iter().zip(classes).map(share).collect::<Vec<_>>().join(", "))
+}
+
+/// Seconds in words.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min {:02.0} s", (s / 60.0).floor(), (s % 60.0).floor()),
+    }
+}
+
+/// A path as it must be typed, in quotes if it needs them.
+pub fn typed(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || ",._-+:/@%\\".contains(c));
+    if plain { text } else { format!("\"{text}\"") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let source = io::Error::new(ErrorKind::NotFound, "the folder is missing");
+        let error = Error::io("a.csv".as_ref(), "write", source);
+        let error: anyhow::Error = Err::<(), _>(error).context("nothing was saved").unwrap_err();
+        assert_eq!(chain(&error), "nothing was saved: a.csv: cannot write: the folder is missing");
+    }
+
+    #[test]
+    fn figures_are_for_people() {
+        assert_eq!([0.04, 9.96, 61.2, 200.7].map(duration), ["0.0 s", "10.0 s", "61 s", "3 min 20 s"]);
+        let names: Vec<String> = (0..12).map(|i| format!("c{i}")).collect();
+        assert_eq!(columns(&names), "c0, c1, c2, c3, c4, c5, c6, c7 and 4 more");
+        assert_eq!(columns(&names[..9]), "c0, c1, c2, c3, c4, c5, c6, c7, c8");
+        let rare = Dataset::from_arrays(vec![0.0; 500], &[500, 1], [vec![0.0; 499], vec![1.0]].concat(), &[500]);
+        assert_eq!(balance(&rare.unwrap()), None, "arrays have no class names");
+    }
+}

@@ -1,0 +1,57 @@
+//! `gatenorm summary`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use gatenorm::exec::Device;
+use gatenorm::train::{DataSpec, Model, Optimizer};
+use serde_json::json;
+
+use super::{files, report};
+
+/// Shows a model: its layers, its numbers, and the columns that it takes.
+#[derive(Args)]
+#[command(after_help = "Example:\n  gatenorm summary room.keras")]
+pub struct Summary {
+    /// The model.
+    #[arg(value_name = "MODEL.keras")]
+    model: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Reads the model and shows it.
+pub fn run(args: &Summary) -> Result<()> {
+    let model = files::load(&args.model, Device::Cpu)?;
+    if args.json {
+        let mut object = model.stack().to_json();
+        object["loss"] = model.loss().name().into();
+        object["metrics"] = model.metrics().iter().map(|m| m.name()).collect();
+        object["optimizer"] = optimizer(&model).into();
+        object["learning_rate"] = model.optimizer().learning_rate().into();
+        object["iterations"] = model.iterations().into();
+        object["data"] = json!(model.data_spec());
+        return report::json(&object);
+    }
+    let rate = model.optimizer().learning_rate();
+    let (loss, optimizer, steps) = (model.loss().name(), optimizer(&model), model.iterations());
+    let trained = format!("Loss: {loss}; optimizer: {optimizer}, learning rate {rate}, {steps} steps so far");
+    let data = model.data_spec().map_or_else(|| "Columns: not in the file".into(), table);
+    report::print(format!("{}\n{trained}\n{data}", model.stack()))
+}
+
+fn optimizer(model: &Model) -> &'static str {
+    match model.optimizer() {
+        Optimizer::Adam(_) => "adam",
+        Optimizer::Sgd(_) => "sgd",
+    }
+}
+
+fn table(spec: &DataSpec) -> String {
+    let (columns, window, stride) = (spec.columns.join(", "), spec.window, spec.stride);
+    let target = spec.target.as_ref().map(|t| format!(" -> {t}")).unwrap_or_default();
+    let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
+    format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}")
+}

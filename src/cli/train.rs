@@ -1,0 +1,313 @@
+//! `gatenorm train`
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use gatenorm::data::Dataset;
+use gatenorm::formats::atomic;
+use gatenorm::model::{Activation, Dense, Mode, Normalization, Sequential, grouped};
+use gatenorm::train::{Adam, DataSpec, Fit, History, Loss, Metric, Model, Optimizer, Sgd};
+use gatenorm::{Error, exec::Device};
+use serde_json::json;
+
+use super::options::{DeviceFlags, TableFlags, at_least_one, fraction, keep_apart, learning_rate, momentum, units};
+use super::progress::Show;
+use super::report::talk;
+use super::{files, options, report};
+
+/// Trains a model on the windows of a CSV file.
+///
+/// A new model is Normalization (which scales the columns), then for each of --units an LSTM and a BatchNormalization,
+/// then Dense; with --model an earlier one is trained on.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  gatenorm train data/occupancy/datatraining.txt --target Occupancy --window 10 \\\n    \
+                        --validation data/occupancy/datatest.txt --keep best --out room.keras"
+)]
+pub struct Train {
+    /// A CSV file: a line of column names, then rows of numbers in the order of time.
+    data: PathBuf,
+    /// Where to save the model. It is written whole, after training.
+    #[arg(long, value_name = "FILE.keras")]
+    out: PathBuf,
+    #[command(flatten, next_help_heading = "Data")]
+    table: TableFlags,
+    /// Another CSV file, to measure the model on after each epoch.
+    #[arg(long, value_name = "FILE", conflicts_with = "validation_split")]
+    validation: Option<PathBuf>,
+    /// The share of the windows, from the end of DATA, to measure the model on instead of training.
+    #[arg(long, value_name = "SHARE", value_parser = fraction, allow_negative_numbers = true)]
+    validation_split: Option<f64>,
+    #[command(flatten)]
+    layers: LayerFlags,
+    #[command(flatten)]
+    course: CourseFlags,
+    #[command(flatten, next_help_heading = "Where and how")]
+    device: DeviceFlags,
+    /// Print the plan of a training step, its buffers and kernels, before training.
+    #[arg(long, conflicts_with = "json")]
+    dump_plan: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a new model is made of; a model that is trained on has it from its file.
+#[derive(Args)]
+#[command(next_help_heading = "A new model")]
+struct LayerFlags {
+    /// Sizes of the LSTMs, separated by commas [default: 64,32].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = units, conflicts_with = "model", allow_negative_numbers = true)]
+    units: Option<Vec<usize>>,
+    /// What to minimise [default: binary_crossentropy, for a target of two classes].
+    #[arg(long, conflicts_with = "model")]
+    loss: Option<LossName>,
+    /// How gradients change the weights [default: adam].
+    #[arg(long, conflicts_with = "model")]
+    optimizer: Option<OptimizerName>,
+    /// How much of the velocity stays, with --optimizer sgd [default: 0].
+    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Nesterov's form of the momentum, with --optimizer sgd.
+    #[arg(long, conflicts_with = "model")]
+    nesterov: bool,
+    /// Leave out the layer that scales the columns.
+    #[arg(long, conflicts_with = "model")]
+    no_scaling: bool,
+    /// Seed of the first weights and the shuffling [default: 0].
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    seed: Option<u64>,
+}
+
+/// How training goes on.
+#[derive(Args)]
+#[command(next_help_heading = "Training")]
+struct CourseFlags {
+    /// A model to train on, instead of a new one; its layers, optimizer and columns come from the file.
+    #[arg(long, value_name = "FILE.keras")]
+    model: Option<PathBuf>,
+    /// Passes over the data.
+    #[arg(long, value_name = "N", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
+    epochs: usize,
+    /// Samples of one training step.
+    #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
+    batch_size: usize,
+    /// Step size [default: 0.001 with adam, 0.01 with sgd, or the model's].
+    #[arg(long, value_name = "RATE", value_parser = learning_rate, allow_negative_numbers = true)]
+    learning_rate: Option<f64>,
+    /// Take the samples in the order of the file.
+    #[arg(long)]
+    no_shuffle: bool,
+    /// Which epoch's weights to save: the last, or the one with the least loss (of the validation, where there is one).
+    #[arg(long, default_value = "last")]
+    keep: Keep,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum LossName {
+    BinaryCrossentropy,
+    MeanSquaredError,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum OptimizerName {
+    Adam,
+    Sgd,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Keep {
+    Last,
+    Best,
+}
+
+/// Checks, trains, saves, reports.
+pub fn run(args: &Train) -> Result<()> {
+    args.layers.check()?;
+    let read = [Some(&args.data), args.validation.as_ref()];
+    keep_apart(&args.out, &read)?;
+    atomic::check(&args.out)?;
+    let (mut model, train, validation) = match &args.course.model {
+        Some(file) => resume(args, file)?,
+        None => begin(args)?,
+    };
+    let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
+    let (trainable, others) = model.stack().table.count();
+    let (parameters, size) = (grouped(trainable + others), plan.bytes().div_ceil(1 << 20));
+    talk!("model    {}; {parameters} parameters, {size} MiB on the device", model.stack().line());
+    if args.dump_plan {
+        report::print(&plan)?;
+    }
+    let began = Instant::now();
+    let history = fit(args, &mut model, &train, validation.as_ref())?;
+    files::save(&mut model, &args.out)?;
+    finish(args, &model, &history, began.elapsed().as_secs_f64(), &train, validation.as_ref())
+}
+
+type Prepared = (Model, Dataset, Option<Dataset>);
+
+/// A new model, and the data that it is made for.
+fn begin(args: &Train) -> Result<Prepared> {
+    if args.table.window.is_none() {
+        let text = "how many rows make a sample? Say it with --window, such as --window 10";
+        return Err(Error::usage(text).into());
+    }
+    let loss = args.layers.loss();
+    let data = args.table.load(&args.data, loss)?;
+    let spec = DataSpec::of(&data, data.steps(), args.table.stride.unwrap_or(1));
+    let (train, validation) = validation(args, data, &spec)?;
+    let device = open(args, &train, validation.as_ref())?;
+    let model = Sequential::new(train.input_shape()).seed(args.layers.seed.unwrap_or(0));
+    let model = if args.layers.no_scaling { model } else { model.add(Normalization::new()) };
+    let (activation, metric) = match loss {
+        Loss::BinaryCrossentropy => (Activation::Sigmoid, Metric::Accuracy),
+        Loss::MeanSquaredError => (Activation::Linear, Metric::MeanAbsoluteError),
+    };
+    let mut model = model
+        .add_lstms(args.layers.units.as_deref().unwrap_or(&[64, 32]))
+        .add(Dense::new(1).activation(activation))
+        .compile(device, loss, args.layers.optimizer(args.course.learning_rate), [metric])?;
+    if !args.layers.no_scaling {
+        model.adapt(&train)?;
+    }
+    model.set_data_spec(Some(spec));
+    Ok((model, train, validation))
+}
+
+/// An earlier model, and data read as it says.
+fn resume(args: &Train, file: &Path) -> Result<Prepared> {
+    let (device, why) = args.device.open()?;
+    let mut model = files::load(file, device)?;
+    if let Some(rate) = args.course.learning_rate {
+        model.set_learning_rate(rate)?;
+    }
+    let data = args.table.load_for(&args.data, &model, file, true)?;
+    let spec = DataSpec::of(&data, data.steps(), args.table.stride_for(&model));
+    let (train, validation) = validation(args, data, &spec)?;
+    tell_data(&train, validation.as_ref());
+    options::tell_device(model.device(), why.as_deref());
+    model.set_data_spec(Some(spec));
+    Ok((model, train, validation))
+}
+
+/// The data to train on, and to validate with: another file's, or cut from the end. Cut here and not by `fit`, so that the
+/// scaling is learned from the training data alone.
+fn validation(args: &Train, data: Dataset, spec: &DataSpec) -> Result<(Dataset, Option<Dataset>)> {
+    if let Some(file) = &args.validation {
+        return Ok((data, Some(spec.load(file).context("--validation")?)));
+    }
+    let Some(share) = args.validation_split else { return Ok((data, None)) };
+    let (train, validation) = data.validation_split(share)?;
+    Ok((train, Some(validation)))
+}
+
+fn open(args: &Train, train: &Dataset, validation: Option<&Dataset>) -> Result<Device> {
+    tell_data(train, validation);
+    Ok(args.device.open_and_tell()?)
+}
+
+fn tell_data(train: &Dataset, validation: Option<&Dataset>) {
+    talk!("data     {}", report::data(train));
+    if let Some(data) = validation {
+        let balance = report::balance(data).map(|b| format!(": {b}")).unwrap_or_default();
+        talk!("         {} {} to validate with{balance}", grouped(data.len()), report::windows(data.len()));
+    }
+}
+
+fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dataset>) -> Result<History> {
+    let mut show = Show::new();
+    let mut fit = Fit::epochs(args.course.epochs)
+        .batch_size(args.course.batch_size)
+        .shuffle(!args.course.no_shuffle)
+        .keep_best(args.course.keep == Keep::Best)
+        .on_progress(|progress| show.on(progress));
+    if let Some(data) = validation {
+        fit = fit.validation(data);
+    }
+    model.fit(train, fit).with_context(|| format!("nothing was saved to {}", args.out.display()))
+}
+
+fn finish(
+    args: &Train,
+    model: &Model,
+    history: &History,
+    seconds: f64,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+) -> Result<()> {
+    let saved = history.best_epoch.unwrap_or(args.course.epochs);
+    let best = history.best();
+    if args.json {
+        let (name, value, epoch) = best.unwrap_or(("loss", f64::NAN, 0));
+        let (trainable, others) = model.stack().table.count();
+        return report::json(&json!({
+            "out": args.out,
+            "device": model.device().to_string(),
+            "samples": train.len(),
+            "validation_samples": validation.map(Dataset::len),
+            "parameters": trainable + others,
+            "seconds": seconds,
+            "best": { "epoch": epoch, "name": name, "value": value },
+            "saved_epoch": saved,
+            "epochs": history.epochs,
+        }));
+    }
+    let best_text = best.map(|(name, value, epoch)| format!("; best {name} {value:.4} at epoch {epoch}"));
+    let which = match best {
+        Some((_, _, epoch)) if epoch != saved => {
+            format!(" as after epoch {saved} (--keep best saves the best epoch's)")
+        }
+        _ => String::new(),
+    };
+    let (took, best_text) = (report::duration(seconds), best_text.unwrap_or_default());
+    report::print(format!("done in {took}{best_text}; saved {}{which}", args.out.display()))?;
+    if args.out.extension().is_none_or(|e| e != "keras") {
+        talk!("note: Keras opens only files whose names end in .keras");
+    }
+    let (out, data) = (report::typed(&args.out), report::typed(args.validation.as_ref().unwrap_or(&args.data)));
+    let command = if validation.is_some() { "evaluate" } else { "predict" };
+    talk!("next: gatenorm {command} {out} {data}");
+    Ok(())
+}
+
+impl LayerFlags {
+    /// Refuses what clap cannot see.
+    fn check(&self) -> gatenorm::Result<()> {
+        if self.optimizer == Some(OptimizerName::Sgd) {
+            return match self.nesterov && self.momentum.unwrap_or(0.0) == 0.0 {
+                true => Err(Error::usage("--nesterov is a form of momentum. Add --momentum, such as --momentum 0.9")),
+                false => Ok(()),
+            };
+        }
+        for (flag, given) in [("--momentum", self.momentum.is_some()), ("--nesterov", self.nesterov)] {
+            if given {
+                return Err(Error::usage(format!(
+                    "{flag} belongs to --optimizer sgd; adam has a momentum of its own. Leave it out, or add --optimizer sgd"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn loss(&self) -> Loss {
+        match self.loss {
+            Some(LossName::MeanSquaredError) => Loss::MeanSquaredError,
+            Some(LossName::BinaryCrossentropy) | None => Loss::BinaryCrossentropy,
+        }
+    }
+
+    fn optimizer(&self, rate: Option<f64>) -> Optimizer {
+        match self.optimizer {
+            Some(OptimizerName::Sgd) => Sgd {
+                learning_rate: rate.unwrap_or(Sgd::default().learning_rate),
+                momentum: self.momentum.unwrap_or(0.0),
+                nesterov: self.nesterov,
+            }
+            .into(),
+            Some(OptimizerName::Adam) | None => rate.map_or_else(Adam::default, Adam::new).into(),
+        }
+    }
+}

@@ -1,13 +1,24 @@
 //! `gatenorm verify`
 
+use std::time::Instant;
+
 use anyhow::Result;
 use clap::Args;
+use gatenorm::Error;
+use gatenorm::exec::{Device, DeviceOptions, Gpu, GpuExecutor};
+use gatenorm::kernels::ALL;
+use gatenorm::train::{TrainingReport, lockstep_training};
+use gatenorm::verify::{KernelReport, verify_kernel};
+use serde_json::json;
 
 use super::options::{DeviceFlags, at_least_one};
+use super::report::{self, talk};
 
 /// Proves that a GPU computes what the CPU reference computes: every kernel, then whole training steps.
 #[derive(Args)]
-#[command(after_help = "Example:\n  gatenorm verify --device gpu")]
+#[command(
+    after_help = "Example:\n  gatenorm verify --device gpu\n\nWithout --device it takes the best adapter there is, software drivers included."
+)]
 pub struct Verify {
     #[command(flatten)]
     pub device: DeviceFlags,
@@ -15,15 +26,126 @@ pub struct Verify {
     #[arg(long, value_name = "N", default_value = "0")]
     pub seed: u64,
     /// Cases of each kernel.
-    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
-    pub cases: Option<usize>,
+    #[arg(long, value_name = "N", default_value = "104", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub cases: usize,
+    /// Training steps of the lesson's model in lockstep.
+    #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
+    pub steps: usize,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
 }
 
-/// Verifies and reports.
+/// Verifies and reports; fails where device and reference disagree.
 pub fn run(args: &Verify) -> Result<()> {
-    let _ = (&args.device, args.seed, args.cases, args.json);
-    Err(gatenorm::Error::usage("`verify` is not there yet").into())
+    let gpu = open(&args.device)?;
+    let device = Device::Gpu(gpu.clone());
+    talk!("device   {device}");
+    let kernels = verify_kernels(&gpu, args)?;
+    let began = Instant::now();
+    let training = lockstep_training(&device, args.seed, args.steps)?;
+    talk!("lockstep training took {:.1} s", began.elapsed().as_secs_f64());
+    if args.json {
+        report::json(&object(&device, &kernels, &training))?;
+    } else {
+        report::print(training_line(&training))?;
+    }
+    for kernel in kernels {
+        kernel.agreed()?;
+    }
+    training.agreed()?;
+    if !args.json {
+        report::print("this GPU computes what the CPU reference computes.")?;
+    }
+    Ok(())
+}
+
+/// The adapter to verify: `auto` takes the best of any kind, since the CPU needs no verifying.
+fn open(flags: &DeviceFlags) -> Result<Gpu> {
+    let device = match flags.device.as_str() {
+        "auto" => Device::any_gpu(DeviceOptions { checked: flags.checked })?,
+        _ => flags.open()?.0,
+    };
+    match device {
+        Device::Gpu(gpu) => Ok(gpu),
+        other => {
+            let text = format!("verify compares a GPU with the CPU reference, so --device cannot be `{other}`");
+            Err(Error::usage(format!("{text}; `gatenorm devices` lists the adapters")).into())
+        }
+    }
+}
+
+fn verify_kernels(gpu: &Gpu, args: &Verify) -> Result<Vec<KernelReport>> {
+    let mut executor = GpuExecutor::new(gpu)?;
+    if !args.json {
+        report::print(format!(
+            "{:<22}{:>6}{:>13}{:>18}{:>12}{:>9}{:>10}",
+            "kernel", "cases", "worst error", "of its tolerance", "time", "GB/s", "GFLOP/s"
+        ))?;
+    }
+    let mut reports = Vec::with_capacity(ALL.len());
+    for kernel in ALL {
+        let found = verify_kernel(&mut executor, kernel, args.seed, args.cases)?;
+        if !args.json {
+            report::print(row(&found))?;
+        }
+        reports.push(found);
+    }
+    Ok(reports)
+}
+
+fn row(found: &KernelReport) -> String {
+    let share = match found.disagreement {
+        Some(_) => "DISAGREES".into(),
+        None => format!("{:.0} %", 100.0 * found.worst_share),
+    };
+    format!(
+        "{:<22}{:>6}{:>13.1e}{share:>18}{:>9.3} ms{:>9.1}{:>10}",
+        found.name,
+        found.cases,
+        found.worst_error,
+        1e3 * found.timing.time_per_run.as_secs_f64(),
+        found.timing.gigabytes_per_second(),
+        found.timing.gigaflops().map_or(String::new(), |g| format!("{g:.1}"))
+    )
+}
+
+fn training_line(training: &TrainingReport) -> String {
+    let TrainingReport { training_steps, kernels, loss_error, loss_tolerance } = training;
+    let outcome = match &kernels.disagreement {
+        Some(disagreement) => format!("DISAGREES at {disagreement}"),
+        None => format!("all agree (at most {:.0} % of the tolerance)", 100.0 * kernels.worst_share),
+    };
+    format!(
+        "lockstep: {training_steps} training steps of the lesson's model, {} kernel runs, {} buffers compared: {outcome}\nlosses: at most {loss_error:.1e} from a run on the CPU in f64, {loss_tolerance:.1e} allowed",
+        kernels.steps, kernels.buffers
+    )
+}
+
+fn object(device: &Device, kernels: &[KernelReport], training: &TrainingReport) -> serde_json::Value {
+    let kernel = |k: &KernelReport| {
+        json!({
+            "kernel": k.name,
+            "cases": k.cases,
+            "worst_error": k.worst_error,
+            "share_of_tolerance": k.worst_share,
+            "milliseconds": 1e3 * k.timing.time_per_run.as_secs_f64(),
+            "disagreement": k.disagreement.as_ref().map(|(case, d)| format!("case {case}: {d}")),
+        })
+    };
+    let agreed = kernels.iter().all(|k| k.disagreement.is_none()) && training.clone().agreed().is_ok();
+    json!({
+        "device": device.to_string(),
+        "agreed": agreed,
+        "kernels": kernels.iter().map(kernel).collect::<Vec<_>>(),
+        "training": {
+            "steps": training.training_steps,
+            "kernel_runs": training.kernels.steps,
+            "buffers": training.kernels.buffers,
+            "share_of_tolerance": training.kernels.worst_share,
+            "disagreement": training.kernels.disagreement.as_ref().map(ToString::to_string),
+            "loss_error": training.loss_error,
+            "loss_tolerance": training.loss_tolerance,
+        },
+    })
 }

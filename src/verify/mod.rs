@@ -30,7 +30,14 @@ pub struct KernelReport {
     pub worst_share: f64,
     /// The first element that disagrees, and the number of the case.
     pub disagreement: Option<(usize, Disagreement)>,
-    /// How long one large run takes.
+    /// How fast it is.
+    pub timing: Timing,
+}
+
+/// How fast a kernel is, on one large case.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Timing {
+    /// How long one run takes.
     pub time_per_run: Duration,
     /// Bytes bound in that run.
     pub bytes: u64,
@@ -38,7 +45,7 @@ pub struct KernelReport {
     pub flops: Option<f64>,
 }
 
-impl KernelReport {
+impl Timing {
     /// Bytes a second of the large run, in 1e9.
     pub fn gigabytes_per_second(&self) -> f64 {
         self.bytes as f64 / self.time_per_run.as_secs_f64() / 1e9
@@ -48,7 +55,9 @@ impl KernelReport {
     pub fn gigaflops(&self) -> Option<f64> {
         self.flops.map(|flops| flops / self.time_per_run.as_secs_f64() / 1e9)
     }
+}
 
+impl KernelReport {
     /// The report, or the first disagreement as an error.
     pub fn agreed(self) -> Result<KernelReport> {
         match &self.disagreement {
@@ -81,9 +90,7 @@ pub fn verify_kernel(
         worst_error: 0.0,
         worst_share: 0.0,
         disagreement: None,
-        time_per_run: Duration::ZERO,
-        bytes: 0,
-        flops: None,
+        timing: Timing::default(),
     };
     for number in 0..cases {
         let case = self::case(kernel, seed, number)?;
@@ -96,11 +103,15 @@ pub fn verify_kernel(
         }
         report.disagreement = report.disagreement.or(found.disagreement.map(|d| (number, d)));
     }
-    let large = build(kernel, Draw::new(seed, kernel.name, cases, true))?;
-    report.time_per_run = time(executor, &large)?;
-    report.bytes = large.bytes();
-    report.flops = (large.flops > 0.0).then_some(large.flops);
+    report.timing = time_kernel(executor, kernel, seed)?;
     Ok(report)
+}
+
+/// Times one kernel on a device.
+pub fn time_kernel(executor: &mut dyn Executor, kernel: &'static KernelInfo, seed: u64) -> Result<Timing> {
+    let large = build(kernel, Draw::new(seed, kernel.name, 0, true))?;
+    let flops = (large.flops > 0.0).then_some(large.flops);
+    Ok(Timing { time_per_run: time(executor, &large)?, bytes: large.bytes(), flops })
 }
 
 /// Case `number` of a kernel; cases go through the combinations of its options.

@@ -30,7 +30,7 @@ impl TrainingReport {
     pub fn agreed(self) -> Result<TrainingReport> {
         let kernels = self.kernels.clone().agreed();
         kernels.map_err(|e| Error::Disagreement(format!("training in lockstep: {e}")))?;
-        if !(self.loss_error <= self.loss_tolerance) {
+        if self.loss_error > self.loss_tolerance {
             return Err(Error::Disagreement(format!(
                 "training: each kernel agrees by itself, but after {} steps the losses are {:.1e} from the CPU's in f64, {:.1e} are allowed",
                 self.training_steps, self.loss_error, self.loss_tolerance
@@ -100,8 +100,10 @@ fn losses_of(scores: &[Scores]) -> Vec<f64> {
     scores.iter().filter_map(|s| s.get("loss")).collect()
 }
 
+/// The largest difference; infinite where a value is not finite.
 fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m, d| if d <= m { m } else { d })
+    let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    apart.map(|d| if d.is_finite() { d } else { f64::INFINITY }).fold(0.0, f64::max)
 }
 
 impl Model {

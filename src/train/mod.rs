@@ -9,6 +9,7 @@ mod metric;
 mod model;
 mod optimizer;
 mod programs;
+mod resume;
 mod run;
 mod trace;
 
@@ -19,4 +20,5 @@ pub use loss::Loss;
 pub use metric::Metric;
 pub use model::{DataSpec, Model, Weight};
 pub use optimizer::{Adam, Optimizer, Sgd};
+pub(crate) use resume::{Compilation, Progressed};
 pub use trace::{Trace, Traced};

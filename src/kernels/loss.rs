@@ -35,7 +35,7 @@ pub struct LossSlots {
 }
 
 /// Values of the override `LOSS`, as in loss.wgsl.
-pub(crate) mod loss {
+pub(crate) mod kind {
     pub const BINARY_CROSSENTROPY_LOGITS: u32 = 0;
     pub const BINARY_CROSSENTROPY: u32 = 1;
     pub const MEAN_SQUARED_ERROR: u32 = 2;
@@ -91,11 +91,11 @@ impl Kernel for Loss {
 fn value_and_slope<T: Real>(kind: u32, z: T, y: T) -> (T, T) {
     let (zero, one) = (T::zero(), T::one());
     match kind {
-        loss::BINARY_CROSSENTROPY_LOGITS => {
+        kind::BINARY_CROSSENTROPY_LOGITS => {
             let positive = if z > zero { z } else { zero };
             (positive - z * y + (-z.abs()).exp().ln_1p(), z.sigmoid() - y)
         }
-        loss::BINARY_CROSSENTROPY => {
+        kind::BINARY_CROSSENTROPY => {
             let (low, high) = (T::decimal(1e-7), one - T::decimal(1e-7));
             let clipped = z < low || z > high;
             let q = if z < low {

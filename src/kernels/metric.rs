@@ -29,7 +29,7 @@ pub struct MetricSlots {
 }
 
 /// Values of the override `METRIC`, as in metric.wgsl.
-pub(crate) mod metric {
+pub(crate) mod kind {
     pub const BINARY_ACCURACY: u32 = 0;
     pub const MEAN_ABSOLUTE_ERROR: u32 = 1;
     pub const MEAN_SQUARED_ERROR: u32 = 2;
@@ -61,11 +61,11 @@ impl Kernel for Metric {
             let pairs = (row * outputs..(row + 1) * outputs).map(|i| (prediction[i], truth[i]));
             let sum = pairs.fold(T::zero(), |sum, (q, y)| {
                 sum + match options.get("METRIC") {
-                    metric::BINARY_ACCURACY => {
+                    kind::BINARY_ACCURACY => {
                         let class = T::count((q > T::from_f64(0.5)).into());
                         T::count((class == y).into())
                     }
-                    metric::MEAN_ABSOLUTE_ERROR => (q - y).abs(),
+                    kind::MEAN_ABSOLUTE_ERROR => (q - y).abs(),
                     _ => (q - y) * (q - y),
                 }
             });

@@ -18,7 +18,7 @@ pub use fit::{Fit, Progress};
 pub use history::{Epoch, History, Scores};
 pub use loss::Loss;
 pub use metric::Metric;
-pub use model::{DataSpec, Model, Weight};
+pub use model::{DataSpec, Model, Moment, Weight};
 pub use optimizer::{Adam, Optimizer, Sgd};
 pub(crate) use resume::{Compilation, Progressed};
 pub use trace::{Trace, Traced};

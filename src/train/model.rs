@@ -34,6 +34,9 @@ pub struct Weight {
     pub trainable: bool,
 }
 
+/// One of an optimiser's moments: its values for each trainable variable, by path.
+pub type Moment = Vec<(String, Vec<f32>)>;
+
 /// How a model's input is made from a table: kept with the model, so that it takes raw rows again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DataSpec {
@@ -250,7 +253,7 @@ impl Model {
     }
 
     /// Sets what the optimiser keeps: its step count and, for each of its moments, the trainable variables' values by path.
-    pub fn set_optimizer_state(&mut self, iterations: u64, moments: &[Vec<(String, Vec<f32>)>]) -> Result<()> {
+    pub fn set_optimizer_state(&mut self, iterations: u64, moments: &[Moment]) -> Result<()> {
         let table = self.stack.table.clone();
         let names = self.compiled.optimizer.moments();
         if names.len() != moments.len() {
@@ -268,7 +271,7 @@ impl Model {
     }
 
     /// What the optimiser keeps, as [`Model::set_optimizer_state`] takes it.
-    pub fn optimizer_state(&mut self) -> Result<Vec<Vec<(String, Vec<f32>)>>> {
+    pub fn optimizer_state(&mut self) -> Result<Vec<Moment>> {
         let table = self.stack.table.clone();
         let arenas = self.read_arenas(self.compiled.optimizer.moments())?;
         let trainable = || table.variables().iter().filter(|v| v.spec.trainable);

@@ -234,7 +234,6 @@ fn trained(room: &Room) -> (String, String) {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_model_is_trained_on_real_data_evaluated_and_asked() {
     let room = Room::new();
     let out = room.path("room.keras");
@@ -263,7 +262,6 @@ fn a_model_is_trained_on_real_data_evaluated_and_asked() {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_model_takes_rows_without_a_target_and_names_its_classes() {
     let room = Room::new();
     let (_, model) = trained(&room);
@@ -283,7 +281,6 @@ fn a_model_takes_rows_without_a_target_and_names_its_classes() {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_model_is_trained_on_and_contradictions_are_refused() {
     let room = Room::new();
     let (rows, model) = trained(&room);
@@ -305,7 +302,6 @@ fn a_model_is_trained_on_and_contradictions_are_refused() {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_model_is_shown() {
     let room = Room::new();
     let (_, model) = trained(&room);
@@ -318,7 +314,6 @@ fn a_model_is_shown() {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_target_of_numbers_is_predicted() {
     let room = Room::new();
     let (rows, out) = (room.rows(), room.path("numbers.keras"));
@@ -331,7 +326,6 @@ fn a_target_of_numbers_is_predicted() {
 }
 
 #[test]
-#[ignore = "needs model files"]
 fn a_file_that_is_no_model_is_refused() {
     let room = Room::new();
     let rows = room.rows();

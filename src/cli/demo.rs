@@ -14,7 +14,7 @@ use serde_json::json;
 use super::options::{DeviceFlags, at_least_one, tell_device};
 use super::progress::Show;
 use super::report::talk;
-use super::{files, report};
+use super::{report};
 
 /// Trains the textbook model, two LSTMs with batch normalisation, on random data: no file needed.
 #[derive(Args)]
@@ -70,7 +70,7 @@ pub fn run(args: &Demo) -> Result<()> {
     let scores = model.evaluate(&test)?;
     let predictions = model.predict(&new)?;
     if let Some(out) = &args.out {
-        files::save(&mut model, out)?;
+        model.save(out)?;
         talk!("saved {}", out.display());
     }
     let (loss, accuracy) = (scores.get("loss"), scores.get("accuracy"));

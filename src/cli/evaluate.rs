@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use gatenorm::train::Model;
 use serde_json::{Map, Value};
 
 use super::options::{DeviceFlags, TableFlags, at_least_one};
 use super::report::talk;
-use super::{files, report};
+use super::{report};
 
 /// Measures a model on data with known targets: loss and metrics.
 #[derive(Args)]
@@ -34,7 +35,7 @@ pub struct Evaluate {
 /// Evaluates and reports.
 pub fn run(args: &Evaluate) -> Result<()> {
     let (device, why) = args.device.open()?;
-    let mut model = files::load(&args.model, device)?;
+    let mut model = Model::load(&args.model, device)?;
     let data = args.table.load_for(&args.data, &model, &args.model, true)?;
     talk!("data     {}", report::data(&data));
     super::options::tell_device(model.device(), why.as_deref());

@@ -5,7 +5,6 @@
 mod demo;
 mod devices;
 mod evaluate;
-mod files;
 mod options;
 mod predict;
 mod progress;

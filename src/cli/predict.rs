@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::options::{DeviceFlags, TableFlags, keep_apart};
 use super::report::talk;
-use super::{files, report};
+use super::{report};
 
 /// Predicts on the windows of a CSV file, which need not have the target's column.
 ///
@@ -45,7 +45,7 @@ pub fn run(args: &Predict) -> Result<()> {
         atomic::check(out)?;
     }
     let (device, why) = args.device.open()?;
-    let mut model = files::load(&args.model, device)?;
+    let mut model = Model::load(&args.model, device)?;
     let data = args.table.load_for(&args.data, &model, &args.model, false)?;
     super::options::tell_device(model.device(), why.as_deref());
     let table = Table::new(&mut model, &data)?;

@@ -8,7 +8,7 @@ use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, Model, Optimizer};
 use serde_json::json;
 
-use super::{files, report};
+use super::{report};
 
 /// Shows a model: its layers, its numbers, and the columns that it takes.
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub struct Summary {
 
 /// Reads the model and shows it.
 pub fn run(args: &Summary) -> Result<()> {
-    let model = files::load(&args.model, Device::Cpu)?;
+    let model = Model::load(&args.model, Device::Cpu)?;
     if args.json {
         let mut object = model.stack().to_json();
         object["loss"] = model.loss().name().into();

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::options::{DeviceFlags, TableFlags, at_least_one, fraction, keep_apart, learning_rate, momentum, units};
 use super::progress::Show;
 use super::report::talk;
-use super::{files, options, report};
+use super::{options, report};
 
 /// Trains a model on the windows of a CSV file.
 ///
@@ -143,7 +143,7 @@ pub fn run(args: &Train) -> Result<()> {
     }
     let began = Instant::now();
     let history = fit(args, &mut model, &train, validation.as_ref())?;
-    files::save(&mut model, &args.out)?;
+    model.save(&args.out)?;
     finish(args, &model, &history, began.elapsed().as_secs_f64(), &train, validation.as_ref())
 }
 
@@ -180,7 +180,7 @@ fn begin(args: &Train) -> Result<Prepared> {
 /// An earlier model, and data read as it says.
 fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     let (device, why) = args.device.open()?;
-    let mut model = files::load(file, device)?;
+    let mut model = Model::load(file, device)?;
     if let Some(rate) = args.course.learning_rate {
         model.set_learning_rate(rate)?;
     }

@@ -1,11 +1,20 @@
 //! Model files: Keras 3's `.keras` archive, read and written without Keras.
 //!
-//! This layer knows zip members, JSON text and named arrays; what a layer or an optimizer is, it does not know.
+//! [`KerasArchive`] knows zip members, JSON text and named arrays; what a layer or an optimizer is, it does not know. On it stand
+//! `Model::save` and `Model::load`.
 
 mod array;
 pub mod atomic;
 mod h5_numbers;
+mod keras;
 mod keras_archive;
+mod keras_args;
+mod keras_compile;
+mod keras_config;
+mod keras_layers;
+mod keras_optimizer;
+mod keras_state;
+mod keras_weights;
 mod weights_h5;
 
 pub use array::{Array, ArrayData};

@@ -35,7 +35,8 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// Keras's class name.
     fn class_name(&self) -> &'static str;
 
-    /// Keras's arguments but the name, as `get_config` gives them.
+    /// Keras's arguments, as a `.keras` file holds them: without name and dtype, and without those that this crate has no choice
+    /// in, so that as many Keras versions as possible know them all.
     fn config(&self) -> Map<String, Value>;
 
     /// The output's shape, or what is wrong with the input's.

@@ -22,6 +22,7 @@ pub use layer::{Layer, Layout, VariableSpec};
 pub use lstm::Lstm;
 pub use normalization::Normalization;
 pub use recorder::{Mode, Recorder, Tensor};
+pub(crate) use sequential::snake_case;
 pub use sequential::{Sequential, Stack};
 pub use summary::grouped;
 pub use table::{Arena, Table, Variable, buffers};

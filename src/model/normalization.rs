@@ -31,7 +31,7 @@ impl Layer for Normalization {
     }
 
     fn config(&self) -> Map<String, Value> {
-        let config = json!({ "axis": [-1], "invert": false, "mean": null, "variance": null });
+        let config = json!({ "axis": [-1], "mean": null, "variance": null });
         config.as_object().cloned().unwrap_or_default()
     }
 

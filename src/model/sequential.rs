@@ -34,6 +34,11 @@ impl Sequential {
         self
     }
 
+    /// Adds a layer under its name in a file, if it has one there.
+    pub(crate) fn push(&mut self, name: Option<String>, layer: Arc<dyn Layer>) {
+        self.layers.push((name, layer));
+    }
+
     /// Seeds the first weights and the shuffling of samples (0 unless set): the same seed on the same device gives the same bits.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -61,7 +66,14 @@ impl Sequential {
             }
             let output_shape =
                 layer.output_shape(&shape).map_err(|error| Error::usage(format!("layer `{name}`: {error}")))?;
-            table.add(&name, layer.variables(&shape));
+            let variables = layer.variables(&shape);
+            // Its backward pass is not implemented: behind a trained layer it would cut the gradient off.
+            if layer.class_name() == "Normalization" && table.count().0 > 0 {
+                return Err(Error::usage(format!(
+                    "layer `{name}`: Normalization must come before all layers that are trained"
+                )));
+            }
+            table.add(&name, variables);
             stack.layers.push(Placed { name, layer, input_shape: shape, output_shape: output_shape.clone() });
             shape = output_shape;
         }
@@ -124,7 +136,7 @@ impl Stack {
 }
 
 /// `BatchNormalization` to `batch_normalization`, `LSTM` to `lstm`.
-fn snake_case(class_name: &str) -> String {
+pub(crate) fn snake_case(class_name: &str) -> String {
     let mut out = String::new();
     let mut before_lower = false;
     for c in class_name.chars() {

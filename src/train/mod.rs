@@ -11,6 +11,7 @@ mod metric;
 mod model;
 mod optimizer;
 mod programs;
+mod resume;
 mod run;
 mod trace;
 
@@ -22,4 +23,5 @@ pub use loss::Loss;
 pub use metric::Metric;
 pub use model::{DataSpec, Model, Moment, Weight};
 pub use optimizer::{Adam, Optimizer, Sgd};
+pub(crate) use resume::{Compilation, Progressed};
 pub use trace::{Trace, Traced};

@@ -78,7 +78,25 @@ impl Sequential {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
         let stack = self.build()?;
+        let seed = stack.seed;
         let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
+        let draw = |i: usize, variable: &Variable| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(i as u64);
+            variable.spec.initializer.draw(&variable.spec.shape, &mut rng)
+        };
+        Model::new(stack, compiled, device, draw)
+    }
+}
+
+impl Model {
+    /// Places a model on a device; `first` gives each variable's first values, in Keras's order.
+    pub(super) fn new(
+        stack: Stack,
+        compiled: Compiled,
+        device: Device,
+        first: impl FnMut(usize, &Variable) -> Vec<f32>,
+    ) -> Result<Model> {
         compiled.optimizer.check()?;
         let executor: Box<dyn Executor> = match &device {
             Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
@@ -95,22 +113,16 @@ impl Sequential {
             data_spec: None,
             programs: HashMap::new(),
         };
-        model.initialize()?;
+        model.initialize(first)?;
         Ok(model)
     }
-}
 
-impl Model {
-    /// Draws all weights anew and forgets the optimiser's state.
-    fn initialize(&mut self) -> Result<()> {
+    /// Sets all variables, and forgets the optimiser's state.
+    fn initialize(&mut self, mut first: impl FnMut(usize, &Variable) -> Vec<f32>) -> Result<()> {
         let table = self.stack.table.clone();
         let mut arenas = [Arena::Trainable, Arena::State].map(|arena| vec![0f32; table.arena_len(arena)]);
         for (i, variable) in table.variables().iter().enumerate() {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.stack.seed);
-            rng.set_stream(i as u64);
-            let values = variable.to_device(&variable.spec.initializer.draw(&variable.spec.shape, &mut rng));
-            let arena = &mut arenas[usize::from(variable.arena == Arena::State)];
-            arena[variable.offset..variable.offset + variable.len].copy_from_slice(&values);
+            place(variable, &first(i, variable), &mut arenas[usize::from(variable.arena == Arena::State)])?;
         }
         self.executor.write(&buffers::trainable(buffers::PARAMETERS, &table), &arenas[0])?;
         self.executor.write(&buffers::state(&table), &arenas[1])?;

@@ -1,0 +1,172 @@
+//! Arguments in Keras's JSON: each is read, known to have no effect, or refused by name.
+//!
+//! Errors are texts here, since only the caller knows the file's name.
+
+use serde_json::{Map, Value};
+
+/// What reading a part of a file gives, or what is wrong there.
+pub(super) type Read<T> = Result<T, String>;
+
+/// The largest number of units, features or steps that is believed.
+const MAX_COUNT: u64 = 1 << 24;
+
+/// The arguments of one object.
+#[derive(Debug)]
+pub(super) struct Args<'a> {
+    /// Where it is, for messages: "layer `lstm` (LSTM)".
+    place: String,
+    map: Option<&'a Map<String, Value>>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Args<'a> {
+    /// The arguments in a JSON object; none where there is none.
+    pub fn new(place: impl Into<String>, value: Option<&'a Value>) -> Read<Self> {
+        let place = place.into();
+        let map = match value {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(map)) => Some(map),
+            Some(other) => return Err(format!("{place}: its `config` is {}, not an object", short(other))),
+        };
+        Ok(Args { place, map, known: Vec::new() })
+    }
+
+    /// An argument, if it is set.
+    pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.known.push(name);
+        self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
+    }
+
+    /// The message for an argument that cannot be used.
+    pub fn wrong(&self, name: &str, value: &Value, supported: &str) -> String {
+        format!(
+            "{}: argument `{name}` is {}; supported here: {supported}. Change it in Keras and save the model again",
+            self.place,
+            short(value)
+        )
+    }
+
+    /// A required whole number from 1.
+    pub fn count(&mut self, name: &'static str) -> Read<usize> {
+        let value = self.get(name).ok_or_else(|| format!("{}: argument `{name}` is missing", self.place))?;
+        count(value).ok_or_else(|| self.wrong(name, value, &format!("a whole number from 1 to {MAX_COUNT}")))
+    }
+
+    pub fn number(&mut self, name: &'static str, default: f64) -> Read<f64> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_f64().ok_or_else(|| self.wrong(name, value, "a number")),
+        }
+    }
+
+    pub fn flag(&mut self, name: &'static str, default: bool) -> Read<bool> {
+        match self.get(name) {
+            None => Ok(default),
+            Some(value) => value.as_bool().ok_or_else(|| self.wrong(name, value, "true, false")),
+        }
+    }
+
+    /// One of some names, given as a text or as a function of Keras.
+    pub fn name_of(&mut self, name: &'static str, default: &'static str, allowed: &[&str]) -> Read<&'a str> {
+        let Some(value) = self.get(name) else { return Ok(default) };
+        let found = identifier(value).filter(|found| allowed.contains(found));
+        found.ok_or_else(|| self.wrong(name, value, &quoted(allowed)))
+    }
+
+    /// Options that this build does not have: null, false or 0 turns them off.
+    pub fn off(&mut self, names: &[&'static str]) -> Read<()> {
+        for name in names {
+            if let Some(value) = self.get(name)
+                && value != &Value::Bool(false)
+                && value.as_f64() != Some(0.0)
+            {
+                return Err(self.wrong(name, value, "none (null, false or 0)"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Arguments without effect on results.
+    pub fn ignore(&mut self, names: &[&'static str]) {
+        self.known.extend(names);
+    }
+
+    /// Whether the layer is trained and its numbers are 32-bit floats.
+    pub fn trained_in_f32(&mut self) -> Read<()> {
+        if let Some(value) = self.get("trainable").filter(|value| *value != &Value::Bool(true)) {
+            return Err(self.wrong("trainable", value, "true"));
+        }
+        self.in_f32()
+    }
+
+    /// Whether `dtype`, as a name or a policy object, is float32.
+    pub fn in_f32(&mut self) -> Read<()> {
+        let Some(value) = self.get("dtype") else { return Ok(()) };
+        let name = value.as_str().or_else(|| value.get("config")?.get("name")?.as_str());
+        if name == Some("float32") { Ok(()) } else { Err(self.wrong("dtype", value, "\"float32\"")) }
+    }
+
+    /// Whether the last axis is meant; `rank` counts the batch axis. Where the axes are a list, the last must be the only one.
+    pub fn last_axis(&mut self, rank: usize) -> Read<()> {
+        let Some(value) = self.get("axis") else { return Ok(()) };
+        let axis = match value {
+            Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
+            other => other.as_i64(),
+        };
+        if axis == Some(-1) || axis == Some(rank as i64 - 1) {
+            return Ok(());
+        }
+        Err(self.wrong("axis", value, &format!("-1 or {}, the last axis", rank - 1)))
+    }
+
+    /// Refuses arguments that nobody asked for, unless they are not set.
+    pub fn finish(self) -> Read<()> {
+        let unset = |value: &Value| value.is_null() || value == &Value::Bool(false);
+        let mut unknown = self.map.into_iter().flatten();
+        match unknown.find(|(name, value)| !self.known.contains(&name.as_str()) && !unset(value)) {
+            Some((name, value)) => Err(self.wrong(name, value, "only arguments that this version knows")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A class of Keras, as `{"module", "class_name", "config", "registered_name"}`: its name and its arguments.
+pub(super) fn object<'a>(place: &str, value: &'a Value) -> Read<(&'a str, Option<&'a Value>)> {
+    let class = value.get("class_name").and_then(Value::as_str);
+    let class = class.ok_or_else(|| format!("{place}: {} has no `class_name`", short(value)))?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let own = text("module").is_none_or(|module| module == "keras" || module.starts_with("keras."));
+    if !own || text("registered_name").is_some() {
+        return Err(format!(
+            "{place}: `{class}` is a class of {}; supported here: classes of Keras",
+            text("module").or(text("registered_name")).unwrap_or("its own")
+        ));
+    }
+    Ok((class, value.get("config")))
+}
+
+/// A name, or that of a function, which Keras writes as an object.
+pub(super) fn identifier(value: &Value) -> Option<&str> {
+    let function = value.get("class_name").and_then(Value::as_str) == Some("function");
+    if function { value.get("config")?.as_str() } else { value.as_str() }
+}
+
+/// A whole number from 1 that can be a size.
+pub(super) fn count(value: &Value) -> Option<usize> {
+    value.as_u64().filter(|n| (1..=MAX_COUNT).contains(n)).map(|n| n as usize)
+}
+
+/// JSON, short enough for a message.
+pub(super) fn short(value: &Value) -> String {
+    const MOST: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Names in quotes, with commas between them.
+pub(super) fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}

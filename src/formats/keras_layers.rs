@@ -1,0 +1,154 @@
+//! Layers from Keras's JSON.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::keras_args::{Args, Read, object, short};
+use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization};
+
+/// What a layer's entry says.
+pub(super) struct Entry {
+    /// Its name; without one it gets Keras's.
+    pub name: Option<String>,
+    pub layer: Arc<dyn Layer>,
+    /// Of a Normalization whose numbers stand in the config, not among the weights.
+    pub scaling: Option<Scaling>,
+    /// The shape of its output, without the batch axis.
+    pub output_shape: Vec<usize>,
+}
+
+/// Mean and variance of every feature.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Scaling {
+    pub mean: Vec<f32>,
+    pub variance: Vec<f32>,
+}
+
+/// Layers that are supported, for messages.
+const SUPPORTED: &str = "LSTM, BatchNormalization, Dense, Normalization";
+
+/// Reads the entry of the layer `index` (from 1), which gets an input of this shape.
+pub(super) fn read(entry: &Value, index: usize, input: &[usize]) -> Read<Entry> {
+    let name = entry.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
+    let called = name.map_or(format!("layer {index}"), |name| format!("layer `{name}`"));
+    let (class, config) = object(&called, entry)?;
+    let place = format!("{called} ({class})");
+    let mut args = Args::new(&place, config)?;
+    args.ignore(&["name"]);
+    // With the batch axis, as Keras counts.
+    let rank = input.len() + 1;
+    let mut scaling = None;
+    let layer: Arc<dyn Layer> = match class {
+        "LSTM" => Arc::new(lstm(&mut args)?),
+        "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
+        "Dense" => Arc::new(dense(&mut args)?),
+        "Normalization" => {
+            scaling = normalization(&mut args, &place, input)?;
+            Arc::new(Normalization::new())
+        }
+        _ => {
+            return Err(format!(
+                "{called}: class `{class}` is not supported; supported here: {SUPPORTED}. Build the model of these in Keras and save it again"
+            ));
+        }
+    };
+    args.finish()?;
+    let output_shape = layer.output_shape(input).map_err(|error| format!("{place}: {error}"))?;
+    Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
+}
+
+fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
+    args.trained_in_f32()?;
+    args.name_of("activation", "tanh", &["tanh"])?;
+    args.name_of("recurrent_activation", "sigmoid", &["sigmoid"])?;
+    args.off(&[
+        "return_state",
+        "go_backwards",
+        "stateful",
+        "dropout",
+        "recurrent_dropout",
+        "kernel_regularizer",
+        "recurrent_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "recurrent_constraint",
+        "bias_constraint",
+    ])?;
+    // First values, ways to compute the same, and what only acts together with dropout or a mask.
+    args.ignore(&["kernel_initializer", "recurrent_initializer", "bias_initializer"]);
+    args.ignore(&["unroll", "use_cudnn", "implementation", "seed", "zero_output_for_mask"]);
+    Ok(Lstm::new(args.count("units")?)
+        .return_sequences(args.flag("return_sequences", false)?)
+        .use_bias(args.flag("use_bias", true)?)
+        .unit_forget_bias(args.flag("unit_forget_bias", true)?))
+}
+
+fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {
+    args.trained_in_f32()?;
+    args.last_axis(rank)?;
+    args.off(&["renorm", "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"])?;
+    args.ignore(&["beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"]);
+    // On one device all of a batch is here; the others only act together with `renorm`.
+    args.ignore(&["synchronized", "renorm_clipping", "renorm_momentum"]);
+    Ok(BatchNormalization::new()
+        .momentum(args.number("momentum", 0.99)?)
+        .epsilon(args.number("epsilon", 1e-3)?)
+        .center(args.flag("center", true)?)
+        .scale(args.flag("scale", true)?))
+}
+
+fn dense(args: &mut Args<'_>) -> Read<Dense> {
+    args.trained_in_f32()?;
+    args.off(&[
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+        "lora_rank",
+        "quantization_config",
+    ])?;
+    args.ignore(&["kernel_initializer", "bias_initializer", "lora_alpha"]);
+    let names = Activation::ALL.map(Activation::name);
+    let name = args.name_of("activation", "linear", &names)?;
+    let activation = Activation::from_name(name).map_err(|error| error.to_string())?;
+    Ok(Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?))
+}
+
+/// Mean and variance, where the config gives them.
+fn normalization(args: &mut Args<'_>, place: &str, input: &[usize]) -> Read<Option<Scaling>> {
+    // It has nothing to train.
+    args.ignore(&["trainable"]);
+    args.in_f32()?;
+    args.last_axis(input.len() + 1)?;
+    args.off(&["invert"])?;
+    let features = input.last().copied().unwrap_or(1);
+    let mut numbers = |name| match args.get(name) {
+        None => Ok(None),
+        Some(value) => match for_features(value, features) {
+            Some(numbers) => Ok(Some(numbers)),
+            None => Err(args.wrong(name, value, &format!("a finite number, or one for each of {features} features"))),
+        },
+    };
+    match (numbers("mean")?, numbers("variance")?) {
+        (None, None) => Ok(None),
+        (Some(mean), Some(variance)) if variance.iter().all(|&v| v >= 0.0) => Ok(Some(Scaling { mean, variance })),
+        (Some(_), Some(variance)) => {
+            Err(format!("{place}: argument `variance` is {}, with a number below 0", short(&variance.into())))
+        }
+        _ => Err(format!("{place}: only one of `mean` and `variance` is given; give both or neither")),
+    }
+}
+
+/// A number for all features, or a list with one for each.
+fn for_features(value: &Value, features: usize) -> Option<Vec<f32>> {
+    let number = |value: &Value| value.as_f64().map(|n| n as f32).filter(|n| n.is_finite());
+    match value {
+        Value::Array(list) if list.len() == features => list.iter().map(number).collect(),
+        Value::Array(list) if list.len() != 1 => None,
+        Value::Array(list) => Some(vec![number(list.first()?)?; features]),
+        single => Some(vec![number(single)?; features]),
+    }
+}

@@ -1,0 +1,156 @@
+//! A model's variables under their paths in `model.weights.h5`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::array::Array;
+use super::keras_args::Read;
+use super::keras_layers::Scaling;
+use crate::model::{Normalization, Stack, VariableSpec, snake_case};
+
+/// The arrays of a weights file by path.
+pub(super) type Arrays = BTreeMap<String, Array>;
+
+/// A variable and its place in the file.
+struct Variable {
+    path: String,
+    layer: String,
+    spec: VariableSpec,
+}
+
+impl Variable {
+    /// The path, and what is there, for messages.
+    fn describe(&self) -> String {
+        format!("`{}` ({} of layer `{}`)", self.path, self.spec.name, self.layer)
+    }
+}
+
+/// A layer's group in the file, and what is in it.
+struct Group {
+    path: String,
+    /// Where the variables lie, with a slash at the end.
+    vars: String,
+    variables: Vec<Variable>,
+    is_normalization: bool,
+}
+
+/// Keras counts a Normalization's batches, but not in the file: the third of its variables is always 0.
+const COUNT_INDEX: usize = 2;
+
+/// The groups of a model's layers: named by class and counted by class, whatever the layers' names are.
+fn groups(stack: &Stack) -> Vec<Group> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut groups = Vec::with_capacity(stack.layers.len());
+    for placed in &stack.layers {
+        let class = placed.layer.class_name();
+        let count = counts.entry(class).or_default();
+        let number = if *count == 0 { String::new() } else { format!("_{count}") };
+        *count += 1;
+        let path = format!("layers/{}{number}", snake_case(class));
+        // An LSTM's variables belong to its cell.
+        let vars = format!("{path}/{}vars/", if class == "LSTM" { "cell/" } else { "" });
+        let specs = placed.layer.variables(&placed.input_shape).into_iter().enumerate();
+        let variable = |(i, spec)| Variable { path: format!("{vars}{i}"), layer: placed.name.clone(), spec };
+        let variables = specs.map(variable).collect();
+        groups.push(Group { path, vars, variables, is_normalization: class == "Normalization" });
+    }
+    groups
+}
+
+/// Every variable's values, in the model's order.
+///
+/// `scaling` has, for each layer, what the config gave a Normalization; such a layer has no variables in the file.
+pub(super) fn read(arrays: &Arrays, stack: &Stack, scaling: &[Option<Scaling>]) -> Read<Vec<Vec<f32>>> {
+    let groups = groups(stack);
+    let mut values = Vec::new();
+    for (group, scaling) in groups.iter().zip(scaling) {
+        let given = scaling.as_ref().map(|given| vec![given.mean.clone(), given.variance.clone()]);
+        let in_file = match (&given, group.is_normalization) {
+            (Some(_), _) => 0,
+            (None, true) => COUNT_INDEX + 1,
+            (None, false) => group.variables.len(),
+        };
+        no_more_than(arrays, group, in_file)?;
+        let read = || group.variables.iter().map(|variable| read_variable(arrays, variable)).collect();
+        let mut of_layer: Vec<Vec<f32>> = given.map_or_else(read, Ok)?;
+        if let (true, [_, variance]) = (group.is_normalization, &mut of_layer[..]) {
+            // Keras's floor of the standard deviation, 1e-7.
+            variance.iter_mut().for_each(|v| *v = v.max(Normalization::LEAST_VARIANCE));
+        }
+        values.extend(of_layer);
+    }
+    no_other_layers(arrays, &groups)?;
+    Ok(values)
+}
+
+fn read_variable(arrays: &Arrays, variable: &Variable) -> Read<Vec<f32>> {
+    let values = floats(arrays, &variable.path, &variable.describe(), &variable.spec.shape)?;
+    let is_variance = variable.spec.name.ends_with("variance");
+    match values.iter().find(|&&v| is_variance && v < 0.0) {
+        Some(v) => Err(format!("{} holds {v}, but a variance is at least 0; {DAMAGED}", variable.describe())),
+        None => Ok(values.to_vec()),
+    }
+}
+
+const DAMAGED: &str = "the file is damaged or was edited: save the model again in Keras";
+
+/// The finite floats at a path, of this shape.
+pub(super) fn floats<'a>(arrays: &'a Arrays, path: &str, described: &str, shape: &[usize]) -> Read<&'a [f32]> {
+    let array = arrays.get(path).ok_or_else(|| format!("there is no {described}; {DAMAGED}"))?;
+    if array.shape != shape {
+        return Err(format!(
+            "{described} has the shape {:?}, but the layers in config.json make it {shape:?}; {DAMAGED}",
+            array.shape
+        ));
+    }
+    let values = array.as_f32().ok_or_else(|| format!("{described} holds integers, not floats; {DAMAGED}"))?;
+    finite(values, described)?;
+    Ok(values)
+}
+
+/// Whether all values are finite.
+pub(super) fn finite(values: &[f32], described: &str) -> Read<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(i) => Err(format!("{described} holds {} at element {i}: training that made it had diverged", values[i])),
+        None => Ok(()),
+    }
+}
+
+/// A variable too many means that the config is not that of these weights, as a bias where there should be none.
+fn no_more_than(arrays: &Arrays, group: &Group, count: usize) -> Read<()> {
+    let index = |path: &str| path.strip_prefix(&group.vars)?.parse::<usize>().ok();
+    match under(arrays, &group.vars).find(|path| index(path).is_none_or(|i| i >= count)) {
+        Some(path) => Err(format!(
+            "`{path}` is one variable more than the {count} that its layer in config.json has there; {DAMAGED}"
+        )),
+        None => Ok(()),
+    }
+}
+
+fn no_other_layers(arrays: &Arrays, groups: &[Group]) -> Read<()> {
+    let known =
+        |path: &str| groups.iter().any(|g| path.strip_prefix(&g.path).is_some_and(|rest| rest.starts_with('/')));
+    match under(arrays, "layers/").find(|path| !known(path)) {
+        Some(path) => Err(format!("`{path}` belongs to no layer in config.json; {DAMAGED}")),
+        None => Ok(()),
+    }
+}
+
+/// All paths that begin so.
+fn under<'a>(arrays: &'a Arrays, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    arrays.range(prefix.to_owned()..).map(|(path, _)| path.as_str()).take_while(move |path| path.starts_with(prefix))
+}
+
+/// Adds a model's variables, whose values come in the model's order.
+pub(super) fn write(arrays: &mut Arrays, stack: &Stack, values: impl IntoIterator<Item = Vec<f32>>) -> Read<()> {
+    let mut values = values.into_iter();
+    for group in groups(stack) {
+        for (variable, values) in group.variables.iter().zip(&mut values) {
+            finite(&values, &format!("`{}/{}`", variable.layer, variable.spec.name))?;
+            arrays.insert(variable.path.clone(), Array::f32(&variable.spec.shape, values));
+        }
+        if group.is_normalization {
+            arrays.insert(format!("{}{COUNT_INDEX}", group.vars), Array::i64(&[], vec![0]));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! What a file needs to know of a model, and to set in it, so that training goes on where it stopped.
+
+use super::loss::Loss;
+use super::metric::Metric;
+use super::model::Model;
+use super::optimizer::Optimizer;
+use super::programs::Compiled;
+use crate::error::Result;
+use crate::exec::Device;
+use crate::model::{Stack, Variable};
+
+/// What `compile` is given beside the layers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Compilation {
+    pub loss: Loss,
+    pub optimizer: Optimizer,
+    pub metrics: Vec<Metric>,
+}
+
+/// What decides how the next epochs shuffle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progressed {
+    pub seed: u64,
+    /// Epochs begun.
+    pub epochs: u64,
+}
+
+impl Model {
+    /// Places a model whose variables have these values, in Keras's order, on a device.
+    pub(crate) fn resume(
+        stack: Stack,
+        compilation: Compilation,
+        device: Device,
+        first: impl FnMut(usize, &Variable) -> Vec<f32>,
+    ) -> Result<Model> {
+        let Compilation { loss, optimizer, metrics } = compilation;
+        Model::new(stack, Compiled { loss, optimizer, metrics }, device, first)
+    }
+
+    pub(crate) fn progressed(&self) -> Progressed {
+        Progressed { seed: self.stack.seed, epochs: self.shuffles }
+    }
+
+    pub(crate) fn set_progressed(&mut self, progressed: Progressed) {
+        self.stack.seed = progressed.seed;
+        self.shuffles = progressed.epochs;
+    }
+}

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use super::options::{DeviceFlags, at_least_one, tell_device};
 use super::progress::Show;
+use super::report;
 use super::report::talk;
-use super::{report};
 
 /// Trains the textbook model, two LSTMs with batch normalisation, on random data: no file needed.
 #[derive(Args)]

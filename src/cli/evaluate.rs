@@ -8,8 +8,8 @@ use gatenorm::train::Model;
 use serde_json::{Map, Value};
 
 use super::options::{DeviceFlags, TableFlags, at_least_one};
+use super::report;
 use super::report::talk;
-use super::{report};
 
 /// Measures a model on data with known targets: loss and metrics.
 #[derive(Args)]

@@ -11,8 +11,8 @@ use gatenorm::train::{Loss, Model};
 use serde_json::{Map, Value, json};
 
 use super::options::{DeviceFlags, TableFlags, keep_apart};
+use super::report;
 use super::report::talk;
-use super::{report};
 
 /// Predicts on the windows of a CSV file, which need not have the target's column.
 ///

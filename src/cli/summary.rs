@@ -8,7 +8,7 @@ use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, Model, Optimizer};
 use serde_json::json;
 
-use super::{report};
+use super::report;
 
 /// Shows a model: its layers, its numbers, and the columns that it takes.
 #[derive(Args)]

@@ -90,7 +90,7 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// Streams of the seeded generator: below are those of the variables' first values.
+/// The first of the streams of random numbers that shuffle epochs; those of first values are hashes, which do not come near.
 const SHUFFLE_STREAM: u64 = 1 << 32;
 
 impl Model {

@@ -80,9 +80,9 @@ impl Sequential {
         let stack = self.build()?;
         let seed = stack.seed;
         let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
-        let draw = |i: usize, variable: &Variable| {
+        let draw = |_, variable: &Variable| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(i as u64);
+            rng.set_stream(stream(&variable.path));
             variable.spec.initializer.draw(&variable.spec.shape, &mut rng)
         };
         Model::new(stack, compiled, device, draw)
@@ -337,6 +337,12 @@ impl Model {
     pub(super) fn table(&self) -> &Table {
         &self.stack.table
     }
+}
+
+/// The stream of random numbers that a variable's first values come from: the FNV-1a hash of its path, so that adding a layer
+/// elsewhere in a model leaves this one's first weights as they are.
+fn stream(path: &str) -> u64 {
+    path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Puts a variable's values, in Keras's order, into its arena.

@@ -235,7 +235,7 @@ mod tests {
     fn the_model_has_a_group_of_its_own() {
         let file =
             File::from_bytes(write(&weights(&[("layers/dense/vars/0", Array::f32(&[], vec![1.0]))])).unwrap()).unwrap();
-        let names: Vec<String> = file.root().iter_groups().unwrap().into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> = file.root().iter_groups().unwrap().map(|(name, _)| name).collect();
         assert_eq!(names, ["layers", "vars"]);
     }
 

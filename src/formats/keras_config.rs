@@ -18,12 +18,12 @@ pub(crate) struct FromConfig {
 ///
 /// The error is a text, since only the caller knows the file's name.
 pub(crate) fn sequential_from_config(model: &Value) -> Result<FromConfig, String> {
-    let (class, config) = object("the model", model)?;
-    if class != "Sequential" {
+    if let Some(class) = class_name(model).filter(|class| *class != "Sequential") {
         return Err(format!(
             "the model is of the class `{class}`; supported here: Sequential. If its layers follow one another, save `keras.Sequential(model.layers)` in Keras"
         ));
     }
+    let (_, config) = object("the model", model)?;
     let mut args = Args::new("the model", config)?;
     args.ignore(&["name"]);
     args.trained_in_f32()?;

@@ -4,7 +4,7 @@ use super::array::Array;
 use super::keras_args::Read;
 use super::keras_weights::{Arrays, finite, floats};
 use crate::model::{Stack, Variable};
-use crate::train::Optimizer;
+use crate::train::{Moment, Optimizer};
 
 const VARS: &str = "optimizer/vars/";
 const ITERATION: &str = "optimizer/vars/0";
@@ -12,13 +12,10 @@ const LEARNING_RATE: &str = "optimizer/vars/1";
 /// The moments begin behind step count and learning rate.
 const FIRST_MOMENT: usize = 2;
 
-/// For each moment, the trained variables' values by path.
-pub(super) type Moments = Vec<Vec<(String, Vec<f32>)>>;
-
 /// What an optimizer has kept.
 pub(super) struct State {
     pub iterations: u64,
-    pub moments: Moments,
+    pub moments: Vec<Moment>,
 }
 
 fn trained(stack: &Stack) -> impl Iterator<Item = &Variable> {

@@ -128,6 +128,10 @@ pub(super) fn write(weights: &Weights) -> Result<Vec<u8>, String> {
             format!("`{path}` is not the path of a dataset: a part is empty or `.`, or names a dataset")
         })?;
     }
+    // Of the model itself, which has no variables. Keras 3.0 loads no file without it.
+    if !root.datasets.contains_key("vars") {
+        root.groups.entry("vars").or_default();
+    }
     let mut file = FileBuilder::new();
     for (name, array) in &root.datasets {
         fill(file.create_dataset(name), array);
@@ -225,6 +229,14 @@ mod tests {
             assert_eq!(&back[path], array, "{path}");
         }
         assert_eq!(back.len(), many.len());
+    }
+
+    #[test]
+    fn the_model_has_a_group_of_its_own() {
+        let file =
+            File::from_bytes(write(&weights(&[("layers/dense/vars/0", Array::f32(&[], vec![1.0]))])).unwrap()).unwrap();
+        let names: Vec<String> = file.root().iter_groups().unwrap().map(|(name, _)| name).collect();
+        assert_eq!(names, ["layers", "vars"]);
     }
 
     #[test]

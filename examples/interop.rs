@@ -1,0 +1,121 @@
+//! Drives models from the command line for `tests/interop`, which compares them with Keras. Arrays travel as JSON:
+//! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order.
+
+use std::error::Error;
+use std::fs;
+
+use gatenorm::prelude::*;
+use gatenorm::train::Optimizer;
+use serde_json::{Value, json};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+const USAGE: &str =
+    "usage: interop train-and-save KIND DATA.json OUT.keras OUT.json (KIND: adam, momentum, nesterov, sgd, raw, \
+                     untrained, several)
+       interop open FILE.keras DATA.json OUT.json
+       interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json";
+
+fn main() -> Outcome {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["train-and-save", kind, data, out, report] => train_and_save(kind, &read_data(data)?, out, report),
+        ["open", file, data, out] => describe(&mut Model::load(file, Device::Cpu)?, &read_data(data)?, &[], out),
+        ["continue", file, steps, data, out, report] => {
+            let (mut model, data) = (Model::load(file, Device::Cpu)?, read_data(data)?);
+            let losses = full_batches(&mut model, steps.parse()?, &data)?;
+            model.save(out)?;
+            describe(&mut model, &data, &losses, report)
+        }
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn read_data(path: &str) -> Outcome<Dataset> {
+    let json: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let values = |name: &str| serde_json::from_value::<Vec<f32>>(json[name].clone());
+    let shape = |name: &str| serde_json::from_value::<Vec<usize>>(json[name].clone());
+    Ok(Dataset::from_arrays(values("x")?, &shape("x_shape")?, values("y")?, &shape("y_shape")?)?)
+}
+
+fn train_and_save(kind: &str, data: &Dataset, out: &str, report: &str) -> Outcome {
+    let optimizer: Optimizer = match kind {
+        "momentum" => Sgd::new(0.05).momentum(0.9).into(),
+        "nesterov" => Sgd::new(0.05).momentum(0.9).nesterov(true).into(),
+        "sgd" => Sgd::new(0.1).into(),
+        _ => Adam::new(0.003).into(),
+    };
+    let mut model = match kind {
+        "several" => several_outputs(data, optimizer)?,
+        _ => lesson(data, optimizer, kind != "raw")?,
+    };
+    let epochs = if kind == "untrained" { 0 } else { 3 };
+    let history = model.fit(data, Fit::epochs(epochs).batch_size(16))?;
+    model.save(out)?;
+    describe(&mut model, data, &history.get("loss"), report)
+}
+
+/// Two LSTM and batch normalisation pairs over a sigmoid.
+fn lesson(data: &Dataset, optimizer: Optimizer, normalized: bool) -> Outcome<Model> {
+    let mut layers = Sequential::new(data.input_shape()).seed(3);
+    if normalized {
+        layers = layers.add(Normalization::new());
+    }
+    let layers = layers
+        .add(Lstm::new(16).return_sequences(true))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(8))
+        .add(BatchNormalization::new())
+        .add(Dense::new(1).activation(Activation::Sigmoid));
+    let metrics = [Metric::Accuracy, Metric::MeanAbsoluteError];
+    let mut model = layers.compile(Device::Cpu, Loss::BinaryCrossentropy, optimizer, metrics)?;
+    if normalized {
+        model.adapt(data)?;
+    }
+    Ok(model)
+}
+
+/// An output for every step, and several of them.
+fn several_outputs(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
+    let layers = Sequential::new(data.input_shape())
+        .add(Lstm::new(5).use_bias(false).return_sequences(true))
+        .add(BatchNormalization::new().center(false).scale(false))
+        .add(Dense::new(4).activation(Activation::Tanh))
+        .add(Dense::new(2));
+    let metrics = [Metric::Accuracy, Metric::MeanSquaredError];
+    Ok(layers.compile(Device::Cpu, Loss::MeanSquaredError, optimizer, metrics)?)
+}
+
+/// Trains on all samples at once, in order; the losses before each step.
+fn full_batches(model: &mut Model, steps: usize, data: &Dataset) -> Outcome<Vec<f64>> {
+    let fit = Fit::epochs(steps).batch_size(data.len()).shuffle(false);
+    Ok(model.fit(data, fit)?.get("loss"))
+}
+
+/// Everything that Keras is held to.
+fn describe(model: &mut Model, data: &Dataset, losses: &[f64], out: &str) -> Outcome {
+    let weights = model.weights()?;
+    let weights: Vec<Value> =
+        weights.iter().map(|w| json!({"path": w.path, "shape": w.shape, "values": w.values})).collect();
+    let state: Vec<Vec<Vec<f32>>> = model
+        .optimizer_state()?
+        .into_iter()
+        .map(|moment| moment.into_iter().map(|(_, values)| values).collect())
+        .collect();
+    let names: Vec<&str> = model.stack().layers.iter().map(|layer| layer.name.as_str()).collect();
+    let metrics: Vec<&str> = model.metrics().iter().map(|metric| metric.name()).collect();
+    let mut report = json!({
+        "names": names,
+        "weights": weights,
+        "moments": state,
+        "iterations": model.iterations(),
+        "learning_rate": model.optimizer().learning_rate(),
+        "loss": model.loss().name(),
+        "metrics": metrics,
+        "losses": losses,
+    });
+    report["scores"] = serde_json::to_value(model.evaluate(data)?)?;
+    report["predictions"] = model.predict(data)?.into();
+    Ok(fs::write(out, serde_json::to_string(&report)?)?)
+}

@@ -1,0 +1,196 @@
+"""Models that Keras saved open here: same predictions; trained further, they go where Keras's training goes."""
+
+import keras
+import numpy as np
+
+from common import FOLDER, assert_close, check, report, run, samples, write_data
+
+PREDICTIONS = 1e-5
+STEPS = 5
+# Both sides compute in 32 bits, whose rounding is 6e-8, but add up in different orders; a sum over the N·T = 288 rows of a batch
+# is off by some 1e-6 of its size, and every step builds on the last. 1e-5 is what remains over a few steps; where a moving
+# average or a bias correction is wrong, the first steps already differ by 1e-3.
+LOSSES = 1e-5
+# The same for a gradient, of which Adam uses m / (sqrt(v) + 1e-7): where a gradient nearly vanishes, its sign is rounding, and the
+# step a share of the learning rate.
+WEIGHTS = 1e-5
+
+L = keras.layers
+
+
+def lesson(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.LSTM(64, return_sequences=True),
+        L.BatchNormalization(),
+        L.LSTM(32),
+        L.BatchNormalization(),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def deep(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.LSTM(12, return_sequences=True),
+        L.BatchNormalization(momentum=0.9),
+        L.LSTM(10, return_sequences=True),
+        L.BatchNormalization(epsilon=1e-4),
+        L.LSTM(8),
+        L.BatchNormalization(),
+        L.Dense(6, activation="relu"),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def without(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.LSTM(8, return_sequences=True, use_bias=False),
+        L.BatchNormalization(center=False),
+        L.LSTM(6, return_sequences=True, unit_forget_bias=False),
+        L.BatchNormalization(scale=False),
+        L.LSTM(4),
+        L.BatchNormalization(center=False, scale=False),
+        L.Dense(1, use_bias=False),
+    ]
+
+
+def adapted(x):
+    normalization = L.Normalization()
+    normalization.adapt(x)
+    return [keras.Input(x.shape[1:]), normalization, L.LSTM(8), L.BatchNormalization(), L.Dense(1, activation="sigmoid")]
+
+
+def given(x):
+    mean, variance = x.mean((0, 1)).tolist(), x.var((0, 1)).tolist()
+    return [keras.Input(x.shape[1:]), L.Normalization(mean=mean, variance=variance), L.LSTM(8), L.Dense(1)]
+
+
+def named(x):
+    return [
+        keras.Input(x.shape[1:], name="rows of a day"),
+        L.LSTM(6, return_sequences=True, name="memory"),
+        L.BatchNormalization(name="batch_normalization_7"),
+        L.LSTM(5, name="lstm"),
+        L.BatchNormalization(name="lstm_1"),
+        L.Dense(1, activation="sigmoid", name="occupied?"),
+    ]
+
+
+def no_input(x):
+    return [L.LSTM(6, return_sequences=True), L.BatchNormalization(), L.Dense(1, activation="sigmoid")]
+
+
+def adam():
+    return keras.optimizers.Adam(0.002)
+
+
+def sgd():
+    return keras.optimizers.SGD(0.05, momentum=0.9)
+
+
+def nesterov():
+    return keras.optimizers.SGD(0.02, momentum=0.8, nesterov=True)
+
+
+# Keras calls a metric what its model's maker called it.
+SPELLINGS = {"MAE": "mae", "acc": "accuracy", "binary_accuracy": "accuracy"}
+BCE = keras.losses.BinaryCrossentropy()
+CASES = [
+    ("the lesson's model, Adam", lesson, adam, "binary_crossentropy", ["accuracy"]),
+    ("the lesson's model, SGD with momentum", lesson, sgd, "binary_crossentropy", ["accuracy"]),
+    ("three LSTM deep", deep, adam, BCE, [keras.metrics.BinaryAccuracy(), "mae"]),
+    ("no bias, no gamma, no beta", without, nesterov, "mse", ["MAE"]),
+    ("Normalization, adapted", adapted, adam, keras.losses.binary_crossentropy, ["acc"]),
+    ("Normalization, given", given, sgd, keras.losses.MeanSquaredError(), [["mae", "mse"]]),
+    ("names of one's own", named, adam, "bce", {"occupied?": ["accuracy"]}),
+    ("no Input, an output for every step", no_input, adam, "mse", None),
+    ("plain names", lesson, lambda: "adam", "mean_squared_error", ["accuracy", "mae"]),
+]
+
+
+class FromKeras:
+    """A model that Keras trained a little and saved; Keras's own goes on from the file."""
+
+    def __init__(self, name, layers, optimizer, loss, metrics):
+        self.x, self.y = samples(seed=2)
+        if layers not in (adapted, given):
+            self.x = ((self.x - self.x.mean((0, 1))) / self.x.std((0, 1))).astype("float32")
+        if layers is no_input:
+            self.y = (self.x[..., :1] > 0).astype("float32")
+        keras.utils.set_random_seed(5)
+        model = keras.Sequential(layers(self.x))
+        model.compile(optimizer=optimizer(), loss=loss, metrics=metrics)
+        model.fit(self.x, self.y, epochs=2, batch_size=16, verbose=0)
+        stem = "".join(c if c.isalnum() else "_" for c in name)
+        self.path = FOLDER / f"keras_{stem}.keras"
+        model.save(self.path)
+        self.data = write_data(f"keras_{stem}", self.x, self.y)
+        self.out = FOLDER / f"keras_{stem}_out.json"
+        self.model = keras.models.load_model(self.path)
+
+
+def opens(case):
+    run("open", case.path, case.data, case.out)
+    ours = report(case.out)
+    worst = assert_close("predictions", ours["predictions"], case.model.predict(case.x, verbose=0), PREDICTIONS)
+    assert ours["names"] == [layer.name for layer in case.model.layers], ours["names"]
+    variables = [np.array(v) for v in case.model.optimizer.variables]
+    assert ours["iterations"] == int(variables[0])
+    moments = len(ours["moments"])
+    flat = [moment[i] for i in range(len(case.model.trainable_variables)) for moment in ours["moments"]]
+    assert len(flat) == len(variables) - 2, f"{moments} moments"
+    assert all((np.array(a, "float32") == b.ravel()).all() for a, b in zip(flat, variables[2:]))
+    scores = case.model.evaluate(case.x, case.y, verbose=0, return_dict=True)
+    scores = {SPELLINGS.get(name, name): value for name, value in scores.items()}
+    assert scores.keys() == ours["scores"].keys(), f"{list(scores)} are not {list(ours['scores'])}"
+    for name, value in ours["scores"].items():
+        assert_close(name, value, scores[name], PREDICTIONS)
+    return f"predictions off by {worst:.1e} at most"
+
+
+def continues(case):
+    saved = FOLDER / "continued.keras"
+    run("continue", case.path, STEPS, case.data, saved, case.out)
+    ours = report(case.out)
+    fit = case.model.fit(case.x, case.y, epochs=STEPS, batch_size=len(case.x), shuffle=False, verbose=0)
+    losses = assert_close("losses", ours["losses"], fit.history["loss"], LOSSES)
+    theirs = [w for layer in case.model.layers for w in layer.weights if w.name != "count"]
+    ours = ours["weights"]
+    if len(ours) == len(theirs) + 2:
+        # A Normalization that was given its numbers has no variables in Keras.
+        ours = ours[2:]
+    assert len(ours) == len(theirs), f"{len(ours)} variables, not {len(theirs)}"
+    weights = max(assert_close(a["path"], a["values"], np.array(b), WEIGHTS) for a, b in zip(ours, theirs))
+    back = keras.models.load_model(saved)
+    assert_close("predictions", back.predict(case.x, verbose=0), report(case.out)["predictions"], PREDICTIONS)
+    return f"{STEPS} steps: losses off by {losses:.1e}, weights by {weights:.1e} at most"
+
+
+def uncompiled():
+    x, y = samples(seed=3)
+    path, out = FOLDER / "uncompiled.keras", FOLDER / "uncompiled.json"
+    model = keras.Sequential(adapted(x))
+    model.save(path)
+    run("open", path, write_data("uncompiled", x, y), out)
+    ours = report(out)
+    assert ours["loss"] == "binary_crossentropy" and ours["iterations"] == 0, ours["loss"]
+    worst = assert_close("predictions", ours["predictions"], model.predict(x, verbose=0), PREDICTIONS)
+    return f"predictions off by {worst:.1e} at most"
+
+
+def checks():
+    for name, *arguments in CASES:
+        title = f"saved by Keras, {name}"
+        case = None
+
+        def save():
+            nonlocal case
+            case = FromKeras(name, *arguments)
+
+        check(f"{title}: Keras saves it", save)
+        if case is not None:
+            check(f"{title}: opens and predicts the same", lambda: opens(case))
+            check(f"{title}: trains on as Keras does", lambda: continues(case))
+    check("saved by Keras, not compiled: opens and predicts the same", uncompiled)

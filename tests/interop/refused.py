@@ -1,0 +1,104 @@
+"""What is not supported here is refused, by name, and never ignored."""
+
+import keras
+
+from common import FOLDER, check, run, samples, write_data
+
+L = keras.layers
+SHAPE = (6, 3)
+
+
+def lstm(**arguments):
+    return lambda: keras.Sequential([keras.Input(SHAPE), L.LSTM(4, name="memory", **arguments), L.Dense(1)])
+
+
+def with_layer(layer):
+    return lambda: keras.Sequential([keras.Input(SHAPE), layer(), L.LSTM(4), L.Dense(1)])
+
+
+def compiled(optimizer="adam", loss="mse", metrics=None, **arguments):
+    def model():
+        model = keras.Sequential([keras.Input(SHAPE), L.LSTM(4), L.Dense(1)])
+        model.compile(optimizer=optimizer() if callable(optimizer) else optimizer, loss=loss, metrics=metrics, **arguments)
+        return model
+
+    return model
+
+
+def functional():
+    x = keras.Input(SHAPE)
+    return keras.Model(x, L.Dense(1)(L.LSTM(4)(x)))
+
+
+def frozen():
+    model = lstm()()
+    model.get_layer("memory").trainable = False
+    return model
+
+
+def mixed():
+    return keras.Sequential([keras.Input(SHAPE), L.LSTM(4, dtype="mixed_float16", name="memory"), L.Dense(1)])
+
+
+class Own(L.LSTM):
+    pass
+
+
+def own():
+    return keras.Sequential([keras.Input(SHAPE), Own(4, name="memory"), L.Dense(1)])
+
+
+O = keras.optimizers
+DECAY = lambda: O.Adam(O.schedules.ExponentialDecay(0.1, 10, 0.9))
+CASES = [
+    ("a functional model", functional, ["Functional", "Sequential"]),
+    ("activation", lstm(activation="relu"), ["memory", "activation", "relu", "tanh"]),
+    ("recurrent activation", lstm(recurrent_activation="hard_sigmoid"), ["memory", "recurrent_activation", "sigmoid"]),
+    ("dropout", lstm(dropout=0.2), ["memory", "dropout", "0.2"]),
+    ("recurrent dropout", lstm(recurrent_dropout=0.2), ["memory", "recurrent_dropout", "0.2"]),
+    ("backwards", lstm(go_backwards=True), ["memory", "go_backwards", "true"]),
+    ("regularizer", lstm(kernel_regularizer="l2"), ["memory", "kernel_regularizer", "L2"]),
+    ("constraint", lstm(recurrent_constraint="max_norm"), ["memory", "recurrent_constraint", "MaxNorm"]),
+    ("frozen layer", frozen, ["memory", "trainable", "false"]),
+    ("mixed precision", mixed, ["memory", "dtype", "mixed_float16"]),
+    ("a class of one's own", own, ["memory", "Own"]),
+    ("GRU", with_layer(lambda: L.GRU(4, return_sequences=True)), ["GRU", "LSTM"]),
+    ("Bidirectional", with_layer(lambda: L.Bidirectional(L.LSTM(4, return_sequences=True))), ["Bidirectional"]),
+    ("Dropout", with_layer(lambda: L.Dropout(0.1)), ["Dropout"]),
+    ("Masking", with_layer(lambda: L.Masking()), ["Masking"]),
+    ("axis", with_layer(lambda: L.BatchNormalization(axis=1)), ["batch_normalization", "axis", "1"]),
+    ("inverted Normalization", with_layer(lambda: L.Normalization(invert=True)), ["normalization", "invert"]),
+    ("any number of steps", lambda: keras.Sequential([keras.Input((None, 3)), L.LSTM(2)]), ["batch_shape", "steps"]),
+    ("never built", lambda: keras.Sequential([L.LSTM(2)]), ["no input shape"]),
+    ("loss", compiled(loss="huber"), ["loss", "huber", "binary_crossentropy"]),
+    ("loss from logits", compiled(loss=keras.losses.BinaryCrossentropy(from_logits=True)), ["from_logits"]),
+    ("metric", compiled(metrics=["auc"]), ["metric", "auc", "accuracy"]),
+    ("RMSprop", compiled("rmsprop"), ["optimizer", "RMSprop", "Adam"]),
+    ("AdamW", compiled("adamw"), ["optimizer", "AdamW", "Adam"]),
+    ("schedule", compiled(DECAY), ["learning_rate", "ExponentialDecay"]),
+    ("clipnorm", compiled(lambda: O.Adam(clipnorm=1.0)), ["Adam", "clipnorm", "1.0"]),
+    ("amsgrad", compiled(lambda: O.Adam(amsgrad=True)), ["Adam", "amsgrad"]),
+    ("weight decay", compiled(lambda: O.SGD(weight_decay=0.01)), ["SGD", "weight_decay", "0.01"]),
+    ("averaged weights", compiled(lambda: O.Adam(use_ema=True)), ["Adam", "use_ema"]),
+    ("loss weights", compiled(loss_weights=[0.5]), ["loss_weights"]),
+]
+
+
+def refuse(name, make, words, data):
+    path = FOLDER / f"refused_{name.replace(' ', '_')}.keras"
+    make().save(path)
+    try:
+        run("open", path, data, FOLDER / "refused.json")
+    except RuntimeError as error:
+        message = str(error)
+        missing = [word for word in [str(path.name), *words] if word not in message]
+        assert "panicked" not in message, message
+        assert not missing, f"{missing} not in: {message}"
+        return None
+    raise AssertionError("it was opened")
+
+
+def checks():
+    data = write_data("refused", *samples())
+    for name, make, words in CASES:
+        check(f"refused: {name}", lambda: refuse(name, make, words, data))

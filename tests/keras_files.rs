@@ -1,0 +1,221 @@
+//! Models come back from their files as they were, and train on as if they had never been saved.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gatenorm::formats::KerasArchive;
+use gatenorm::prelude::*;
+use gatenorm::train::{DataSpec, Optimizer};
+use serde_json::{Value, json};
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras_lesson.keras");
+const VALUES: &str = include_str!("fixtures/keras_lesson.json");
+
+/// Samples of 5 steps of 3 features, of different sizes, and whether their first feature rises.
+fn data(samples: usize) -> Dataset {
+    let x: Vec<f32> = (0..samples * 15).map(|i| ((i * 37 % 101) as f32 - 50.0) * [0.01, 1.0, 20.0][i % 3]).collect();
+    let y = x.chunks(15).map(|sample| f32::from(u8::from(sample[12] > sample[0]))).collect();
+    Dataset::from_arrays(x, &[samples, 5, 3], y, &[samples, 1]).unwrap()
+}
+
+fn lesson(optimizer: impl Into<Optimizer>, data: &Dataset) -> Model {
+    let model = Sequential::new(&[5, 3])
+        .add(Normalization::new())
+        .add(Lstm::new(6).return_sequences(true))
+        .add_named("in between", Arc::new(BatchNormalization::new().momentum(0.9)))
+        .add(Lstm::new(4))
+        .add(BatchNormalization::new())
+        .add(Dense::new(1).activation(Activation::Sigmoid))
+        .seed(7);
+    let mut model = model.compile(Device::Cpu, Loss::BinaryCrossentropy, optimizer, [Metric::Accuracy]).unwrap();
+    model.adapt(data).unwrap();
+    model
+}
+
+fn optimizers() -> [Optimizer; 4] {
+    let momentum = Sgd::new(0.05).momentum(0.9);
+    [Adam::new(0.003).into(), Sgd::new(0.1).into(), momentum.into(), momentum.nesterov(true).into()]
+}
+
+fn saved_and_loaded(model: &mut Model) -> Model {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.keras");
+    model.save(&path).unwrap();
+    Model::load(&path, Device::Cpu).unwrap()
+}
+
+fn assert_same(a: &mut Model, b: &mut Model, data: &Dataset) {
+    assert_eq!(a.weights().unwrap(), b.weights().unwrap());
+    assert_eq!(a.optimizer_state().unwrap(), b.optimizer_state().unwrap());
+    assert_eq!((a.iterations(), a.optimizer()), (b.iterations(), b.optimizer()));
+    assert_eq!((a.loss(), a.metrics()), (b.loss(), b.metrics()));
+    let bits = |model: &mut Model| model.predict(data).unwrap().iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(a), bits(b));
+    assert_eq!(a.evaluate(data).unwrap(), b.evaluate(data).unwrap());
+    let names = |model: &Model| model.stack().layers.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(a), names(b));
+    assert_eq!(a.stack().layers[2].layer.config(), b.stack().layers[2].layer.config());
+}
+
+#[test]
+fn a_model_comes_back_to_the_bit() {
+    let data = data(40);
+    for optimizer in optimizers() {
+        let mut model = lesson(optimizer, &data);
+        assert_same(&mut saved_and_loaded(&mut model), &mut model, &data);
+        model.fit(&data, Fit::epochs(2).batch_size(16)).unwrap();
+        model.set_learning_rate(0.000_7).unwrap();
+        assert_same(&mut saved_and_loaded(&mut model), &mut model, &data);
+    }
+}
+
+#[test]
+fn training_goes_on_as_if_never_saved() {
+    let data = data(40);
+    for optimizer in optimizers() {
+        for shuffle in [false, true] {
+            let fit = || Fit::epochs(3).batch_size(16).shuffle(shuffle);
+            let mut model = lesson(optimizer, &data);
+            model.fit(&data, fit()).unwrap();
+            let mut loaded = saved_and_loaded(&mut model);
+            let scores = |history: History| history.epochs.into_iter().map(|e| e.scores).collect::<Vec<_>>();
+            let (a, b) = (model.fit(&data, fit()).unwrap(), loaded.fit(&data, fit()).unwrap());
+            assert_eq!(scores(a), scores(b), "{optimizer:?}, shuffle {shuffle}");
+            assert_same(&mut loaded, &mut model, &data);
+        }
+    }
+}
+
+#[test]
+fn what_keras_has_no_place_for_is_kept() {
+    let spec = DataSpec {
+        columns: vec!["a".into(), "b".into(), "c".into()],
+        target: Some("y".into()),
+        window: 5,
+        stride: 2,
+        classes: Some(vec!["no".into(), "yes".into()]),
+    };
+    let mut model = lesson(Adam::default(), &data(10));
+    assert_eq!(saved_and_loaded(&mut model).data_spec(), None);
+    model.set_data_spec(Some(spec.clone()));
+    let loaded = saved_and_loaded(&mut model);
+    assert_eq!((loaded.data_spec(), loaded.stack().seed), (Some(&spec), 7));
+}
+
+#[test]
+fn every_kind_of_layer_comes_back() {
+    let data = data(12);
+    let model = Sequential::new(&[5, 3])
+        .add(Lstm::new(3).use_bias(false).unit_forget_bias(false).return_sequences(true))
+        .add(BatchNormalization::new().center(false).epsilon(0.01))
+        .add(Lstm::new(2).return_sequences(true))
+        .add(BatchNormalization::new().scale(false))
+        .add(Lstm::new(2))
+        .add(BatchNormalization::new().scale(false).center(false))
+        .add(Dense::new(4).activation(Activation::Relu).use_bias(false))
+        .add(Dense::new(3).activation(Activation::Tanh))
+        .add(Dense::new(1));
+    let metrics = [Metric::MeanAbsoluteError, Metric::MeanSquaredError, Metric::Accuracy];
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), metrics).unwrap();
+    model.fit(&data, Fit::epochs(1)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_same(&mut loaded, &mut model, &data);
+    for (a, b) in model.stack().layers.iter().zip(&loaded.stack().layers) {
+        assert_eq!(a.layer.config(), b.layer.config());
+    }
+}
+
+#[test]
+fn rows_without_steps_and_several_outputs_come_back() {
+    let x: Vec<f32> = (0..24).map(|i| i as f32 / 10.0).collect();
+    let y = (0..16).map(|i| f32::from(i % 3 == 0)).collect();
+    let data = Dataset::from_arrays(x, &[8, 3], y, &[8, 2]).unwrap();
+    let model = Sequential::new(&[3]).add(Dense::new(2).activation(Activation::Sigmoid));
+    let mut model = model.compile(Device::Cpu, Loss::BinaryCrossentropy, Sgd::new(0.1), [Metric::Accuracy]).unwrap();
+    model.fit(&data, Fit::epochs(2)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_eq!(loaded.predict(&data).unwrap(), model.predict(&data).unwrap());
+    assert_eq!(loaded.metrics(), [Metric::Accuracy]);
+}
+
+#[test]
+fn a_file_from_keras_predicts_what_keras_predicts() {
+    let expected: Value = serde_json::from_str(VALUES).unwrap();
+    let flat = |name: &str| -> Vec<f32> {
+        fn numbers(value: &Value, out: &mut Vec<f32>) {
+            match value {
+                Value::Array(list) => list.iter().for_each(|value| numbers(value, out)),
+                number => out.push(number.as_f64().unwrap() as f32),
+            }
+        }
+        let mut out = Vec::new();
+        numbers(&expected[name], &mut out);
+        out
+    };
+    let data = Dataset::from_arrays(flat("input"), &[3, 4, 2], vec![], &[]).unwrap();
+    let mut model = Model::load(FIXTURE, Device::Cpu).unwrap();
+    let (found, expected) = (model.predict(&data).unwrap(), flat("prediction"));
+    assert_eq!(found.len(), expected.len());
+    for (a, b) in found.iter().zip(&expected) {
+        assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} is not {b}");
+    }
+    assert!(model.iterations() > 0);
+    let moments = model.optimizer_state().unwrap();
+    assert_eq!((moments.len(), moments[0].len()), (2, 12));
+}
+
+#[test]
+fn the_file_holds_what_every_keras_3_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (a, b) = (folder.path().join("a.keras"), folder.path().join("b.keras"));
+    let mut model = lesson(Adam::default(), &data(10));
+    model.save(&a).unwrap();
+    model.save(&b).unwrap();
+    assert_eq!(std::fs::read(&a).unwrap(), std::fs::read(&b).unwrap());
+    let archive = KerasArchive::read(&a).unwrap();
+    let layers = &archive.config["config"]["layers"];
+    assert_eq!(layers[0]["config"], json!({"name": "input_layer", "batch_shape": [null, 5, 3], "dtype": "float32"}));
+    let lstm = json!({
+        "name": "lstm", "units": 6, "return_sequences": true, "activation": "tanh", "recurrent_activation": "sigmoid",
+        "use_bias": true, "unit_forget_bias": true, "dtype": "float32"
+    });
+    assert_eq!(layers[2]["config"], lstm);
+    let normalization =
+        json!({"name": "normalization", "axis": [-1], "mean": null, "variance": null, "dtype": "float32"});
+    assert_eq!(layers[1]["config"], normalization);
+    assert_eq!(archive.weights["layers/normalization/vars/2"].as_i64(), Some(&[0][..]));
+    // Step count and learning rate, then two moments of twelve variables, zeros until it is trained.
+    assert_eq!(archive.weights.keys().filter(|path| path.starts_with("optimizer/vars/")).count(), 26);
+    assert_eq!(archive.weights["optimizer/vars/25"].as_f32(), Some(&[0.0][..]));
+}
+
+#[test]
+fn a_path_that_cannot_be_written_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = lesson(Adam::default(), &data(10));
+    let error = model.save(folder.path().join("no/such/model.keras")).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }) && error.to_string().contains("create it"), "{error}");
+    let error = model.save(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("is a folder"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(!Path::new("no").exists());
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_not_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.keras");
+    let mut model = lesson(Adam::default(), &data(10));
+    model.set_weights([("dense/kernel", &[1.0, f32::NAN, 0.0, 0.0][..])]).unwrap();
+    let error = model.save(&path).unwrap_err().to_string();
+    assert!(error.contains("`dense/kernel` holds NaN at element 1"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_name_that_keras_refuses_is_not_saved() {
+    let model = Sequential::new(&[3]).add_named("a/b", Arc::new(Dense::new(1)));
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    let error = model.save("never.keras").unwrap_err().to_string();
+    assert!(error.contains("`a/b` holds a `/`"), "{error}");
+}

@@ -27,7 +27,7 @@ fn element(id: vec3<u32>) -> u32 {
 // e^x for x <= 0. The built-in may err by 3 + 2|x| ulp, always to the same side on some drivers, and such errors add up over
 // the steps of a sequence. x = n ln 2 + r, e^r by a polynomial fitted on [-ln 2 / 2, ln 2 / 2] (error 1 ulp), 2^n by its bits.
 fn exp_negative(x: f32) -> f32 {
-    if x < -87.0 { return 0.0; }
+    if x < -87.33 { return 0.0; } // below lie subnormal numbers
     let n = floor(x * 1.4426950408889634 + 0.5);
     let r = (x - n * 0.693359375) + n * 2.12194440e-4; // ln 2 in two parts, the first exact
     let p = (((0.0013946457765996456 * r + 0.008369158953428268) * r + 0.04166626185178757) * r + 0.16666516661643982) * r + 0.5;

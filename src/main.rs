@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The OpenGL driver asks libwayland for a display, which writes an error to the terminal where this variable is not set, as in
+/// Mesa's drivers ask libwayland for a display, which writes an error to the terminal where this variable is not set, as in
 /// containers.
 fn quiet_wayland() {
     const NAME: &str = "XDG_RUNTIME_DIR";

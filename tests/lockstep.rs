@@ -161,3 +161,13 @@ fn an_undamaged_device_agrees_and_reports_how_closely() {
     report.join(run(&mut CpuExecutor::<f32>::new(), &case));
     assert_eq!((report.steps, report.kernels["lstm_step"].runs), (6, 6));
 }
+
+/// Two full batches and a short one of the lesson's model, every kernel of every step.
+#[test]
+fn the_lessons_model_trains_in_lockstep() {
+    let Some(device) = common::gpu() else { return };
+    let report = gatenorm::train::lockstep_training(&device, 3, 3).and_then(|r| r.agreed()).expect("they agree");
+    assert_eq!(report.training_steps, 3);
+    assert!(report.kernels.elements > 1_000_000, "{} elements compared", report.kernels.elements);
+    assert!(report.loss_tolerance < 1e-4, "the losses' tolerance says something: {:e}", report.loss_tolerance);
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Args, Bound, Element, Real, StepScalars};
-use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
+use crate::plan::{BufferSpec, Limits, Plan, Role, Slot, Step};
 
 /// What a buffer holds.
 pub(super) enum Memory<T> {
@@ -43,10 +43,16 @@ impl<T: Real> CpuExecutor<T> {
         Self::default()
     }
 
-    fn ensure(&mut self, spec: &BufferSpec, exact: bool) {
+    fn ensure(&mut self, spec: &BufferSpec, exact: bool) -> Result<()> {
         let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
         let holds = |m: &Memory<T>| fits(m.len()) && matches!(m, Memory::Real(_)) == (spec.element == Element::Real);
-        if !self.memory.get(&spec.name).is_some_and(holds) {
+        let there = self.memory.get(&spec.name);
+        if let (Some(memory), false) = (there, exact)
+            && !fits(memory.len())
+        {
+            refuse_growth(spec, memory.len())?;
+        }
+        if !there.is_some_and(holds) {
             self.counters.allocations += 1;
             let memory = match spec.element {
                 Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
@@ -54,6 +60,7 @@ impl<T: Real> CpuExecutor<T> {
             };
             self.memory.insert(spec.name.clone(), memory);
         }
+        Ok(())
     }
 
     fn step(&mut self, plan: &Plan, step: &Step, scalars: StepScalars) {
@@ -122,8 +129,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {
-        plan.buffers().iter().for_each(|spec| self.ensure(spec, false));
-        Ok(())
+        plan.buffers().iter().try_for_each(|spec| self.ensure(spec, false))
     }
 
     fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()> {
@@ -151,7 +157,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
         check_content(spec, Element::Real, values.len())?;
-        self.ensure(spec, true);
+        self.ensure(spec, true)?;
         self.counters.bytes_in += 4 * values.len() as u64;
         if let Some(Memory::Real(memory)) = self.memory.get_mut(&spec.name) {
             memory.iter_mut().zip(values).for_each(|(m, &v)| *m = T::of(v));
@@ -161,7 +167,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
         check_content(spec, Element::U32, values.len())?;
-        self.ensure(spec, true);
+        self.ensure(spec, true)?;
         self.counters.bytes_in += 4 * values.len() as u64;
         if let Some(Memory::U32(memory)) = self.memory.get_mut(&spec.name) {
             memory.iter_mut().zip(values).for_each(|(m, &v)| *m = v);
@@ -189,6 +195,18 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+}
+
+/// A plan may find a buffer larger than it needs, but must not empty one whose content outlives it to make it larger.
+pub(super) fn refuse_growth(spec: &BufferSpec, len: usize) -> Result<()> {
+    match spec.role {
+        Role::Activation => Ok(()),
+        Role::Persistent => Err(Error::Device(format!(
+            "the buffer `{}` holds {len} numbers, but a plan needs {}: write it whole first",
+            spec.name,
+            spec.len()
+        ))),
     }
 }
 

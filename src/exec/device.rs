@@ -1,12 +1,11 @@
 //! Which device runs the plans: adapters, how one is chosen, and the opened GPU.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::gpu::Pipelines;
+use super::pipelines::Pipelines;
 use crate::error::{Error, Result};
 use crate::plan::Limits;
 
@@ -66,8 +65,8 @@ pub fn adapters() -> Vec<AdapterSummary> {
     all
 }
 
-/// The adapters to choose from: OpenGL is asked only where no native interface has a real GPU, since asking it makes some
-/// systems write warnings to the terminal.
+/// The adapters to choose from: OpenGL is asked only where no native interface has a real GPU, since it only shows the same
+/// ones again and takes long to open.
 fn choosable_adapters() -> Vec<AdapterSummary> {
     let native = adapters_of(!wgpu::Backends::GL, 0);
     if best_gpu(&native).is_some() { native } else { adapters() }
@@ -255,7 +254,7 @@ impl Gpu {
             device,
             queue,
             checked: options.checked,
-            pipelines: Mutex::new(Pipelines { by_kernel: HashMap::new(), layouts: HashMap::new() }),
+            pipelines: Mutex::default(),
             lost,
             faults,
         };

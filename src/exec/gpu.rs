@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use super::cpu::missing;
-use super::device::{Gpu, lock};
+use super::cpu::{missing, refuse_growth};
+use super::device::Gpu;
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Element, KernelInfo, Options, StepScalars};
+use crate::kernels::{Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
@@ -22,14 +22,6 @@ const DISPATCHES_PER_SUBMISSION: usize = 4096;
 const IN_FLIGHT: usize = 3;
 /// Compiled plans that are kept.
 const PLANS: usize = 16;
-
-type PipelineKey = (&'static str, Options);
-
-/// Pipelines and layouts of a device, shared by all its executors.
-pub(super) struct Pipelines {
-    pub by_kernel: HashMap<PipelineKey, wgpu::ComputePipeline>,
-    pub layouts: HashMap<&'static str, wgpu::BindGroupLayout>,
-}
 
 struct Dispatch {
     pipeline: wgpu::ComputePipeline,
@@ -90,8 +82,10 @@ impl GpuExecutor {
 
     fn ensure(&mut self, spec: &BufferSpec, exact: bool) -> Result<()> {
         let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
-        if self.memory.get(&spec.name).is_some_and(|m| fits(m.len)) {
-            return Ok(());
+        match self.memory.get(&spec.name) {
+            Some(memory) if fits(memory.len) => return Ok(()),
+            Some(memory) if !exact => refuse_growth(spec, memory.len)?,
+            _ => {}
         }
         let inner = &self.gpu.inner;
         if 4 * spec.len() as u64 > inner.limits.max_buffer_size {
@@ -282,97 +276,6 @@ impl GpuExecutor {
             self.gpu.inner.queue.write_buffer(&memory.buffer, 0, bytes);
         }
         self.gpu.inner.check()
-    }
-}
-
-impl Gpu {
-    fn uniform_layout(&self) -> wgpu::BindGroupLayout {
-        let entry = |binding| layout_entry(binding, wgpu::BufferBindingType::Uniform, true);
-        self.layout("params", || vec![entry(0), entry(1)])
-    }
-
-    fn storage_layout(&self, kernel: &'static KernelInfo) -> wgpu::BindGroupLayout {
-        let entry = |(i, b): (usize, &crate::kernels::Binding)| {
-            let read_only = b.access == Access::Read;
-            layout_entry(i as u32, wgpu::BufferBindingType::Storage { read_only }, false)
-        };
-        self.layout(kernel.name, || kernel.bindings.iter().enumerate().map(entry).collect())
-    }
-
-    fn layout(
-        &self,
-        name: &'static str,
-        entries: impl FnOnce() -> Vec<wgpu::BindGroupLayoutEntry>,
-    ) -> wgpu::BindGroupLayout {
-        let mut pipelines = lock(&self.inner.pipelines);
-        let create = || {
-            let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some(name), entries: &entries() };
-            self.inner.device.create_bind_group_layout(&descriptor)
-        };
-        pipelines.layouts.entry(name).or_insert_with(create).clone()
-    }
-
-    /// The pipeline of a kernel with these options, created on first use.
-    pub(super) fn pipeline(
-        &self,
-        kernel: &'static KernelInfo,
-        options: &Options,
-        counters: &mut Counters,
-    ) -> Result<wgpu::ComputePipeline> {
-        let key = (kernel.name, options.clone());
-        if let Some(pipeline) = lock(&self.inner.pipelines).by_kernel.get(&key) {
-            return Ok(pipeline.clone());
-        }
-        let (uniform, storage) = (self.uniform_layout(), self.storage_layout(kernel));
-        let pipeline = self.inner.scoped(&format!("kernel `{}`", kernel.name), || {
-            self.create_pipeline(kernel, options, &[Some(&uniform), Some(&storage)])
-        })?;
-        counters.pipelines += 1;
-        lock(&self.inner.pipelines).by_kernel.insert(key, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    fn create_pipeline(
-        &self,
-        kernel: &KernelInfo,
-        options: &Options,
-        layouts: &[Option<&wgpu::BindGroupLayout>],
-    ) -> wgpu::ComputePipeline {
-        let device = &self.inner.device;
-        let checks = match self.inner.checked {
-            true => wgpu::ShaderRuntimeChecks::checked(),
-            false => wgpu::ShaderRuntimeChecks::unchecked(),
-        };
-        let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
-        };
-        // SAFETY: these are our own kernels: every loop ends, and every index stays within the slots that `Plan::push`
-        // checked; the whole test suite also runs with the checks on.
-        let module = unsafe { device.create_shader_module_trusted(descriptor, checks) };
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(kernel.name),
-            bind_group_layouts: layouts,
-            immediate_size: 0,
-        });
-        let constants: Vec<(&str, f64)> = options.0.iter().map(|&(name, value)| (name, value as f64)).collect();
-        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(kernel.name),
-            layout: Some(&layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
-            cache: None,
-        })
-    }
-}
-
-fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, has_dynamic_offset: bool) -> wgpu::BindGroupLayoutEntry {
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: None },
-        count: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod cpu;
 mod device;
 mod gpu;
 pub mod lockstep;
+mod pipelines;
 
 use std::ops::Range;
 use std::sync::Arc;

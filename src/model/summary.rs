@@ -13,13 +13,13 @@ impl fmt::Display for Stack {
             format!("({})", dims.join(", "))
         };
         let rule = "─".repeat(78);
-        writeln!(f, "{:<42}{:<24}{:>12}", "Layer (type)", "Output Shape", "Param #")?;
+        writeln!(f, "{:<44}{:<22}{:>12}", "Layer (type)", "Output Shape", "Param #")?;
         writeln!(f, "{rule}")?;
         for placed in &self.layers {
             let title = format!("{} ({})", placed.name, placed.layer.class_name());
             let specs = placed.layer.variables(&placed.input_shape);
             let count: usize = specs.iter().map(|s| s.shape.iter().product::<usize>()).sum();
-            writeln!(f, "{title:<42}{:<24}{:>12}", shape(&placed.output_shape), grouped(count))?;
+            writeln!(f, "{title:<44}{:<22}{:>12}", shape(&placed.output_shape), grouped(count))?;
         }
         writeln!(f, "{rule}")?;
         let (trainable, others) = self.table.count();

@@ -4,9 +4,11 @@
 use gatenorm::exec::{Device, DeviceOptions, Gpu};
 
 /// The device that tests run on: `GATENORM_TEST_DEVICE` (an index or a part of a name), else the best adapter of any kind.
-/// Without one the test fails, unless `GATENORM_SKIP_GPU=1` asks to skip.
+/// Without one the test fails, unless `GATENORM_SKIP_GPU=1` asks to skip. `GATENORM_CHECKED=1` keeps wgpu's runtime checks in
+/// the kernels.
 pub fn gpu() -> Option<Device> {
-    open(DeviceOptions::default()).map(Device::Gpu)
+    let checked = std::env::var("GATENORM_CHECKED").is_ok_and(|v| v == "1");
+    open(DeviceOptions { checked }).map(Device::Gpu)
 }
 
 /// The same opened, with these options.

@@ -50,7 +50,8 @@ impl Tally {
         if share > self.worst.0 {
             self.worst = (share, what.to_owned());
         }
-        if !(distance <= tolerance) {
+        // The distance is infinite where a value is not finite, so this fails for NaN too.
+        if distance > tolerance {
             self.failures.push(format!(
                 "{what}[{index}]: {} against {}, off by {distance:.2e}, tolerance {tolerance:.2e}",
                 got[index], truth[index]

@@ -51,7 +51,7 @@ impl Tally {
             self.worst = (share, what.to_owned());
         }
         // The distance is infinite where a value is not finite, so this fails for NaN too.
-        if distance > tolerance {
+        if distance > tolerance || tolerance.is_nan() {
             self.failures.push(format!(
                 "{what}[{index}]: {} against {}, off by {distance:.2e}, tolerance {tolerance:.2e}",
                 got[index], truth[index]

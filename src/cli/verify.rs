@@ -111,9 +111,9 @@ fn row(found: &KernelReport) -> String {
 }
 
 fn training_line(training: &TrainingReport) -> String {
-    let TrainingReport { training_steps, kernels, loss_error, loss_tolerance } = training;
+    let TrainingReport { training_steps, kernels, first_wrong, loss_error, loss_tolerance } = training;
     let outcome = match &kernels.disagreement {
-        Some(disagreement) => format!("DISAGREES at {disagreement}"),
+        Some(disagreement) => format!("DISAGREES in training step {}, {disagreement}", first_wrong.unwrap_or(0)),
         None => format!("all agree (at most {:.0} % of the tolerance)", 100.0 * kernels.worst_share),
     };
     format!(

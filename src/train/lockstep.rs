@@ -16,6 +16,8 @@ pub struct TrainingReport {
     pub training_steps: usize,
     /// Every kernel run against its reference.
     pub kernels: LockstepReport,
+    /// The first training step (from 1) with a kernel that disagrees.
+    pub first_wrong: Option<usize>,
     /// The largest distance of a step's loss from a free run on the CPU in `f64`.
     pub loss_error: f64,
     /// How large it may be: [`STRAY`] times that of a free run on the CPU in `f32`, or one ulp of the loss per step.
@@ -29,7 +31,8 @@ impl TrainingReport {
     /// The report, or what disagrees as an error.
     pub fn agreed(self) -> Result<TrainingReport> {
         let kernels = self.kernels.clone().agreed();
-        kernels.map_err(|e| Error::Disagreement(format!("training in lockstep: {e}")))?;
+        let step = self.first_wrong.unwrap_or(0);
+        kernels.map_err(|e| Error::Disagreement(format!("training in lockstep, training step {step}: {e}")))?;
         if self.loss_error > self.loss_tolerance {
             return Err(Error::Disagreement(format!(
                 "training: each kernel agrees by itself, but after {} steps the losses are {:.1e} from the CPU's in f64, {:.1e} are allowed",
@@ -65,9 +68,10 @@ pub fn lockstep_training(device: &Device, seed: u64, training_steps: usize) -> R
         lesson_model(seed).compile(device.clone(), Loss::BinaryCrossentropy, Adam::default(), [Metric::Accuracy])
     };
     let mut model = compile(device)?;
-    let (mut kernels, mut losses) = (LockstepReport::default(), Vec::new());
-    for rows in &batches {
+    let (mut kernels, mut losses, mut first_wrong) = (LockstepReport::default(), Vec::new(), None);
+    for (step, rows) in (1..).zip(&batches) {
         let (found, loss) = model.lockstep_step(&data, rows)?;
+        first_wrong = first_wrong.or(found.disagreement.as_ref().map(|_| step));
         kernels.join(found);
         losses.push(loss);
     }
@@ -78,6 +82,7 @@ pub fn lockstep_training(device: &Device, seed: u64, training_steps: usize) -> R
     Ok(TrainingReport {
         training_steps,
         kernels,
+        first_wrong,
         loss_error: distance(&losses, &truth),
         loss_tolerance: floor.max(STRAY * distance(&free(&Device::Cpu)?, &truth)),
     })

@@ -18,7 +18,7 @@ params! {
     }
 }
 
-/// Slots of [`Copy`], of equal length.
+/// Slots of `Copy`, of equal length.
 pub struct CopySlots {
     /// `[n]`
     pub x: Slot,

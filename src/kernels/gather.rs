@@ -13,7 +13,7 @@ params! {
         pub steps: u32,
         /// F.
         pub features: u32,
-        /// 1: sample s begins at row starts[s]; 0: at row s T.
+        /// 1: sample s begins at row `starts[s]`; 0: at row s T.
         pub windows: u32,
         /// Samples that begin before this row are left to another run.
         pub row_first: u32,

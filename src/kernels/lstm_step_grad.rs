@@ -6,7 +6,7 @@ use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// dh = dy + dz[t+1]·Uᵀ, then the cell's gradient; the activated gates of step t become dz[t] in place.
+    /// dh = dy + `dz[t+1]·Uᵀ`, then the cell's gradient; the activated gates of step t become `dz[t]` in place.
     pub struct LstmStepGrad {
         /// N.
         pub rows: u32,

@@ -1,5 +1,5 @@
 //! The number types that a kernel's reference runs on: `f32` to train on the CPU, `f64` as the truth, and
-//! [`Tracked`](super::tracked::Tracked) to derive tolerances.
+//! [`Tracked`] to derive tolerances.
 
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};

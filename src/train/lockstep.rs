@@ -20,7 +20,7 @@ pub struct TrainingReport {
     pub first_wrong: Option<usize>,
     /// The largest distance of a step's loss from a free run on the CPU in `f64`.
     pub loss_error: f64,
-    /// How large it may be: [`STRAY`] times that of a free run on the CPU in `f32`, or one ulp of the loss per step.
+    /// How large it may be: 8 times that of a free run on the CPU in `f32`, or one ulp of the loss per step.
     pub loss_tolerance: f64,
 }
 

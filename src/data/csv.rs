@@ -101,23 +101,15 @@ impl CsvOptions {
         self.check()?;
         let table = self.read()?;
         let rows = table.lines.len();
-        let Windows { length, .. } = self.windows;
-        if rows < length {
-            let has = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-            let message = format!(
-                "a window of {length} rows is longer than the file, which has {has}. Use `--window {rows}` or less, or a longer file"
-            );
-            return Err(Error::input(&self.path, message));
-        }
         let starts = self.windows.starts(rows);
         let targets = match table.target_name {
             Some(_) => starts.iter().map(|&start| table.labels[self.windows.last_row(start)]).collect(),
             None => Vec::new(),
         };
         Ok(Dataset::new(Source {
-            input_shape: vec![length, table.columns.len()],
+            input_shape: vec![self.windows.length, table.columns.len()],
             target_shape: if table.target_name.is_some() { vec![1] } else { vec![] },
-            steps: length,
+            steps: self.windows.length,
             rows: table.rows,
             starts,
             targets,
@@ -180,10 +172,24 @@ impl CsvOptions {
                 break;
             }
         }
+        // Before the labels are judged: too few rows often hold one class only, and more rows are the cure.
+        self.check_length(lines.len())?;
         let target_name = layout.target.map(|target| target.name);
         let (labels, classes) = labels.finish(path, target_name.as_deref().unwrap_or_default())?;
         let columns = layout.features.into_iter().map(|feature| feature.name).collect();
         Ok(Table { columns, rows, lines, target_name, labels, classes })
+    }
+
+    fn check_length(&self, rows: usize) -> Result<()> {
+        let Windows { length, .. } = self.windows;
+        if rows >= length {
+            return Ok(());
+        }
+        let has = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+        let message = format!(
+            "a window of {length} rows is longer than the file, which has {has}. Use `--window {rows}` or less, or a longer file"
+        );
+        Err(Error::input(&self.path, message))
     }
 
     fn labels(&self) -> Result<Labels> {

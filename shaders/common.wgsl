@@ -7,6 +7,9 @@ struct StepScalars {
     step: u32,
     first: u32,
     log_row: u32,
+    momentum_rate: f32,
+    gradient_rate: f32,
+    variance_rate: f32,
 }
 @group(0) @binding(1) var<uniform> scalars: StepScalars;
 
@@ -85,6 +88,19 @@ fn activate_slope(kind: u32, y: f32) -> f32 {
 // and max, which lose NaN.
 fn is_nan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// The larger and the smaller of two that are NaN where one is: max, min and clamp may lose it.
+fn larger(a: f32, b: f32) -> f32 {
+    return select(select(max(a, b), b, is_nan(b)), a, is_nan(a));
+}
+
+fn smaller(a: f32, b: f32) -> f32 {
+    return -larger(-a, -b);
+}
+
+fn sign_of(x: f32) -> f32 {
+    return select(sign(x), x, is_nan(x));
 }
 
 fn is_finite(x: f32) -> bool {

@@ -51,5 +51,5 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::exec::Device;
     pub use crate::model::{Activation, BatchNormalization, Dense, Lstm, Normalization, Sequential};
-    pub use crate::train::{Adam, Fit, History, Loss, Metric, Model, Sgd};
+    pub use crate::train::{Adam, AdamW, Fit, History, Loss, Metric, Model, RmsProp, Sgd};
 }

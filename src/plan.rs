@@ -208,17 +208,27 @@ impl Plan {
 
     /// Something to bind where a kernel's input is switched off by its options.
     pub fn nothing(&mut self) -> Slot {
-        self.shared("nothing")
+        self.persistent(&Self::shared("nothing"))
+    }
+
+    /// The same for an input of integers.
+    pub fn nothing_u32(&mut self) -> Slot {
+        let spec = BufferSpec { element: Element::U32, ..Self::shared("no_integers") };
+        self.persistent(&spec)
     }
 
     /// Something to bind where a kernel's output is switched off by its options.
     pub fn unused(&mut self) -> Slot {
-        self.shared("unused")
+        self.persistent(&Self::shared("unused"))
     }
 
-    fn shared(&mut self, name: &str) -> Slot {
-        let spec = BufferSpec { role: Role::Activation, ..BufferSpec::persistent(name, &[ALIGNMENT]) };
-        self.persistent(&spec)
+    /// The same for a second output of one kernel: what is written may be bound only once.
+    pub fn unused_too(&mut self) -> Slot {
+        self.persistent(&Self::shared("unused_too"))
+    }
+
+    fn shared(name: &str) -> BufferSpec {
+        BufferSpec { role: Role::Activation, ..BufferSpec::persistent(name, &[ALIGNMENT]) }
     }
 
     fn add(&mut self, spec: BufferSpec) -> Slot {

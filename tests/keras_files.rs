@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use gatenorm::formats::KerasArchive;
 use gatenorm::prelude::*;
-use gatenorm::train::{DataSpec, Optimizer};
+use gatenorm::train::{
+    Adagrad, CosineDecay, CosineDecayRestarts, DataSpec, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
+    Optimizer, PiecewiseConstantDecay, PolynomialDecay,
+};
 use serde_json::{Value, json};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/keras_lesson.keras");
@@ -32,9 +35,26 @@ fn lesson(optimizer: impl Into<Optimizer>, data: &Dataset) -> Model {
     model
 }
 
-fn optimizers() -> [Optimizer; 4] {
+/// Every optimizer, with each number of moments, each argument that all have, and each schedule.
+fn optimizers() -> Vec<Optimizer> {
     let momentum = Sgd::new(0.05).momentum(0.9);
-    [Adam::new(0.003).into(), Sgd::new(0.1).into(), momentum.into(), momentum.nesterov(true).into()]
+    vec![
+        Adam::new(0.003).into(),
+        Adam::new(CosineDecay::new(0.0, 20).alpha(0.1).warmup_target(Some(0.01)).warmup_steps(4)).amsgrad(true).into(),
+        Adam::new(0.003).clipnorm(0.3).use_ema(0.9, Some(3)).amsgrad(true).into(),
+        AdamW::default().exclude_from_weight_decay(&["bias"]).into(),
+        AdamW::new(PolynomialDecay::new(0.01, 5).power(2.0).cycle(true)).weight_decay(0.1).into(),
+        Sgd::new(0.1).into(),
+        momentum.clone().into(),
+        momentum.nesterov(true).clipvalue(0.1).into(),
+        Sgd::new(PiecewiseConstantDecay::new(vec![2, 5], vec![0.1, 0.05, 0.01])).weight_decay(0.01).into(),
+        RmsProp::default().into(),
+        RmsProp::new(ExponentialDecay::new(0.01, 3, 0.5).staircase(true)).momentum(0.5).centered(true).into(),
+        RmsProp::new(InverseTimeDecay::new(0.01, 3, 0.5)).centered(true).use_ema(0.5, None).into(),
+        Nadam::new(0.003).global_clipnorm(0.5).into(),
+        Adagrad::new(CosineDecayRestarts::new(0.1, 3).m_mul(0.5)).into(),
+        Lion::new(0.001).into(),
+    ]
 }
 
 fn saved_and_loaded(model: &mut Model) -> Model {
@@ -64,7 +84,10 @@ fn a_model_comes_back_to_the_bit() {
         let mut model = lesson(optimizer, &data);
         assert_same(&mut saved_and_loaded(&mut model), &mut model, &data);
         model.fit(&data, Fit::epochs(2).batch_size(16)).unwrap();
-        model.set_learning_rate(0.000_7).unwrap();
+        match model.optimizer().schedule() {
+            LearningRate::Constant(_) => model.set_learning_rate(0.000_7).unwrap(),
+            _ => assert!(model.set_learning_rate(0.000_7).unwrap_err().to_string().contains("schedule")),
+        }
         assert_same(&mut saved_and_loaded(&mut model), &mut model, &data);
     }
 }
@@ -75,7 +98,7 @@ fn training_goes_on_as_if_never_saved() {
     for optimizer in optimizers() {
         for shuffle in [false, true] {
             let fit = || Fit::epochs(3).batch_size(16).shuffle(shuffle);
-            let mut model = lesson(optimizer, &data);
+            let mut model = lesson(optimizer.clone(), &data);
             model.fit(&data, fit()).unwrap();
             let mut loaded = saved_and_loaded(&mut model);
             let scores = |history: History| history.epochs.into_iter().map(|e| e.scores).collect::<Vec<_>>();

@@ -143,17 +143,20 @@ fn other_losses_optimizers_and_metrics_are_refused_by_name() {
     refused(&with(compile, "metrics", json!([object("Accuracy", json!({}))])), &["metric", "Accuracy"]);
     let strict = object("BinaryAccuracy", json!({"threshold": 0.7}));
     refused(&with(compile, "metrics", json!([strict])), &["metric (BinaryAccuracy)", "`threshold` is 0.7"]);
-    refused(&with(compile, "optimizer", json!("rmsprop")), &["`optimizer` is \"rmsprop\"", "Adam, SGD"]);
+    refused(&with(compile, "optimizer", json!("ftrl")), &["`optimizer` is \"ftrl\"", "Adam, AdamW, SGD"]);
     refused(&with(compile, "optimizer", Value::Null), &["no `optimizer`", "rmsprop"]);
-    let options = [("clipnorm", json!(1.0)), ("global_clipnorm", json!(1.0)), ("clipvalue", json!(0.5))];
-    let others = [("weight_decay", json!(0.01)), ("use_ema", json!(true)), ("amsgrad", json!(true))];
-    let more = [("gradient_accumulation_steps", json!(2)), ("loss_scale_factor", json!(1024.0))];
-    for (name, value) in options.into_iter().chain(others).chain(more) {
+    for (name, value) in [("gradient_accumulation_steps", json!(2)), ("loss_scale_factor", json!(1024.0))] {
         refused(&with(ADAM, name, value), &["optimizer (Adam)", &format!("argument `{name}` is")]);
     }
-    let schedule = object("ExponentialDecay", json!({"decay_steps": 10}));
-    refused(&with(ADAM, "learning_rate", schedule), &["optimizer (Adam)", "`learning_rate`", "no schedule"]);
+    for (name, value) in [("weight_decay", json!("much")), ("amsgrad", json!(3)), ("clipnorm", json!([]))] {
+        refused(&with(ADAM, name, value), &["optimizer (Adam)", &format!("argument `{name}` is")]);
+    }
+    let schedule = object("ExponentialDecay", json!({"initial_learning_rate": 0.1, "decay_steps": 10}));
+    refused(&with(ADAM, "learning_rate", schedule), &["learning_rate (ExponentialDecay)", "`decay_rate`"]);
+    let schedule = object("OwnDecay", json!({}));
+    refused(&with(ADAM, "learning_rate", schedule), &["optimizer (Adam)", "OwnDecay", "CosineDecay"]);
     refused(&with(ADAM, "beta_1", json!(1.0)), &["beta_1", "less than 1"]);
+    refused(&with(ADAM, "clipnorm", json!(-1.0)), &["clipnorm", "above 0"]);
 }
 
 #[test]

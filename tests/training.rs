@@ -5,6 +5,7 @@ mod common;
 
 use gatenorm::data::Dataset;
 use gatenorm::prelude::*;
+use gatenorm::train::{CosineDecay, Optimizer, PiecewiseConstantDecay};
 
 /// The lesson's model for inputs [T, F].
 fn lesson(steps: usize, features: usize) -> Sequential {
@@ -131,6 +132,68 @@ fn a_gradient_that_is_not_finite_stops_training_and_keeps_the_weights() {
         );
         model.train_on(&data, &batches[..1]).unwrap_or_else(|e| panic!("{device}: trains on after it: {e}"));
     }
+}
+
+#[test]
+fn the_average_of_the_weights_takes_their_place() {
+    for device in devices() {
+        let data = data(24);
+        let compile =
+            |optimizer: Sgd| lesson(6, 2).compile(device.clone(), Loss::BinaryCrossentropy, optimizer, []).unwrap();
+        let fit = || Fit::epochs(1).batch_size(8).shuffle(false);
+        // An average that forgets all but the last weights is the weights.
+        let (mut plain, mut averaged) = (compile(Sgd::new(0.5)), compile(Sgd::new(0.5).use_ema(0.0, Some(2))));
+        plain.fit(&data, fit()).unwrap();
+        averaged.fit(&data, fit()).unwrap();
+        assert_eq!(plain.weights().unwrap(), averaged.weights().unwrap(), "{device}");
+        // One that keeps all of the first step's weights is these, whatever comes after.
+        let mut first = compile(Sgd::new(0.5));
+        first.train_on(&data, &[(0..8).collect()]).unwrap();
+        let mut kept = compile(Sgd::new(0.5).use_ema(1.0, None));
+        kept.fit(&data, fit()).unwrap();
+        let trained =
+            |model: &mut Model| model.weights().unwrap().into_iter().filter(|w| w.trainable).collect::<Vec<_>>();
+        assert_eq!(trained(&mut first), trained(&mut kept), "{device}");
+        assert_ne!(trained(&mut plain), trained(&mut kept), "{device}");
+    }
+}
+
+#[test]
+fn variables_are_kept_out_of_the_weight_decay_by_name() {
+    for device in devices() {
+        let data = data(8);
+        let compile =
+            |optimizer: Sgd| lesson(6, 2).compile(device.clone(), Loss::BinaryCrossentropy, optimizer, []).unwrap();
+        // With a limit of next to nothing on the gradients, only the decay changes the weights.
+        let still = || Sgd::new(0.5).clipvalue(1e-30).weight_decay(0.5);
+        let mut model = compile(still().exclude_from_weight_decay(&["bias", "gamma"]));
+        let before = model.weights().unwrap();
+        model.train_on(&data, &[(0..8).collect()]).unwrap();
+        for (before, after) in before.iter().zip(model.weights().unwrap()).filter(|(before, _)| before.trainable) {
+            let kept = ["bias", "gamma"].iter().any(|word| before.path.ends_with(word));
+            let factor = if kept { 1.0 } else { 0.75 };
+            for (a, b) in before.values.iter().zip(&after.values) {
+                assert!((a * factor - b).abs() <= 1e-6 * a.abs() + 1e-29, "{device}: {} from {a} to {b}", after.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn optimizers_that_cannot_train_are_refused_in_words() {
+    let refused = |optimizer: Optimizer, words: &[&str]| {
+        let compiled = lesson(6, 2).compile(Device::Cpu, Loss::BinaryCrossentropy, optimizer, []);
+        let text = compiled.err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    };
+    refused(Adam::default().clipnorm(1.0).clipvalue(0.5).into(), &["one way only", "clipnorm", "clipvalue"]);
+    refused(Adam::default().global_clipnorm(0.0).into(), &["global_clipnorm", "above 0"]);
+    refused(Sgd::default().weight_decay(f64::NAN).into(), &["weight_decay", "at least 0"]);
+    refused(Sgd::default().exclude_from_weight_decay(&["bias"]).into(), &["needs a weight_decay"]);
+    refused(Sgd::default().use_ema(1.5, None).into(), &["ema_momentum", "1.5"]);
+    refused(RmsProp::default().rho(1.0).into(), &["rho", "less than 1"]);
+    refused(Adam::new(CosineDecay::new(0.1, 0)).into(), &["decay_steps", "at least 1"]);
+    refused(Adam::new(PiecewiseConstantDecay::new(vec![3], vec![0.1])).into(), &["one value more"]);
 }
 
 #[test]

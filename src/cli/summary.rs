@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use gatenorm::exec::Device;
-use gatenorm::train::{DataSpec, Model, Optimizer};
+use gatenorm::train::{DataSpec, LearningRate, Model};
 use serde_json::json;
 
 use super::report;
@@ -29,24 +29,21 @@ pub fn run(args: &Summary) -> Result<()> {
         let mut object = model.stack().to_json();
         object["loss"] = model.loss().name().into();
         object["metrics"] = model.metrics().iter().map(|m| m.name()).collect();
-        object["optimizer"] = optimizer(&model).into();
+        object["optimizer"] = model.optimizer().class_name().to_lowercase().into();
         object["learning_rate"] = model.optimizer().learning_rate().into();
         object["iterations"] = model.iterations().into();
         object["data"] = json!(model.data_spec());
         return report::json(&object);
     }
-    let rate = model.optimizer().learning_rate();
-    let (loss, optimizer, steps) = (model.loss().name(), optimizer(&model), model.iterations());
+    let rate = match model.optimizer().schedule() {
+        LearningRate::Constant(rate) => rate.to_string(),
+        schedule => format!("{} at first, then by a schedule", schedule.at(0)),
+    };
+    let (loss, optimizer, steps) =
+        (model.loss().name(), model.optimizer().class_name().to_lowercase(), model.iterations());
     let trained = format!("Loss: {loss}; optimizer: {optimizer}, learning rate {rate}, {steps} steps so far");
     let data = model.data_spec().map_or_else(|| "Columns: not in the file".into(), table);
     report::print(format!("{}\n{trained}\n{data}", model.stack()))
-}
-
-fn optimizer(model: &Model) -> &'static str {
-    match model.optimizer() {
-        Optimizer::Adam(_) => "adam",
-        Optimizer::Sgd(_) => "sgd",
-    }
 }
 
 fn table(spec: &DataSpec) -> String {

@@ -301,12 +301,10 @@ impl LayerFlags {
 
     fn optimizer(&self, rate: Option<f64>) -> Optimizer {
         match self.optimizer {
-            Some(OptimizerName::Sgd) => Sgd {
-                learning_rate: rate.unwrap_or(Sgd::default().learning_rate),
-                momentum: self.momentum.unwrap_or(0.0),
-                nesterov: self.nesterov,
+            Some(OptimizerName::Sgd) => {
+                let sgd = rate.map_or_else(Sgd::default, Sgd::new);
+                sgd.momentum(self.momentum.unwrap_or(0.0)).nesterov(self.nesterov).into()
             }
-            .into(),
             Some(OptimizerName::Adam) | None => rate.map_or_else(Adam::default, Adam::new).into(),
         }
     }

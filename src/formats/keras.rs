@@ -27,6 +27,9 @@ struct Extra {
     data: Option<DataSpec>,
     seed: u64,
     epochs: u64,
+    /// Of the optimizer's weight decay, which Keras forgets in its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    exclude_from_weight_decay: Vec<String>,
 }
 
 impl Model {
@@ -42,7 +45,7 @@ impl Model {
     /// [`Error::Usage`] if a weight is not finite, or a layer's name holds a `/`; [`Error::Io`] if the file cannot be written.
     pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let compilation =
-            Compilation { loss: self.loss(), optimizer: *self.optimizer(), metrics: self.metrics().to_vec() };
+            Compilation { loss: self.loss(), optimizer: self.optimizer().clone(), metrics: self.metrics().to_vec() };
         let weights = self.arrays(&compilation)?;
         let mut config = keras_config::write(self.stack()).map_err(unsaved)?;
         config.insert("compile_config".into(), keras_compile::write(&compilation, self.stack()));
@@ -53,6 +56,7 @@ impl Model {
             data: self.data_spec().cloned(),
             seed,
             epochs,
+            exclude_from_weight_decay: compilation.optimizer.common().exclude_from_weight_decay.clone(),
         };
         let extra = serde_json::to_value(extra).map_err(|e| unsaved(e.to_string()))?;
         let metadata = json!({ "keras_version": KERAS_VERSION });
@@ -70,7 +74,7 @@ impl Model {
 
     /// Reads a `.keras` file, saved here or by any release of Keras 3, onto a device, ready to predict and to train further.
     ///
-    /// It may hold a `Sequential` of `LSTM`, `BatchNormalization`, `Dense` and `Normalization` layers, compiled with Adam or SGD. A
+    /// It may hold a `Sequential` of `LSTM`, `BatchNormalization`, `Dense` and `Normalization` layers, compiled with any of the optimizers here. A
     /// model that was not compiled gets Adam, and the loss that fits its last layer: binary crossentropy for a single sigmoid, else
     /// the mean squared error. Initializers are not read: the weights are there. Of a file from Keras, which does not hold them,
     /// the seed is 0 and no epoch has been shuffled.
@@ -83,7 +87,8 @@ impl Model {
         let path = path.as_ref();
         let archive = KerasArchive::read(path)?;
         let extra = archive.extra.as_ref().map(read_extra).transpose().map_err(|why| in_file(path, EXTRA, why))?;
-        let mut model = from_archive(path, &archive, device)?;
+        let undecayed = extra.as_ref().map(|extra| extra.exclude_from_weight_decay.as_slice()).unwrap_or_default();
+        let mut model = from_archive(path, &archive, undecayed, device)?;
         if let Some(Extra { data, seed, epochs, .. }) = extra {
             model.set_data_spec(data);
             model.set_progressed(Progressed { seed, epochs });
@@ -112,7 +117,8 @@ fn blame(path: &Path, error: Error) -> Error {
     }
 }
 
-fn from_archive(path: &Path, archive: &KerasArchive, device: Device) -> Result<Model> {
+/// `undecayed` are words in the names of variables that keep out of the weight decay.
+fn from_archive(path: &Path, archive: &KerasArchive, undecayed: &[String], device: Device) -> Result<Model> {
     let in_config = |why| in_file(path, CONFIG, why);
     let in_weights = |why| in_file(path, WEIGHTS, why);
     let version = archive.metadata.get("keras_version").and_then(Value::as_str).unwrap_or_default();
@@ -126,6 +132,10 @@ fn from_archive(path: &Path, archive: &KerasArchive, device: Device) -> Result<M
     let values = keras_weights::read(&archive.weights, &stack, &read.scaling).map_err(in_weights)?;
     let (compilation, state) = match compiled {
         Some(mut compilation) => {
+            let common = compilation.optimizer.common_mut();
+            if common.weight_decay.is_some() {
+                common.exclude_from_weight_decay = undecayed.to_vec();
+            }
             let state = keras_state::read(&archive.weights, &stack, &mut compilation.optimizer).map_err(in_weights)?;
             (compilation, state)
         }

@@ -18,7 +18,7 @@ pub(super) fn read(config: Option<&Value>, stack: &Stack) -> Read<Option<Compila
     };
     let mut args = Args::new(PLACE, Some(config))?;
     let optimizer = args.get("optimizer").ok_or(
-        "compile_config names no `optimizer`, which Keras takes for rmsprop; supported here: Adam, SGD. Compile the model with one of them and save it again",
+        "compile_config names no `optimizer`, which Keras takes for rmsprop; supported here: Adam, AdamW, SGD, RMSprop, Nadam, Adagrad, Lion. Compile the model with one of them and save it again",
     )?;
     let optimizer = keras_optimizer::read(optimizer)?;
     let loss = args.get("loss").map(loss).transpose()?.unwrap_or_else(|| fitting_loss(stack));

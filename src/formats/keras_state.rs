@@ -1,16 +1,15 @@
-//! An optimizer's state in `model.weights.h5`: step count, learning rate, then the moments of each trained variable in turn.
+//! An optimizer's state in `model.weights.h5`: step count, learning rate unless a schedule gives it, then the moments group by group,
+//! within a group of each trained variable in turn.
 
 use super::array::Array;
 use super::keras_args::Read;
 use super::keras_weights::{Arrays, finite, floats};
 use crate::model::{Stack, Variable};
-use crate::train::{Moment, Optimizer};
+use crate::train::{LearningRate, Moment, MomentSpec, Optimizer};
 
 const VARS: &str = "optimizer/vars/";
 const ITERATION: &str = "optimizer/vars/0";
 const LEARNING_RATE: &str = "optimizer/vars/1";
-/// The moments begin behind step count and learning rate.
-const FIRST_MOMENT: usize = 2;
 
 /// What an optimizer has kept.
 pub(super) struct State {
@@ -22,39 +21,72 @@ fn trained(stack: &Stack) -> impl Iterator<Item = &Variable> {
     stack.table.variables().iter().filter(|variable| variable.spec.trainable)
 }
 
+/// Where each part of the state lies.
+struct Places<'a> {
+    /// The index of the first moment: behind the step count, and the learning rate if there is one.
+    first: usize,
+    /// For each moment, in the order of [`Optimizer::moments`], the paths of its variables.
+    moments: Vec<(MomentSpec, Vec<(String, &'a Variable)>)>,
+    /// Of Nadam's product of momenta.
+    product: Option<String>,
+    /// All variables.
+    count: usize,
+}
+
+impl<'a> Places<'a> {
+    fn new(stack: &'a Stack, optimizer: &Optimizer) -> Places<'a> {
+        let first = if matches!(optimizer.schedule(), LearningRate::Constant(_)) { 2 } else { 1 };
+        let mut at = first;
+        let mut moments = Vec::new();
+        for group in optimizer.moment_groups() {
+            let path = |m: usize, i: usize| format!("{VARS}{}", at + i * group.len() + m);
+            for (m, spec) in group.iter().enumerate() {
+                moments.push((*spec, trained(stack).enumerate().map(|(i, v)| (path(m, i), v)).collect()));
+            }
+            at += group.len() * trained(stack).count();
+        }
+        let product = matches!(optimizer, Optimizer::Nadam(_)).then(|| format!("{VARS}{at}"));
+        Places { first, moments, count: at + usize::from(product.is_some()), product }
+    }
+}
+
 /// Reads the optimizer's state and sets its learning rate; nothing where the file has none.
 pub(super) fn read(arrays: &Arrays, stack: &Stack, optimizer: &mut Optimizer) -> Read<Option<State>> {
     let found = arrays.keys().filter(|path| path.starts_with(VARS)).count();
     if found == 0 {
         return Ok(None);
     }
-    let moments = optimizer.moments().len();
-    let expected = FIRST_MOMENT + moments * trained(stack).count();
+    let places = Places::new(stack, optimizer);
     let iterations = iterations(arrays)?;
     // Keras makes the moments in the first step.
-    let untrained = found == FIRST_MOMENT && iterations == 0;
-    if found != expected && !untrained {
+    let untrained = found == places.first && iterations == 0;
+    if found != places.count && !untrained {
         return Err(format!(
-            "`optimizer/vars` holds {found} variables, but the optimizer in config.json keeps {expected}: they are another optimizer's. Compile the model again in Keras, or load it there with `compile=False`, and save it"
+            "`optimizer/vars` holds {found} variables, but the optimizer in config.json keeps {}: they are another optimizer's. Compile the model again in Keras, or load it there with `compile=False`, and save it",
+            places.count
         ));
     }
-    set_learning_rate(arrays, optimizer)?;
+    if places.first > 1 {
+        set_learning_rate(arrays, optimizer)?;
+    }
     if untrained {
         return Ok(None);
     }
-    let names = optimizer.moments();
-    let of = |moment: usize, i: usize, variable: &Variable| {
-        let path = format!("{VARS}{}", FIRST_MOMENT + i * moments + moment);
-        let described = format!("`{path}` ({} of `{}`)", names[moment], variable.path);
-        let values = floats(arrays, &path, &described, &variable.spec.shape)?;
-        if moment == 1 && values.iter().any(|&v| v < 0.0) {
+    if let Some(path) = &places.product {
+        // It follows from the step count.
+        floats(arrays, path, &format!("`{path}` (the product of Nadam's momenta)"), &[])?;
+    }
+    let of = |spec: &MomentSpec, path: &str, variable: &Variable| {
+        let described = format!("`{path}` ({} of `{}`)", spec.name, variable.path);
+        let values = floats(arrays, path, &described, &variable.spec.shape)?;
+        if spec.squares && values.iter().any(|&v| v < 0.0) {
             return Err(format!("{described} holds a number below 0, but is a mean of squares"));
         }
         Ok((variable.path.clone(), values.to_vec()))
     };
-    let moment = |m: usize| trained(stack).enumerate().map(|(i, variable)| of(m, i, variable)).collect::<Read<_>>();
-    let moments = (0..moments).map(moment).collect::<Read<_>>()?;
-    Ok(Some(State { iterations, moments }))
+    let moments = places.moments.iter();
+    let moments = moments.map(|(spec, paths)| paths.iter().map(|(path, v)| of(spec, path, v)).collect::<Read<_>>());
+    Ok(Some(State { iterations, moments: moments.collect::<Read<_>>()? }))
 }
 
 fn iterations(arrays: &Arrays) -> Read<u64> {
@@ -63,12 +95,7 @@ fn iterations(arrays: &Arrays) -> Read<u64> {
         Some([count]) => u64::try_from(*count).ok().filter(|&count| count <= i32::MAX as u64),
         _ => None,
     };
-    count.ok_or_else(|| {
-        format!(
-            "`{ITERATION}` (the step count) must be one integer from 0 to {}; if a learning-rate schedule was used, compile the model with a fixed rate in Keras and save it again",
-            i32::MAX
-        )
-    })
+    count.ok_or_else(|| format!("`{ITERATION}` (the step count) must be one integer from 0 to {}", i32::MAX))
 }
 
 /// The rate in force is the variable's, as in Keras. Where the config's is the same but for rounding, that is kept, so that
@@ -89,15 +116,19 @@ pub(super) fn write(
     optimizer: &Optimizer,
     State { iterations, moments }: State,
 ) -> Read<()> {
+    let places = Places::new(stack, optimizer);
     arrays.insert(ITERATION.to_owned(), Array::i64(&[], vec![iterations as i64]));
-    arrays.insert(LEARNING_RATE.to_owned(), Array::f32(&[], vec![optimizer.learning_rate() as f32]));
-    let count = moments.len();
-    for (m, moment) in moments.into_iter().enumerate() {
-        for (i, (variable, (_, values))) in trained(stack).zip(moment).enumerate() {
-            finite(&values, &format!("the optimizer's {} of `{}`", optimizer.moments()[m], variable.path))?;
-            let path = format!("{VARS}{}", FIRST_MOMENT + i * count + m);
+    if places.first > 1 {
+        arrays.insert(LEARNING_RATE.to_owned(), Array::f32(&[], vec![optimizer.learning_rate() as f32]));
+    }
+    for ((spec, paths), moment) in places.moments.into_iter().zip(moments) {
+        for ((path, variable), (_, values)) in paths.into_iter().zip(moment) {
+            finite(&values, &format!("the optimizer's {} of `{}`", spec.name, variable.path))?;
             arrays.insert(path, Array::f32(&variable.spec.shape, values));
         }
+    }
+    if let (Some(path), Optimizer::Nadam(nadam)) = (places.product, optimizer) {
+        arrays.insert(path, Array::f32(&[], vec![nadam.momentum_product(iterations) as f32]));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The optimiser Adam.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -30,12 +30,16 @@ pub struct AdamSlots {
     pub m: Slot,
     /// `[n]` second moment
     pub v: Slot,
+    /// `[n]` the largest second moment so far, with AMSGrad (Reddi et al. 2018)
+    pub v_hat: Option<Slot>,
 }
 
 impl Adam {
     /// Appends this run.
     pub fn record(self, plan: &mut Plan, slots: AdamSlots) {
-        self.push(plan, Options::none(), &[&slots.grads, &slots.health, &slots.params, &slots.m, &slots.v]);
+        let options = Options::one("AMSGRAD", slots.v_hat.is_some().into());
+        let v_hat = slots.v_hat.unwrap_or_else(|| plan.unused());
+        self.push(plan, options, &[&slots.grads, &slots.health, &slots.params, &slots.m, &slots.v, &v_hat]);
     }
 }
 
@@ -49,18 +53,19 @@ impl Kernel for Adam {
             Binding::read_write("params"),
             Binding::read_write("m"),
             Binding::read_write("v"),
+            Binding::read_write("v_hat"),
         ],
-        &[]
+        &[Override { name: "AMSGRAD", values: &[0, 1] }]
     );
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.n)
     }
 
-    fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
+    fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
         let rate = T::from_f64(args.scalars.adam_rate);
         let (grads, health) = (args.read(), args.read_u32());
-        let (params, m, v) = (args.write(), args.write(), args.write());
+        let (params, m, v, v_hat) = (args.write(), args.write(), args.write(), args.write());
         if health[0] != 0 {
             return;
         }
@@ -70,7 +75,12 @@ impl Kernel for Adam {
             let g = grads[i];
             m[i] = m[i] + (g - m[i]) * rest_1;
             v[i] = v[i] + (g * g - v[i]) * rest_2;
-            params[i] = params[i] - rate * m[i] / (v[i].sqrt() + epsilon);
+            let mut scale = v[i];
+            if options.get("AMSGRAD") != 0 {
+                scale = v_hat[i].larger(v[i]);
+                v_hat[i] = scale;
+            }
+            params[i] = params[i] - rate * m[i] / (scale.sqrt() + epsilon);
         }
     }
 }

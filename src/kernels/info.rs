@@ -175,6 +175,12 @@ pub struct StepScalars {
     pub first: u32,
     /// Which row of the log this step writes.
     pub log_row: u32,
+    /// What Nadam's first moment counts for, lr·u' / (1 - Π u').
+    pub momentum_rate: f64,
+    /// What Nadam's gradient counts for, lr·(1 - u) / (1 - Π u).
+    pub gradient_rate: f64,
+    /// What Nadam's second moment counts for, 1 / (1 - beta_2^t).
+    pub variance_rate: f64,
 }
 
 /// [`StepScalars`] as common.wgsl declares it.
@@ -186,7 +192,9 @@ pub(crate) struct ScalarBlock {
     step: u32,
     first: u32,
     log_row: u32,
-    padding: [u32; 3],
+    momentum_rate: f32,
+    gradient_rate: f32,
+    variance_rate: f32,
 }
 
 impl From<&StepScalars> for ScalarBlock {
@@ -197,7 +205,9 @@ impl From<&StepScalars> for ScalarBlock {
             step: s.step,
             first: s.first,
             log_row: s.log_row,
-            padding: [0; 3],
+            momentum_rate: s.momentum_rate as f32,
+            gradient_rate: s.gradient_rate as f32,
+            variance_rate: s.variance_rate as f32,
         }
     }
 }
@@ -210,6 +220,9 @@ impl StepScalars {
         Field { name: "step", offset: std::mem::offset_of!(ScalarBlock, step), scalar: "u32" },
         Field { name: "first", offset: std::mem::offset_of!(ScalarBlock, first), scalar: "u32" },
         Field { name: "log_row", offset: std::mem::offset_of!(ScalarBlock, log_row), scalar: "u32" },
+        Field { name: "momentum_rate", offset: std::mem::offset_of!(ScalarBlock, momentum_rate), scalar: "f32" },
+        Field { name: "gradient_rate", offset: std::mem::offset_of!(ScalarBlock, gradient_rate), scalar: "f32" },
+        Field { name: "variance_rate", offset: std::mem::offset_of!(ScalarBlock, variance_rate), scalar: "f32" },
     ];
 }
 

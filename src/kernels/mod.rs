@@ -10,6 +10,7 @@ pub mod tracked;
 
 mod activate;
 mod activate_grad;
+mod adagrad;
 mod adam;
 mod batch_norm_apply;
 mod batch_norm_combine;
@@ -17,12 +18,14 @@ mod batch_norm_grad;
 mod batch_norm_grad_sums;
 mod batch_norm_moving;
 mod batch_norm_partial;
+mod clip;
 mod column_sum;
 mod copy;
 mod fill;
 mod gather;
 mod grad_norm;
 mod grad_norm_partial;
+mod lion;
 mod log_step;
 mod loss;
 mod lstm_cell;
@@ -30,11 +33,17 @@ mod lstm_step;
 mod lstm_step_grad;
 mod matmul;
 mod metric;
+mod nadam;
+mod rmsprop;
 mod sgd;
+mod variable_squares;
+mod weight_average;
+mod weight_decay;
 
 pub(crate) use activate::activation;
 pub use activate::{Activate, ActivateSlots};
 pub use activate_grad::{ActivateGrad, ActivateGradSlots};
+pub use adagrad::{Adagrad, AdagradSlots};
 pub use adam::{Adam, AdamSlots};
 pub use args::{Args, Bound};
 pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
@@ -43,6 +52,7 @@ pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
 pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
 pub use copy::{Copy, CopySlots};
 pub use fill::{Fill, FillSlots};
@@ -51,6 +61,7 @@ pub use grad_norm::{GradNorm, GradNormSlots};
 pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
+pub use lion::{Lion, LionSlots};
 pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
 pub use loss::{Loss, LossSlots};
@@ -59,8 +70,13 @@ pub use lstm_step_grad::{LstmStepGrad, LstmStepGradSlots};
 pub use matmul::{Matmul, MatmulSlots};
 pub(crate) use metric::kind as metric_kind;
 pub use metric::{Metric, MetricSlots};
+pub use nadam::Nadam;
 pub use real::Real;
+pub use rmsprop::{Rmsprop, RmspropSlots};
 pub use sgd::{Sgd, SgdSlots};
+pub use variable_squares::{VariableSquares, VariableSquaresSlots};
+pub use weight_average::{WeightAverage, WeightAverageSlots};
+pub use weight_decay::{WeightDecay, WeightDecaySlots};
 
 use crate::plan::{Plan, Slot};
 
@@ -85,6 +101,7 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
 pub static ALL: &[&KernelInfo] = &[
     Activate::INFO,
     ActivateGrad::INFO,
+    Adagrad::INFO,
     Adam::INFO,
     BatchNormApply::INFO,
     BatchNormCombine::INFO,
@@ -92,19 +109,26 @@ pub static ALL: &[&KernelInfo] = &[
     BatchNormGradSums::INFO,
     BatchNormMoving::INFO,
     BatchNormPartial::INFO,
+    Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,
     Fill::INFO,
     Gather::INFO,
     GradNorm::INFO,
     GradNormPartial::INFO,
+    Lion::INFO,
     LogStep::INFO,
     Loss::INFO,
     LstmStep::INFO,
     LstmStepGrad::INFO,
     Matmul::INFO,
     Metric::INFO,
+    Nadam::INFO,
+    Rmsprop::INFO,
     Sgd::INFO,
+    VariableSquares::INFO,
+    WeightAverage::INFO,
+    WeightDecay::INFO,
 ];
 
 /// Threads of a workgroup in kernels that give each thread one element.

@@ -69,6 +69,30 @@ pub trait Real:
     fn abs(self) -> Self {
         if self < Self::zero() { -self } else { self }
     }
+
+    /// Whether it is no number.
+    fn is_nan(self) -> bool {
+        self.to_f64().is_nan()
+    }
+
+    /// The larger of two; no number if one of them is none.
+    fn larger(self, other: Self) -> Self {
+        if self > other || self.is_nan() { self } else { other }
+    }
+
+    /// The smaller of two; no number if one of them is none.
+    fn smaller(self, other: Self) -> Self {
+        -(-self).larger(-other)
+    }
+
+    /// 1 or -1; 0 of 0, and no number of none.
+    fn sign(self) -> Self {
+        match self.partial_cmp(&Self::zero()) {
+            Some(std::cmp::Ordering::Greater) => Self::one(),
+            Some(std::cmp::Ordering::Less) => -Self::one(),
+            _ => self,
+        }
+    }
 }
 
 impl Real for f64 {
@@ -138,6 +162,12 @@ impl Real for f32 {
 }
 
 impl Real for Tracked {
+    fn larger(self, other: Self) -> Self {
+        Tracked::larger(self, other)
+    }
+    fn sign(self) -> Self {
+        Tracked::sign(self)
+    }
     fn from_f64(x: f64) -> Self {
         Tracked::constant(x)
     }

@@ -106,6 +106,20 @@ impl Tracked {
         Self::rounded(self.value.ln_1p(), self.error + flushed, 8.0)
     }
 
+    /// The larger of two, whichever that is on the device: where the bounds overlap, the larger error.
+    pub(super) fn larger(self, other: Self) -> Self {
+        let (high, low) = if self.value > other.value || self.value.is_nan() { (self, other) } else { (other, self) };
+        let overlap = high.value - high.error < low.value + low.error;
+        if overlap { Self::term(high.value, high.error.max(low.error)) } else { high }
+    }
+
+    /// The sign, which is unknown where the value may be 0.
+    pub(super) fn sign(self) -> Self {
+        let sign = if self.value == 0.0 || self.value.is_nan() { self.value } else { self.value.signum() };
+        let known = self.error == 0.0 || self.value.abs() > self.error;
+        Self::term(sign, if known { 0.0 } else { 2.0 })
+    }
+
     fn is_exactly_zero(self) -> bool {
         self.value == 0.0 && self.error == 0.0
     }

@@ -124,6 +124,10 @@ pub mod buffers {
     pub const MOMENT_1: &str = "moment_1";
     /// Adam's second moment.
     pub const MOMENT_2: &str = "moment_2";
+    /// AMSGrad's largest second moment, or RMSprop's mean gradient.
+    pub const MOMENT_3: &str = "moment_3";
+    /// The moving average of the weights.
+    pub const AVERAGE: &str = "average";
     /// Variables that are not trained.
     pub const STATE: &str = "state";
     /// The first step and index of a gradient that is not finite.

@@ -16,7 +16,7 @@ impl Model {
     pub fn snapshot(&mut self) -> Result<Snapshot> {
         let names: Vec<&'static str> = [buffers::PARAMETERS, buffers::STATE]
             .into_iter()
-            .chain(self.optimizer().moments().iter().copied())
+            .chain(self.optimizer().moments().iter().map(|moment| moment.buffer))
             .collect();
         let arenas = names.iter().copied().zip(self.read_arenas(&names)?).collect();
         Ok(Snapshot { arenas, iterations: self.iterations })

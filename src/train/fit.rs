@@ -1,5 +1,6 @@
 //! Training.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rand::SeedableRng;
@@ -9,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use super::feed::Feed;
 use super::history::{Epoch, History, Scores};
 use super::model::Model;
+use super::optimizer::average_to_weights;
 use super::run::{Batches, add_up, batch_sizes, check_batch_size};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -149,6 +151,9 @@ impl Model {
         if let Some((_, epoch, snapshot)) = best {
             self.restore(&snapshot)?;
             history.best_epoch = Some(epoch);
+        } else if fit.epochs > 0 && self.compiled.optimizer.common().use_ema {
+            let plan = Arc::new(average_to_weights(&self.stack.table, self.executor.limits())?);
+            self.executor.run(&plan, 0..1)?;
         }
         Ok(history)
     }

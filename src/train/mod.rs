@@ -22,6 +22,10 @@ pub use lockstep::{TrainingReport, lesson_model, lockstep_training};
 pub use loss::Loss;
 pub use metric::Metric;
 pub use model::{DataSpec, Model, Moment, Weight};
-pub use optimizer::{Adam, Optimizer, Sgd};
+pub(crate) use optimizer::MomentSpec;
+pub use optimizer::{
+    Adagrad, Adam, AdamW, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate,
+    Lion, Nadam, Optimizer, PiecewiseConstantDecay, PolynomialDecay, RmsProp, Sgd,
+};
 pub(crate) use resume::{Compilation, Progressed};
 pub use trace::{Trace, Traced};

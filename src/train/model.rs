@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::feed::Feed;
 use super::loss::Loss;
 use super::metric::Metric;
-use super::optimizer::Optimizer;
+use super::optimizer::{LearningRate, Optimizer};
 use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -126,10 +126,7 @@ impl Model {
         }
         self.executor.write(&buffers::trainable(buffers::PARAMETERS, &table), &arenas[0])?;
         self.executor.write(&buffers::state(&table), &arenas[1])?;
-        let zeros = vec![0f32; table.arena_len(Arena::Trainable)];
-        for name in self.compiled.optimizer.moments() {
-            self.executor.write(&buffers::trainable(name, &table), &zeros)?;
-        }
+        self.compiled.optimizer.initialize(self.executor.as_mut(), &table)?;
         self.executor.write_u32(&buffers::health(), &[0, 0])
     }
 
@@ -183,9 +180,12 @@ impl Model {
         &self.compiled.optimizer
     }
 
-    /// Changes the learning rate from the next training step on.
+    /// Changes the learning rate from the next training step on; a schedule's cannot be changed.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        let mut optimizer = self.compiled.optimizer;
+        if !matches!(self.compiled.optimizer.schedule(), LearningRate::Constant(_)) {
+            return Err(Error::usage("the learning rate follows a schedule, so it cannot be set"));
+        }
+        let mut optimizer = self.compiled.optimizer.clone();
         optimizer.set_learning_rate(rate);
         optimizer.check()?;
         self.compiled.optimizer = optimizer;
@@ -255,16 +255,16 @@ impl Model {
     /// Sets what the optimiser keeps: its step count and, for each of its moments, the trainable variables' values by path.
     pub fn set_optimizer_state(&mut self, iterations: u64, moments: &[Moment]) -> Result<()> {
         let table = self.stack.table.clone();
-        let names = self.compiled.optimizer.moments();
-        if names.len() != moments.len() {
-            return Err(Error::usage(format!("this optimiser keeps {} moments, not {}", names.len(), moments.len())));
+        let specs = self.compiled.optimizer.moments();
+        if specs.len() != moments.len() {
+            return Err(Error::usage(format!("this optimiser keeps {} moments, not {}", specs.len(), moments.len())));
         }
-        for (name, values) in names.iter().zip(moments) {
-            let mut arena = vec![0f32; table.arena_len(Arena::Trainable)];
+        for (spec, values) in specs.iter().zip(moments) {
+            let mut arena = vec![spec.initial as f32; table.arena_len(Arena::Trainable)];
             for (path, values) in values {
                 place(table.find(path)?, values, &mut arena)?;
             }
-            self.executor.write(&buffers::trainable(name, &table), &arena)?;
+            self.executor.write(&buffers::trainable(spec.buffer, &table), &arena)?;
         }
         self.iterations = iterations;
         Ok(())
@@ -273,7 +273,8 @@ impl Model {
     /// What the optimiser keeps, as [`Model::set_optimizer_state`] takes it.
     pub fn optimizer_state(&mut self) -> Result<Vec<Moment>> {
         let table = self.stack.table.clone();
-        let arenas = self.read_arenas(self.compiled.optimizer.moments())?;
+        let names: Vec<&str> = self.compiled.optimizer.moments().iter().map(|moment| moment.buffer).collect();
+        let arenas = self.read_arenas(&names)?;
         let trainable = || table.variables().iter().filter(|v| v.spec.trainable);
         let of = |arena: &Vec<f32>, v: &Variable| (v.path.clone(), v.to_keras(&arena[v.offset..v.offset + v.len]));
         Ok(arenas.iter().map(|arena| trainable().map(|v| of(arena, v)).collect()).collect())

@@ -80,6 +80,9 @@ impl Builder {
             learning_rate,
             adam_rate: learning_rate * 0.3,
             step: 1 + draw.below(1000) as u32,
+            momentum_rate: learning_rate * 0.7,
+            gradient_rate: learning_rate * 0.4,
+            variance_rate: 1.5,
             ..StepScalars::default()
         };
         Builder { draw, plan: empty(Limits::NONE), scalars, flops: 0.0, contents: Vec::new() }

@@ -50,8 +50,9 @@ impl Tally {
         if share > self.worst.0 {
             self.worst = (share, what.to_owned());
         }
-        // The distance is infinite where a value is not finite, so this fails for NaN too.
-        if distance > tolerance || tolerance.is_nan() {
+        // A tolerance that is no number fails, too.
+        let within = distance <= tolerance;
+        if !within {
             self.failures.push(format!(
                 "{what}[{index}]: {} against {}, off by {distance:.2e}, tolerance {tolerance:.2e}",
                 got[index], truth[index]

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use gatenorm::prelude::*;
-use gatenorm::train::Optimizer;
+use gatenorm::train::{
+    Adagrad, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
+    Optimizer, PiecewiseConstantDecay, PolynomialDecay,
+};
 use serde_json::{Map, Value, json};
 
 use crate::golden::Golden;
@@ -214,32 +217,93 @@ fn optimizer_of(optimizer: &Value, missing: &mut Unsupported) -> Optimizer {
     let class = optimizer["class_name"].as_str().unwrap_or("none");
     let mut config = taking(class, &optimizer["config"], missing);
     let rate = config.take("learning_rate");
-    if !rate.is_number() {
-        let schedule = rate["class_name"].as_str().unwrap_or("learning_rate").to_owned();
-        config.missing.insert(format!("schedule {schedule}"));
-    }
-    let learning_rate = rate.as_f64().unwrap_or(0.0);
-    match class {
-        "Adam" => {
-            config.expect("amsgrad", &[json!(false)]);
-            let adam = Adam {
-                learning_rate,
-                beta_1: config.take("beta_1").as_f64().expect("beta_1"),
-                beta_2: config.take("beta_2").as_f64().expect("beta_2"),
-                epsilon: config.take("epsilon").as_f64().expect("epsilon"),
-            };
-            config.finish();
-            adam.into()
+    let rate = rate.as_f64().map(LearningRate::from).unwrap_or_else(|| schedule_of(&rate, config.missing));
+    let mut number = |key: &str| config.take(key).as_f64();
+    let (weight_decay, ema_momentum) = (number("weight_decay"), number("ema_momentum"));
+    let (clipnorm, global_clipnorm, clipvalue) = (number("clipnorm"), number("global_clipnorm"), number("clipvalue"));
+    let mut must = |key: &str| number(key).unwrap_or_else(|| panic!("{class} {key}"));
+    let mut built: Optimizer = match class {
+        "Adam" => Adam::new(rate).beta_1(must("beta_1")).beta_2(must("beta_2")).epsilon(must("epsilon")).into(),
+        "AdamW" => AdamW::new(rate).beta_1(must("beta_1")).beta_2(must("beta_2")).epsilon(must("epsilon")).into(),
+        "Nadam" => Nadam::new(rate).beta_1(must("beta_1")).beta_2(must("beta_2")).epsilon(must("epsilon")).into(),
+        "SGD" => Sgd::new(rate).momentum(must("momentum")).into(),
+        "RMSprop" => RmsProp::new(rate).rho(must("rho")).momentum(must("momentum")).epsilon(must("epsilon")).into(),
+        "Adagrad" => {
+            let adagrad = Adagrad::new(rate).initial_accumulator_value(must("initial_accumulator_value"));
+            adagrad.epsilon(must("epsilon")).into()
         }
-        "SGD" => {
-            let momentum = config.take("momentum").as_f64().expect("momentum");
-            let nesterov = config.take("nesterov").as_bool().expect("nesterov");
-            config.finish();
-            Sgd { learning_rate, momentum, nesterov }.into()
-        }
+        "Lion" => Lion::new(rate).beta_1(must("beta_1")).beta_2(must("beta_2")).into(),
         other => {
             missing.insert(format!("optimizer {other}"));
-            Sgd::new(0.0).into()
+            return Sgd::new(0.0).into();
         }
+    };
+    let mut flag = |key: &str| config.take(key).as_bool().unwrap_or(false);
+    match &mut built {
+        Optimizer::Adam(adam) => adam.amsgrad = flag("amsgrad"),
+        Optimizer::AdamW(adam) => adam.amsgrad = flag("amsgrad"),
+        Optimizer::Sgd(sgd) => sgd.nesterov = flag("nesterov"),
+        Optimizer::RmsProp(rms) => rms.centered = flag("centered"),
+        _ => {}
     }
+    let use_ema = flag("use_ema");
+    let frequency = config.take("ema_overwrite_frequency").as_u64().map(|n| n as u32);
+    config.finish();
+    *built.common_mut() = Common {
+        weight_decay,
+        clipnorm,
+        global_clipnorm,
+        clipvalue,
+        use_ema,
+        ema_momentum: ema_momentum.unwrap_or(0.99),
+        ema_overwrite_frequency: frequency,
+        ..Common::default()
+    };
+    built
+}
+
+fn schedule_of(schedule: &Value, missing: &mut Unsupported) -> LearningRate {
+    let class = schedule["class_name"].as_str().unwrap_or("learning_rate");
+    let mut config = taking(class, &schedule["config"], missing);
+    let values = config.take("values");
+    let boundaries = config.take("boundaries");
+    let flag = ["staircase", "cycle"].map(|key| config.take(key)).iter().any(|value| value == &json!(true));
+    let mut number = |key: &str, default: f64| config.take(key).as_f64().unwrap_or(default);
+    let first = number("initial_learning_rate", f64::NAN);
+    let steps = number("decay_steps", 0.0).max(number("first_decay_steps", 0.0)) as u64;
+    let built: LearningRate = match class {
+        "ExponentialDecay" => {
+            ExponentialDecay::new(first, steps, number("decay_rate", f64::NAN)).staircase(flag).into()
+        }
+        "InverseTimeDecay" => {
+            InverseTimeDecay::new(first, steps, number("decay_rate", f64::NAN)).staircase(flag).into()
+        }
+        "CosineDecay" => {
+            let target = number("warmup_target", f64::NAN);
+            let cosine = CosineDecay::new(first, steps).alpha(number("alpha", 0.0));
+            cosine
+                .warmup_target((!target.is_nan()).then_some(target))
+                .warmup_steps(number("warmup_steps", 0.0) as u64)
+                .into()
+        }
+        "CosineDecayRestarts" => {
+            let restarts = CosineDecayRestarts::new(first, steps).alpha(number("alpha", 0.0));
+            restarts.t_mul(number("t_mul", 2.0)).m_mul(number("m_mul", 1.0)).into()
+        }
+        "PolynomialDecay" => {
+            let polynomial = PolynomialDecay::new(first, steps).power(number("power", 1.0)).cycle(flag);
+            polynomial.end_learning_rate(number("end_learning_rate", 1e-4)).into()
+        }
+        "PiecewiseConstantDecay" => {
+            let list = |value: Value| serde_json::from_value::<Vec<f64>>(value).expect("a list of numbers");
+            let boundaries = list(boundaries).into_iter().map(|boundary| boundary as u64).collect();
+            PiecewiseConstantDecay::new(boundaries, list(values)).into()
+        }
+        other => {
+            missing.insert(format!("schedule {other}"));
+            return LearningRate::from(0.0);
+        }
+    };
+    config.finish();
+    built
 }

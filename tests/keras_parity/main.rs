@@ -55,28 +55,6 @@ const STILL_TO_COME: &[&str] = &[
     "metric SparseCategoricalAccuracy",
     "metric SparseTopKCategoricalAccuracy",
     "metric TopKCategoricalAccuracy",
-    "optimizer Adagrad",
-    "optimizer AdamW",
-    "optimizer Lion",
-    "optimizer Nadam",
-    "optimizer RMSprop",
-    "schedule CosineDecay",
-    "schedule CosineDecayRestarts",
-    "schedule ExponentialDecay",
-    "schedule InverseTimeDecay",
-    "schedule PiecewiseConstantDecay",
-    "schedule PolynomialDecay",
-    "Adam amsgrad",
-    "Adam clipnorm",
-    "Adam clipvalue",
-    "Adam ema_momentum",
-    "Adam global_clipnorm",
-    "Adam use_ema",
-    "Adam weight_decay",
-    "SGD clipnorm",
-    "SGD clipvalue",
-    "SGD global_clipnorm",
-    "SGD weight_decay",
     "BatchNormalization axis",
     "BatchNormalization renorm",
     "BatchNormalization synchronized",
@@ -135,8 +113,12 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn model(golden: &Golden, built: &Built, device: &Device) -> Result<Model> {
-    let mut model =
-        built.model.clone().compile(device.clone(), built.loss, built.optimizer, built.metrics.iter().copied())?;
+    let mut model = built.model.clone().compile(
+        device.clone(),
+        built.loss,
+        built.optimizer.clone(),
+        built.metrics.iter().copied(),
+    )?;
     let initial: Vec<(String, Vec<f32>)> = golden
         .names("init/")
         .into_iter()
@@ -231,6 +213,11 @@ fn check_training(golden: &Golden, built: &Built, device: &Device, tally: &mut T
         tally.compare(&format!("train/moving/{path}"), &values, truth, tolerance);
     }
     check_metrics(golden, built, &scores, &batches, tally);
+    if let Some(truth) = golden.truth("train/learning_rate") {
+        let rates: Vec<f64> = (0..truth.len() as u64).map(|done| built.optimizer.schedule().at(done)).collect();
+        // Computed on the host, in double precision on every device.
+        tally.compare("train/learning_rate", &rates, truth, f64::from(f32::EPSILON) * bounds::largest(truth));
+    }
     for path in golden.names("f64/final/").into_iter().filter(|p| p != "predict") {
         let truth = golden.truth(&format!("final/{path}")).expect("listed");
         let tolerance = trajectory(golden, tally.precision, truth, golden.observed("final_max_abs", Some(&path)));

@@ -1,6 +1,7 @@
 //! Cases for every kernel; each function records one case with the kernel's public `record`.
 
 mod batch_norm;
+mod clipping;
 mod elementwise;
 mod losses;
 mod matrix;
@@ -18,6 +19,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
     Some(match kernel {
         "activate" => elementwise::activate,
         "activate_grad" => elementwise::activate_grad,
+        "adagrad" => optimizers::adagrad,
         "adam" => optimizers::adam,
         "batch_norm_apply" => batch_norm::apply,
         "batch_norm_combine" => batch_norm::combine,
@@ -25,19 +27,26 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "batch_norm_grad_sums" => batch_norm::grad_sums,
         "batch_norm_moving" => batch_norm::moving,
         "batch_norm_partial" => batch_norm::partial,
+        "clip" => clipping::clip,
         "column_sum" => matrix::column_sum,
         "copy" => elementwise::copy,
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
-        "grad_norm" => optimizers::grad_norm,
-        "grad_norm_partial" => optimizers::grad_norm_partial,
+        "grad_norm" => clipping::grad_norm,
+        "grad_norm_partial" => clipping::grad_norm_partial,
+        "lion" => optimizers::lion,
         "log_step" => losses::log_step,
         "loss" => losses::loss,
         "lstm_step" => recurrent::lstm_step,
         "lstm_step_grad" => recurrent::lstm_step_grad,
         "matmul" => matrix::matmul,
         "metric" => losses::metric,
+        "nadam" => optimizers::nadam,
+        "rmsprop" => optimizers::rmsprop,
         "sgd" => optimizers::sgd,
+        "variable_squares" => clipping::variable_squares,
+        "weight_average" => optimizers::weight_average,
+        "weight_decay" => optimizers::weight_decay,
         _ => return None,
     })
 }

@@ -109,6 +109,22 @@ CASES = [
     ("plain names", lesson, lambda: "adam", "mean_squared_error", ["accuracy", "mae"]),
 ]
 
+O = keras.optimizers
+# Optimizers whose steps from a saved state on must be Keras's.
+OPTIMIZERS = [
+    ("RMSprop", lambda: O.RMSprop(0.002)),
+    ("RMSprop, centered, momentum", lambda: O.RMSprop(0.002, centered=True, momentum=0.5)),
+    ("AdamW", lambda: O.AdamW(0.002, weight_decay=0.01)),
+    ("Adam with amsgrad", lambda: O.Adam(0.002, amsgrad=True)),
+    ("Adam, clipnorm", lambda: O.Adam(0.002, clipnorm=0.1)),
+    ("Adam, global_clipnorm", lambda: O.Adam(0.002, global_clipnorm=0.1)),
+    ("SGD, weight decay", lambda: O.SGD(0.02, weight_decay=0.01)),
+    ("Adam, ExponentialDecay", lambda: O.Adam(O.schedules.ExponentialDecay(0.01, 10, 0.9))),
+    ("Nadam", lambda: O.Nadam(0.002)),
+    ("Adagrad", lambda: O.Adagrad(0.01)),
+    ("Lion", lambda: O.Lion(0.001)),
+]
+
 
 class FromKeras:
     """A model that Keras trained a little and saved; Keras's own goes on from the file."""
@@ -193,4 +209,7 @@ def checks():
         if case is not None:
             check(f"{title}: opens and predicts the same", lambda: opens(case))
             check(f"{title}: trains on as Keras does", lambda: continues(case))
+    for name, optimizer in OPTIMIZERS:
+        trains_on = lambda: continues(FromKeras(name, lesson, optimizer, "binary_crossentropy", ["accuracy"]))
+        check(f"saved by Keras, {name}: trains on as Keras does", trains_on)
     check("saved by Keras, not compiled: opens and predicts the same", uncompiled)

@@ -48,8 +48,6 @@ def own():
     return keras.Sequential([keras.Input(SHAPE), Own(4, name="memory"), L.Dense(1)])
 
 
-O = keras.optimizers
-DECAY = lambda: O.Adam(O.schedules.ExponentialDecay(0.1, 10, 0.9))
 CASES = [
     ("a functional model", functional, ["Functional", "Sequential"]),
     ("activation", lstm(activation="relu"), ["memory", "activation", "relu", "tanh"]),
@@ -73,13 +71,6 @@ CASES = [
     ("loss", compiled(loss="huber"), ["loss", "huber", "binary_crossentropy"]),
     ("loss from logits", compiled(loss=keras.losses.BinaryCrossentropy(from_logits=True)), ["from_logits"]),
     ("metric", compiled(metrics=["auc"]), ["metric", "auc", "accuracy"]),
-    ("RMSprop", compiled("rmsprop"), ["optimizer", "RMSprop", "Adam"]),
-    ("AdamW", compiled("adamw"), ["optimizer", "AdamW", "Adam"]),
-    ("schedule", compiled(DECAY), ["learning_rate", "ExponentialDecay"]),
-    ("clipnorm", compiled(lambda: O.Adam(clipnorm=1.0)), ["Adam", "clipnorm", "1.0"]),
-    ("amsgrad", compiled(lambda: O.Adam(amsgrad=True)), ["Adam", "amsgrad"]),
-    ("weight decay", compiled(lambda: O.SGD(weight_decay=0.01)), ["SGD", "weight_decay", "0.01"]),
-    ("averaged weights", compiled(lambda: O.Adam(use_ema=True)), ["Adam", "use_ema"]),
     ("loss weights", compiled(loss_weights=[0.5]), ["loss_weights"]),
 ]
 

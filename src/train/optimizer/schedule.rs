@@ -116,7 +116,7 @@ schedule! {
 }
 
 schedule! {
-    /// values[0] up to step boundaries[0], values[1] up to boundaries[1], and so on.
+    /// `values[0]` up to step `boundaries[0]`, `values[1]` up to `boundaries[1]`, and so on.
     PiecewiseConstantDecay,
     needs {
         /// The last step of each value but the last, in ascending order.

@@ -13,8 +13,8 @@ struct StepScalars {
 }
 @group(0) @binding(1) var<uniform> scalars: StepScalars;
 
-// Terms that long sums add up on their own before they join the total, so that rounding errors grow with the square root of
-// the length at most, as in the CPU's reference.
+// Terms that long sums add up on their own before they join the total: a chain of n / 8 + 8 additions instead of n, as in the
+// CPU's reference.
 const RUN: u32 = 8u;
 
 const LINEAR: u32 = 0u;

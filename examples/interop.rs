@@ -103,7 +103,7 @@ fn describe(model: &mut Model, data: &Dataset, losses: &[f64], out: &str) -> Out
         .into_iter()
         .map(|moment| moment.into_iter().map(|(_, values)| values).collect())
         .collect();
-    let names: Vec<&str> = model.stack().layers.iter().map(|layer| layer.name.as_str()).collect();
+    let names: Vec<&str> = model.network().layers.iter().map(|layer| layer.name.as_str()).collect();
     let metrics: Vec<&str> = model.metrics().iter().map(|metric| metric.name()).collect();
     let mut report = json!({
         "names": names,

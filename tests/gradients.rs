@@ -104,7 +104,7 @@ fn check(case: &Case) {
         }
         set(&mut model, path, initial);
     }
-    let gradient = trace.input_gradient.expect("the gradient of the input");
+    let gradient = &trace.input_gradients[0];
     for i in 0..x.len() {
         let expected = derivative(x[i], |value| {
             let mut changed = x.clone();

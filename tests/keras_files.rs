@@ -72,9 +72,9 @@ fn assert_same(a: &mut Model, b: &mut Model, data: &Dataset) {
     let bits = |model: &mut Model| model.predict(data).unwrap().iter().map(|p| p.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(a), bits(b));
     assert_eq!(a.evaluate(data).unwrap(), b.evaluate(data).unwrap());
-    let names = |model: &Model| model.stack().layers.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
+    let names = |model: &Model| model.network().layers.iter().map(|l| l.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(a), names(b));
-    assert_eq!(a.stack().layers[2].layer.config(), b.stack().layers[2].layer.config());
+    assert_eq!(a.network().layers[2].layer.config(), b.network().layers[2].layer.config());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_keras_has_no_place_for_is_kept() {
     assert_eq!(saved_and_loaded(&mut model).data_spec(), None);
     model.set_data_spec(Some(spec.clone()));
     let loaded = saved_and_loaded(&mut model);
-    assert_eq!((loaded.data_spec(), loaded.stack().seed), (Some(&spec), 7));
+    assert_eq!((loaded.data_spec(), loaded.network().seed), (Some(&spec), 7));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn every_kind_of_layer_comes_back() {
     model.fit(&data, Fit::epochs(1)).unwrap();
     let mut loaded = saved_and_loaded(&mut model);
     assert_same(&mut loaded, &mut model, &data);
-    for (a, b) in model.stack().layers.iter().zip(&loaded.stack().layers) {
+    for (a, b) in model.network().layers.iter().zip(&loaded.network().layers) {
         assert_eq!(a.layer.config(), b.layer.config());
     }
 }

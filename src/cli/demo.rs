@@ -61,7 +61,7 @@ pub fn run(args: &Demo) -> Result<()> {
         .compile(device, Loss::BinaryCrossentropy, Adam::default(), [Metric::Accuracy])?;
     talk!("data     {TRAIN} windows of {STEPS} x 1, uniform in 0..1 -> 0 or 1 at random");
     tell_device(model.device(), why.as_deref());
-    talk!("model    {}", model.stack().line());
+    talk!("model    {}", model.network().line());
 
     let (began, mut show) = (Instant::now(), Show::new());
     let fit = Fit::epochs(args.epochs).batch_size(32).on_progress(|progress| show.on(progress));

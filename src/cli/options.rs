@@ -109,7 +109,7 @@ impl TableFlags {
 
     /// The window of a model that has no spec: its input's steps.
     fn window_of(&self, model: &Model, file: &Path) -> Result<usize> {
-        match *model.stack().input_shape.as_slice() {
+        match *model.network().input_shape() {
             [steps, _] => differs("--window", self.window, Some(steps), file).map(|()| steps),
             _ => Ok(self.window.unwrap_or(1)),
         }

@@ -75,7 +75,7 @@ struct Table {
 impl Table {
     fn new(model: &mut Model, data: &Dataset) -> Result<Table> {
         let values = model.predict(data)?;
-        let two_classes = model.loss() == Loss::BinaryCrossentropy && model.stack().output_shape() == [1];
+        let two_classes = model.loss() == Loss::BinaryCrossentropy && model.network().output_shape() == [1];
         let numbers: &[String] = &["0".into(), "1".into()];
         let classes = model.data_spec().and_then(|s| s.classes.as_deref()).unwrap_or(numbers);
         let width = values.len() / data.len();

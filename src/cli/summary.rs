@@ -26,7 +26,7 @@ pub struct Summary {
 pub fn run(args: &Summary) -> Result<()> {
     let model = Model::load(&args.model, Device::Cpu)?;
     if args.json {
-        let mut object = model.stack().to_json();
+        let mut object = model.network().to_json();
         object["loss"] = model.loss().name().into();
         object["metrics"] = model.metrics().iter().map(|m| m.name()).collect();
         object["optimizer"] = model.optimizer().class_name().to_lowercase().into();
@@ -43,7 +43,7 @@ pub fn run(args: &Summary) -> Result<()> {
         (model.loss().name(), model.optimizer().class_name().to_lowercase(), model.iterations());
     let trained = format!("Loss: {loss}; optimizer: {optimizer}, learning rate {rate}, {steps} steps so far");
     let data = model.data_spec().map_or_else(|| "Columns: not in the file".into(), table);
-    report::print(format!("{}\n{trained}\n{data}", model.stack()))
+    report::print(format!("{}\n{trained}\n{data}", model.network()))
 }
 
 fn table(spec: &DataSpec) -> String {

@@ -135,9 +135,9 @@ pub fn run(args: &Train) -> Result<()> {
         None => begin(args)?,
     };
     let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
-    let (trainable, others) = model.stack().table.count();
+    let (trainable, others) = model.network().table.count();
     let (parameters, size) = (grouped(trainable + others), plan.bytes().div_ceil(1 << 20));
-    talk!("model    {}; {parameters} parameters, {size} MiB on the device", model.stack().line());
+    talk!("model    {}; {parameters} parameters, {size} MiB on the device", model.network().line());
     if args.dump_plan {
         report::print(&plan)?;
     }
@@ -242,7 +242,7 @@ fn finish(
     let best = history.best();
     if args.json {
         let (name, value, epoch) = best.unwrap_or(("loss", f64::NAN, 0));
-        let (trainable, others) = model.stack().table.count();
+        let (trainable, others) = model.network().table.count();
         return report::json(&json!({
             "out": args.out,
             "device": model.device().to_string(),

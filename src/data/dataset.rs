@@ -13,6 +13,26 @@ pub struct Dataset {
     source: Arc<Source>,
     /// The samples of `source` that this data set has.
     samples: Range<usize>,
+    /// Inputs behind the first, for models with several.
+    more_inputs: Arc<Vec<SampleArray>>,
+    /// Targets behind the first.
+    more_targets: Arc<Vec<SampleArray>>,
+}
+
+/// Values for each sample of a source.
+#[derive(Clone)]
+struct SampleArray {
+    /// Without the sample axis.
+    shape: Vec<usize>,
+    /// `[S, ..shape]`
+    values: Vec<f32>,
+}
+
+impl SampleArray {
+    fn part(&self, samples: &Range<usize>) -> &[f32] {
+        let size: usize = self.shape.iter().product();
+        &self.values[samples.start * size..samples.end * size]
+    }
 }
 
 /// What all splits of a data set share.
@@ -90,7 +110,8 @@ impl Dataset {
     }
 
     pub(super) fn new(source: Source) -> Dataset {
-        Dataset { samples: 0..source.starts.len(), source: Arc::new(source) }
+        let samples = 0..source.starts.len();
+        Dataset { samples, source: Arc::new(source), more_inputs: Arc::default(), more_targets: Arc::default() }
     }
 
     /// The number of samples.
@@ -132,6 +153,65 @@ impl Dataset {
     pub fn targets(&self) -> &[f32] {
         let size = self.target_size();
         &self.source.targets[self.samples.start * size..self.samples.end * size]
+    }
+
+    /// Adds an input behind those there are, for a model with several: `[S, T, F]` or `[S, F]` in C order, in the order of the
+    /// samples.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if a shape does not fit its values or the samples, a value is not finite, or this is a part of a data set.
+    pub fn with_input(mut self, values: Vec<f32>, shape: &[usize]) -> Result<Dataset> {
+        let array = self.sample_array("the further input", values, shape)?;
+        Arc::make_mut(&mut self.more_inputs).push(array);
+        Ok(self)
+    }
+
+    /// Adds a target behind those there are, for a model with several outputs: `[S, O]` or `[S, T, O]`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Dataset::with_input`], and if there is no first target.
+    pub fn with_target(mut self, values: Vec<f32>, shape: &[usize]) -> Result<Dataset> {
+        if !self.has_targets() {
+            return Err(Error::usage("a further target needs a first one"));
+        }
+        let array = self.sample_array("the further target", values, shape)?;
+        Arc::make_mut(&mut self.more_targets).push(array);
+        Ok(self)
+    }
+
+    fn sample_array(&self, name: &str, values: Vec<f32>, shape: &[usize]) -> Result<SampleArray> {
+        check_values(name, &values, shape)?;
+        let whole = self.source.starts.len();
+        if !(2..=3).contains(&shape.len()) || shape[0] != whole || self.len() != whole {
+            return Err(Error::usage(format!(
+                "{name} has the shape {shape:?}. Give [{whole}, features] or [{whole}, steps, features], before the data set is split"
+            )));
+        }
+        Ok(SampleArray { shape: shape[1..].to_vec(), values })
+    }
+
+    /// The shapes of all inputs without the batch axis.
+    pub fn input_shapes(&self) -> Vec<&[usize]> {
+        std::iter::once(self.input_shape()).chain(self.more_inputs.iter().map(|array| &array.shape[..])).collect()
+    }
+
+    /// The shapes of all targets without the batch axis; none where there are no targets.
+    pub fn target_shapes(&self) -> Vec<&[usize]> {
+        let first = self.has_targets().then(|| self.target_shape());
+        first.into_iter().chain(self.more_targets.iter().map(|array| &array.shape[..])).collect()
+    }
+
+    /// The inputs behind the first, each `[S, ..shape]`.
+    pub fn more_inputs(&self) -> impl Iterator<Item = &[f32]> {
+        self.more_inputs.iter().map(|array| array.part(&self.samples))
+    }
+
+    /// All targets, each `[S, ..shape]`.
+    pub fn all_targets(&self) -> impl Iterator<Item = &[f32]> {
+        let first = self.has_targets().then(|| self.targets());
+        first.into_iter().chain(self.more_targets.iter().map(|array| array.part(&self.samples)))
     }
 
     /// T, the number of steps of a sample; 1 for samples without a time axis.
@@ -191,7 +271,7 @@ impl Dataset {
     /// The samples `range` of this data set, over the same rows.
     pub(super) fn part(&self, range: Range<usize>) -> Dataset {
         let start = self.samples.start;
-        Dataset { source: Arc::clone(&self.source), samples: start + range.start..start + range.end }
+        Dataset { samples: start + range.start..start + range.end, ..self.clone() }
     }
 
     /// Values in one target.

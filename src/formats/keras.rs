@@ -47,8 +47,8 @@ impl Model {
         let compilation =
             Compilation { loss: self.loss(), optimizer: self.optimizer().clone(), metrics: self.metrics().to_vec() };
         let weights = self.arrays(&compilation)?;
-        let mut config = keras_config::write(self.stack()).map_err(unsaved)?;
-        config.insert("compile_config".into(), keras_compile::write(&compilation, self.stack()));
+        let mut config = keras_config::write(self.network()).map_err(unsaved)?;
+        config.insert("compile_config".into(), keras_compile::write(&compilation, self.network()));
         let Progressed { seed, epochs } = self.progressed();
         let extra = Extra {
             format: FORMAT,
@@ -66,9 +66,9 @@ impl Model {
     fn arrays(&mut self, compilation: &Compilation) -> Result<Arrays> {
         let mut arrays = Arrays::new();
         let values = self.weights()?.into_iter().map(|weight| weight.values);
-        keras_weights::write(&mut arrays, self.stack(), values).map_err(unsaved)?;
+        keras_weights::write(&mut arrays, self.network(), values).map_err(unsaved)?;
         let state = State { iterations: self.iterations(), moments: self.optimizer_state()? };
-        keras_state::write(&mut arrays, self.stack(), &compilation.optimizer, state).map_err(unsaved)?;
+        keras_state::write(&mut arrays, self.network(), &compilation.optimizer, state).map_err(unsaved)?;
         Ok(arrays)
     }
 
@@ -127,22 +127,23 @@ fn from_archive(path: &Path, archive: &KerasArchive, undecayed: &[String], devic
         return Err(in_file(path, "metadata.json", why));
     }
     let read = keras_config::sequential_from_config(&archive.config).map_err(in_config)?;
-    let stack = read.sequential.build().map_err(|error| blame(path, error))?;
-    let compiled = keras_compile::read(archive.config.get("compile_config"), &stack).map_err(in_config)?;
-    let values = keras_weights::read(&archive.weights, &stack, &read.scaling).map_err(in_weights)?;
+    let network = read.sequential.build().map_err(|error| blame(path, error))?;
+    let compiled = keras_compile::read(archive.config.get("compile_config"), &network).map_err(in_config)?;
+    let values = keras_weights::read(&archive.weights, &network, &read.scaling).map_err(in_weights)?;
     let (compilation, state) = match compiled {
         Some(mut compilation) => {
             let common = compilation.optimizer.common_mut();
             if common.weight_decay.is_some() {
                 common.exclude_from_weight_decay = undecayed.to_vec();
             }
-            let state = keras_state::read(&archive.weights, &stack, &mut compilation.optimizer).map_err(in_weights)?;
+            let state =
+                keras_state::read(&archive.weights, &network, &mut compilation.optimizer).map_err(in_weights)?;
             (compilation, state)
         }
         // Nothing says what an optimizer's state, if there is one, would belong to.
-        None => (keras_compile::fitting(&stack), None),
+        None => (keras_compile::fitting(&network), None),
     };
-    let mut model = Model::resume(stack, compilation, device, |i, _| values.get(i).cloned().unwrap_or_default())
+    let mut model = Model::resume(network, compilation, device, |i, _| values.get(i).cloned().unwrap_or_default())
         .map_err(|error| blame(path, error))?;
     if let Some(State { iterations, moments }) = state {
         model.set_optimizer_state(iterations, &moments)?;

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::keras_args::{Args, Read, identifier, object, short};
 use super::keras_optimizer;
-use crate::model::{Stack, snake_case};
+use crate::model::{Network, snake_case};
 use crate::train::{Adam, Compilation, Loss, Metric};
 
 const PLACE: &str = "compile_config";
 
 /// What the model was compiled with, or nothing if it was not.
-pub(super) fn read(config: Option<&Value>, stack: &Stack) -> Read<Option<Compilation>> {
+pub(super) fn read(config: Option<&Value>, network: &Network) -> Read<Option<Compilation>> {
     let config = match config {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(map)) if map.is_empty() => return Ok(None),
@@ -21,10 +21,10 @@ pub(super) fn read(config: Option<&Value>, stack: &Stack) -> Read<Option<Compila
         "compile_config names no `optimizer`, which Keras takes for rmsprop; supported here: Adam, AdamW, SGD, RMSprop, Nadam, Adagrad, Lion. Compile the model with one of them and save it again",
     )?;
     let optimizer = keras_optimizer::read(optimizer)?;
-    let loss = args.get("loss").map(loss).transpose()?.unwrap_or_else(|| fitting_loss(stack));
+    let loss = args.get("loss").map(loss).transpose()?.unwrap_or_else(|| fitting_loss(network));
     let mut metrics = Vec::new();
     if let Some(value) = args.get("metrics") {
-        add_metrics(value, outputs(stack), &mut metrics)?;
+        add_metrics(value, outputs(network), &mut metrics)?;
     }
     if let Some(value) = args.get("loss_weights") {
         let weight = only(value).unwrap_or(value);
@@ -42,18 +42,18 @@ pub(super) fn read(config: Option<&Value>, stack: &Stack) -> Read<Option<Compila
 }
 
 /// For a model that was saved without having been compiled: Adam, and the loss that fits its last layer.
-pub(super) fn fitting(stack: &Stack) -> Compilation {
-    Compilation { loss: fitting_loss(stack), optimizer: Adam::default().into(), metrics: Vec::new() }
+pub(super) fn fitting(network: &Network) -> Compilation {
+    Compilation { loss: fitting_loss(network), optimizer: Adam::default().into(), metrics: Vec::new() }
 }
 
-fn fitting_loss(stack: &Stack) -> Loss {
-    let activation = stack.layers.last().and_then(|l| l.layer.config().remove("activation"));
+fn fitting_loss(network: &Network) -> Loss {
+    let activation = network.layers.last().and_then(|l| l.layer.config().remove("activation"));
     let sigmoid = activation.is_some_and(|name| name == "sigmoid");
-    if sigmoid && outputs(stack) == 1 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError }
+    if sigmoid && outputs(network) == 1 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError }
 }
 
-fn outputs(stack: &Stack) -> usize {
-    stack.output_shape().last().copied().unwrap_or(1)
+fn outputs(network: &Network) -> usize {
+    network.output_shape().last().copied().unwrap_or(1)
 }
 
 /// Where Keras has one thing for each output of a model, that of the only output.
@@ -153,8 +153,8 @@ fn metric(value: &Value, outputs: usize) -> Read<Metric> {
 }
 
 /// Keras's JSON of what a model was compiled with.
-pub(super) fn write(compilation: &Compilation, stack: &Stack) -> Value {
-    let metrics: Vec<&str> = compilation.metrics.iter().map(|metric| metric_name(*metric, outputs(stack))).collect();
+pub(super) fn write(compilation: &Compilation, network: &Network) -> Value {
+    let metrics: Vec<&str> = compilation.metrics.iter().map(|metric| metric_name(*metric, outputs(network))).collect();
     json!({
         "optimizer": keras_optimizer::write(&compilation.optimizer),
         "loss": compilation.loss.name(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::keras_args::{Args, Read, count, object, short};
 use super::keras_layers::{self, Scaling};
-use crate::model::{Sequential, Stack};
+use crate::model::{ANY_LENGTH, Network, Sequential};
 
 /// A model that Keras's JSON describes, without weights.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ fn layers(input_shape: &[usize], entries: &[Value]) -> Read<FromConfig> {
     let mut input = input_shape.to_vec();
     for (i, entry) in entries.iter().enumerate() {
         let read = keras_layers::read(entry, i + 1, &input)?;
-        sequential.push(read.name, read.layer);
+        sequential.push(read.name, read.layer, true);
         scaling.push(read.scaling);
         input = read.output_shape;
     }
@@ -91,22 +91,22 @@ fn shape(value: &Value, name: &str) -> Read<Vec<usize>> {
 }
 
 /// The JSON of a model's layers: few arguments, so that every release of Keras 3 knows them all.
-pub(super) fn write(stack: &Stack) -> Read<Map<String, Value>> {
-    if let Some(bad) = stack.layers.iter().find(|l| l.name.contains('/')) {
+pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
+    if let Some(bad) = network.layers.iter().find(|l| l.name.contains('/')) {
         return Err(format!(
             "the layer name `{}` holds a `/`, which Keras refuses; name the layer otherwise",
             bad.name
         ));
     }
     let batch_shape: Vec<Option<usize>> =
-        std::iter::once(None).chain(stack.input_shape.iter().copied().map(Some)).collect();
-    let taken = |name: &String| stack.layers.iter().any(|l| l.name == *name);
+        std::iter::once(None).chain(network.input_shape().iter().map(|&n| (n != ANY_LENGTH).then_some(n))).collect();
+    let taken = |name: &String| network.layers.iter().any(|l| l.name == *name);
     // Keras wants it unlike every other layer's.
     let name = (0..).map(|i| if i == 0 { "input_layer".to_owned() } else { format!("input_layer_{i}") });
-    let name = name.take(stack.layers.len() + 1).find(|name| !taken(name));
+    let name = name.take(network.layers.len() + 1).find(|name| !taken(name));
     let input = json!({ "name": name, "batch_shape": batch_shape, "dtype": "float32" });
     let mut layers = vec![entry("InputLayer", input)];
-    for placed in &stack.layers {
+    for placed in &network.layers {
         let mut config = placed.layer.config();
         config.insert("name".into(), placed.name.as_str().into());
         // Without it Keras takes the reader's default.

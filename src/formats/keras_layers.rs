@@ -54,7 +54,8 @@ pub(super) fn read(entry: &Value, index: usize, input: &[usize]) -> Read<Entry> 
         }
     };
     args.finish()?;
-    let output_shape = layer.output_shape(input).map_err(|error| format!("{place}: {error}"))?;
+    let outputs = layer.output_shapes(&[input.to_vec()]).map_err(|error| format!("{place}: {error}"))?;
+    let output_shape = outputs.into_iter().next().unwrap_or_default();
     Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
 }
 

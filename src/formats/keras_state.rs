@@ -4,7 +4,7 @@
 use super::array::Array;
 use super::keras_args::Read;
 use super::keras_weights::{Arrays, finite, floats};
-use crate::model::{Stack, Variable};
+use crate::model::{Network, Variable};
 use crate::train::{LearningRate, Moment, MomentSpec, Optimizer};
 
 const VARS: &str = "optimizer/vars/";
@@ -17,8 +17,8 @@ pub(super) struct State {
     pub moments: Vec<Moment>,
 }
 
-fn trained(stack: &Stack) -> impl Iterator<Item = &Variable> {
-    stack.table.variables().iter().filter(|variable| variable.spec.trainable)
+fn trained(network: &Network) -> impl Iterator<Item = &Variable> {
+    network.table.variables().iter().filter(|variable| variable.spec.trainable)
 }
 
 /// Where each part of the state lies.
@@ -34,16 +34,16 @@ struct Places<'a> {
 }
 
 impl<'a> Places<'a> {
-    fn new(stack: &'a Stack, optimizer: &Optimizer) -> Places<'a> {
+    fn new(network: &'a Network, optimizer: &Optimizer) -> Places<'a> {
         let first = if matches!(optimizer.schedule(), LearningRate::Constant(_)) { 2 } else { 1 };
         let mut at = first;
         let mut moments = Vec::new();
         for group in optimizer.moment_groups() {
             let path = |m: usize, i: usize| format!("{VARS}{}", at + i * group.len() + m);
             for (m, spec) in group.iter().enumerate() {
-                moments.push((*spec, trained(stack).enumerate().map(|(i, v)| (path(m, i), v)).collect()));
+                moments.push((*spec, trained(network).enumerate().map(|(i, v)| (path(m, i), v)).collect()));
             }
-            at += group.len() * trained(stack).count();
+            at += group.len() * trained(network).count();
         }
         let product = matches!(optimizer, Optimizer::Nadam(_)).then(|| format!("{VARS}{at}"));
         Places { first, moments, count: at + usize::from(product.is_some()), product }
@@ -51,12 +51,12 @@ impl<'a> Places<'a> {
 }
 
 /// Reads the optimizer's state and sets its learning rate; nothing where the file has none.
-pub(super) fn read(arrays: &Arrays, stack: &Stack, optimizer: &mut Optimizer) -> Read<Option<State>> {
+pub(super) fn read(arrays: &Arrays, network: &Network, optimizer: &mut Optimizer) -> Read<Option<State>> {
     let found = arrays.keys().filter(|path| path.starts_with(VARS)).count();
     if found == 0 {
         return Ok(None);
     }
-    let places = Places::new(stack, optimizer);
+    let places = Places::new(network, optimizer);
     let iterations = iterations(arrays)?;
     // Keras makes the moments in the first step.
     let untrained = found == places.first && iterations == 0;
@@ -112,11 +112,11 @@ fn set_learning_rate(arrays: &Arrays, optimizer: &mut Optimizer) -> Read<()> {
 /// Adds an optimizer's state.
 pub(super) fn write(
     arrays: &mut Arrays,
-    stack: &Stack,
+    network: &Network,
     optimizer: &Optimizer,
     State { iterations, moments }: State,
 ) -> Read<()> {
-    let places = Places::new(stack, optimizer);
+    let places = Places::new(network, optimizer);
     arrays.insert(ITERATION.to_owned(), Array::i64(&[], vec![iterations as i64]));
     if places.first > 1 {
         arrays.insert(LEARNING_RATE.to_owned(), Array::f32(&[], vec![optimizer.learning_rate() as f32]));

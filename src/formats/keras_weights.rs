@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::array::Array;
 use super::keras_args::Read;
 use super::keras_layers::Scaling;
-use crate::model::{Normalization, Stack, VariableSpec, snake_case};
+use crate::model::{Network, Normalization, VariableSpec, snake_case};
 
 /// The arrays of a weights file by path.
 pub(super) type Arrays = BTreeMap<String, Array>;
@@ -37,10 +37,10 @@ struct Group {
 const COUNT_INDEX: usize = 2;
 
 /// The groups of a model's layers: named by class and counted by class, whatever the layers' names are.
-fn groups(stack: &Stack) -> Vec<Group> {
+fn groups(network: &Network) -> Vec<Group> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    let mut groups = Vec::with_capacity(stack.layers.len());
-    for placed in &stack.layers {
+    let mut groups = Vec::with_capacity(network.layers.len());
+    for placed in &network.layers {
         let class = placed.layer.class_name();
         let count = counts.entry(class).or_default();
         let number = if *count == 0 { String::new() } else { format!("_{count}") };
@@ -48,7 +48,7 @@ fn groups(stack: &Stack) -> Vec<Group> {
         let path = format!("layers/{}{number}", snake_case(class));
         // An LSTM's variables belong to its cell.
         let vars = format!("{path}/{}vars/", if class == "LSTM" { "cell/" } else { "" });
-        let specs = placed.layer.variables(&placed.input_shape).into_iter().enumerate();
+        let specs = placed.layer.variables(&placed.input_shapes).into_iter().enumerate();
         let variable = |(i, spec)| Variable { path: format!("{vars}{i}"), layer: placed.name.clone(), spec };
         let variables = specs.map(variable).collect();
         groups.push(Group { path, vars, variables, is_normalization: class == "Normalization" });
@@ -59,8 +59,8 @@ fn groups(stack: &Stack) -> Vec<Group> {
 /// Every variable's values, in the model's order.
 ///
 /// `scaling` has, for each layer, what the config gave a Normalization; such a layer has no variables in the file.
-pub(super) fn read(arrays: &Arrays, stack: &Stack, scaling: &[Option<Scaling>]) -> Read<Vec<Vec<f32>>> {
-    let groups = groups(stack);
+pub(super) fn read(arrays: &Arrays, network: &Network, scaling: &[Option<Scaling>]) -> Read<Vec<Vec<f32>>> {
+    let groups = groups(network);
     let mut values = Vec::new();
     for (group, scaling) in groups.iter().zip(scaling) {
         let given = scaling.as_ref().map(|given| vec![given.mean.clone(), given.variance.clone()]);
@@ -141,9 +141,9 @@ fn under<'a>(arrays: &'a Arrays, prefix: &'a str) -> impl Iterator<Item = &'a st
 }
 
 /// Adds a model's variables, whose values come in the model's order.
-pub(super) fn write(arrays: &mut Arrays, stack: &Stack, values: impl IntoIterator<Item = Vec<f32>>) -> Read<()> {
+pub(super) fn write(arrays: &mut Arrays, network: &Network, values: impl IntoIterator<Item = Vec<f32>>) -> Read<()> {
     let mut values = values.into_iter();
-    for group in groups(stack) {
+    for group in groups(network) {
         for (variable, values) in group.variables.iter().zip(&mut values) {
             finite(&values, &format!("`{}/{}`", variable.layer, variable.spec.name))?;
             arrays.insert(variable.path.clone(), Array::f32(&variable.spec.shape, values));

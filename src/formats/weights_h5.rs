@@ -28,7 +28,7 @@ const MIN_LINK_BYTES: u64 = 8;
 /// Soft and external links are not followed, and attributes are not kept: Keras needs neither.
 ///
 /// The parser gets a thread of its own. It calls itself for a type within a type, and 64 KiB of a hostile file make
-/// 8000 of those, which overflow the stack of an ordinary thread; that would abort the process. The thread also
+/// 8000 of those, which overflow the network of an ordinary thread; that would abort the process. The thread also
 /// contains a panic, should there be bytes that make the parser panic (some 400 000 altered files did not).
 pub(super) fn read(bytes: Vec<u8>) -> Result<Weights, String> {
     let parser = std::thread::Builder::new().name("hdf5".to_owned()).stack_size(PARSER_STACK);
@@ -292,7 +292,7 @@ mod tests {
         for _ in 0..4000 {
             datatype = hdf5_pure::Datatype::Array { base_type: Box::new(datatype), dimensions: vec![1] };
         }
-        // Building such a file takes a deep stack as well.
+        // Building such a file takes a deep network as well.
         let build = move || {
             file_with(|x| {
                 x.with_raw_data(datatype, vec![0; 4], 1).with_shape(&[1]);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::initializer::Initializer;
-use super::layer::{Layer, Layout, VariableSpec, features};
+use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
 use crate::kernels::{
@@ -74,7 +74,8 @@ impl Layer for BatchNormalization {
         config.as_object().cloned().unwrap_or_default()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let input = single("BatchNormalization", inputs)?;
         if !(0.0..=1.0).contains(&self.momentum) {
             return Err(Error::usage(format!(
                 "BatchNormalization needs a momentum from 0 to 1, not {}",
@@ -88,38 +89,34 @@ impl Layer for BatchNormalization {
             [] => {
                 Err(Error::usage("BatchNormalization takes [features] or [steps, features], but gets a single number"))
             }
-            shape => Ok(shape.to_vec()),
+            shape => Ok(vec![shape.to_vec()]),
         }
     }
 
-    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
-        let variable = |name, initializer, trainable| VariableSpec {
-            name,
-            shape: vec![features(input)],
-            layout: Layout::Plain,
-            initializer,
-            trainable,
-        };
-        let gamma = self.scale.then(|| variable("gamma", Initializer::Ones, true));
-        let beta = self.center.then(|| variable("beta", Initializer::Zeros, true));
-        let moving_mean = variable("moving_mean", Initializer::Zeros, false);
-        let moving_variance = variable("moving_variance", Initializer::Ones, false);
+    fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
+        let variable = |name, initializer| VariableSpec::new(name, &[features(inputs)], initializer);
+        let gamma = self.scale.then(|| variable("gamma", Initializer::Ones));
+        let beta = self.center.then(|| variable("beta", Initializer::Zeros));
+        let moving_mean = variable("moving_mean", Initializer::Zeros).fixed();
+        let moving_variance = variable("moving_variance", Initializer::Ones).fixed();
         gamma.into_iter().chain(beta).chain([moving_mean, moving_variance]).collect()
     }
 
-    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
+        let [input] = inputs else { return Vec::new() };
         let run = Run::new(self, recorder, input);
         if recorder.mode.is_training() {
             run.statistics(recorder, &input.slot);
         }
         let differentiable = input.differentiable || self.center || self.scale;
-        let output = recorder.new_tensor("output", input.steps, input.features, differentiable);
+        let mut output = recorder.new_tensor("output", input.steps, input.features, differentiable);
+        output.mask = input.mask.clone();
         run.apply(recorder, &input.slot, &output.slot);
         let (momentum, mean, variance) = (self.momentum, run.mean.clone(), run.variance.clone());
         recorder.on_healthy(move |recorder| move_statistics(recorder, momentum, mean, variance));
         let (input, result, layer) = (input.clone(), output.clone(), self.clone());
         recorder.on_backward(move |recorder| run.backward(&layer, recorder, &input, &output));
-        result
+        vec![result]
     }
 }
 
@@ -197,8 +194,7 @@ impl Run {
         let sums = self.gradient_sums(recorder, &input.slot, &dy);
         let features = self.features;
         for (name, wanted, row) in [("beta", layer.center, 0), ("gamma", layer.scale, 1)] {
-            if wanted {
-                let (out, accumulate) = recorder.variable_gradient(name);
+            if let Some((out, accumulate)) = wanted.then(|| recorder.variable_gradient(name)).flatten() {
                 let x = sums.rows(row..row + 1, features);
                 Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
             }

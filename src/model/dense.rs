@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::activation::Activation;
 use super::initializer::Initializer;
-use super::layer::{Layer, Layout, VariableSpec, features};
+use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::products::{bias_gradient, input_gradient, project, weight_gradient};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
@@ -45,41 +45,34 @@ impl Layer for Dense {
         config.as_object().cloned().unwrap_or_default()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        match input {
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        match single("Dense", inputs)? {
             _ if self.units == 0 => Err(Error::usage("Dense needs units >= 1")),
-            [rest @ .., _] => Ok([rest, &[self.units]].concat()),
+            [rest @ .., _] => Ok(vec![[rest, &[self.units]].concat()]),
             [] => Err(Error::usage("Dense takes [features] or [steps, features], but gets a single number")),
         }
     }
 
-    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
-        let variable = |name, shape, initializer| VariableSpec {
-            name,
-            shape,
-            layout: Layout::Plain,
-            initializer,
-            trainable: true,
-        };
-        let mut variables = vec![variable("kernel", vec![features(input), self.units], Initializer::GlorotUniform)];
-        if self.use_bias {
-            variables.push(variable("bias", vec![self.units], Initializer::Zeros));
-        }
-        variables
+    fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
+        let kernel = VariableSpec::new("kernel", &[features(inputs), self.units], Initializer::GlorotUniform);
+        let bias = self.use_bias.then(|| VariableSpec::new("bias", &[self.units], Initializer::Zeros));
+        std::iter::once(kernel).chain(bias).collect()
     }
 
-    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
+        let [input] = inputs else { return Vec::new() };
         let shape = [recorder.rows(input), input.features, self.units];
         let (kernel, bias) = (recorder.variable("kernel"), self.use_bias.then(|| recorder.variable("bias")));
-        let z = recorder.new_tensor("z", input.steps, self.units, true);
+        let mut z = recorder.new_tensor("z", input.steps, self.units, true);
+        z.mask = input.mask.clone();
         project(&mut recorder.plan, shape, &input.slot, &kernel, bias.as_ref(), &z.slot);
         let (x, dz_of, use_bias) = (input.clone(), z.clone(), self.use_bias);
         recorder.on_backward(move |recorder| {
             let Some(dz) = recorder.gradient(&dz_of) else { return };
-            let (dw, accumulate) = recorder.variable_gradient("kernel");
-            weight_gradient(&mut recorder.plan, shape, &x.slot, &dz, (&dw, accumulate));
-            if use_bias {
-                let (db, accumulate) = recorder.variable_gradient("bias");
+            if let Some((dw, accumulate)) = recorder.variable_gradient("kernel") {
+                weight_gradient(&mut recorder.plan, shape, &x.slot, &dz, (&dw, accumulate));
+            }
+            if let Some((db, accumulate)) = use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
                 bias_gradient(&mut recorder.plan, [shape[0], shape[2]], &dz, (&db, accumulate));
             }
             if x.differentiable {
@@ -88,8 +81,8 @@ impl Layer for Dense {
             }
         });
         match self.activation {
-            Activation::Linear => z,
-            activation => activate(recorder, activation, z),
+            Activation::Linear => vec![z],
+            activation => vec![activate(recorder, activation, z)],
         }
     }
 }
@@ -102,6 +95,7 @@ fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tenso
         let slots = ActivateSlots { x: z.slot.rows(range.clone(), features), y: y.slot.rows(range.clone(), features) };
         Activate { n: (range.len() * features) as u32 }.record(activation.code(), &mut recorder.plan, slots);
     }
+    y.mask = z.mask.clone();
     y.before = Some((activation, Box::new(z.clone())));
     let result = y.clone();
     recorder.on_backward(move |recorder| {

@@ -4,7 +4,13 @@ use serde_json::{Map, Value};
 
 use super::initializer::Initializer;
 use super::recorder::{Recorder, Tensor};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// A shape without the batch axis: `[T, F]` for sequences, `[F]` for vectors.
+pub type Shape = Vec<usize>;
+
+/// A T that is known only when data come: sequences of any length, Keras's `None`.
+pub const ANY_LENGTH: usize = 0;
 
 /// How a variable lies on the device, as against Keras's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +24,10 @@ pub enum Layout {
 /// A variable that a layer wants.
 #[derive(Clone, Debug)]
 pub struct VariableSpec {
-    /// Keras's name, as `kernel`.
-    pub name: &'static str,
+    /// Keras's name, as `kernel`; a wrapper's begins with the wrapped layer's, as `forward/kernel`.
+    pub name: String,
     /// Keras's shape.
-    pub shape: Vec<usize>,
+    pub shape: Shape,
     /// Its order on the device.
     pub layout: Layout,
     /// Its first value.
@@ -30,7 +36,25 @@ pub struct VariableSpec {
     pub trainable: bool,
 }
 
-/// A layer of a model. Shapes leave out the batch axis: `[T, F]` for sequences, `[F]` for vectors.
+impl VariableSpec {
+    /// A trained variable in Keras's order.
+    pub fn new(name: impl Into<String>, shape: &[usize], initializer: Initializer) -> Self {
+        let shape = shape.to_vec();
+        VariableSpec { name: name.into(), shape, layout: Layout::Plain, initializer, trainable: true }
+    }
+
+    /// The same with the four gates of a unit next to each other on the device.
+    pub fn gates(self) -> Self {
+        VariableSpec { layout: Layout::Gates, ..self }
+    }
+
+    /// The same left alone by the optimiser.
+    pub fn fixed(self) -> Self {
+        VariableSpec { trainable: false, ..self }
+    }
+}
+
+/// A layer of a model.
 pub trait Layer: std::fmt::Debug + Send + Sync {
     /// Keras's class name.
     fn class_name(&self) -> &'static str;
@@ -39,17 +63,26 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// in, so that as many Keras versions as possible know them all.
     fn config(&self) -> Map<String, Value>;
 
-    /// The output's shape, or what is wrong with the input's.
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>>;
+    /// The outputs' shapes, or what is wrong with the inputs' shapes or with an argument.
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>>;
 
     /// The variables in Keras's order: trainable ones first.
-    fn variables(&self, input: &[usize]) -> Vec<VariableSpec>;
+    fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec>;
 
-    /// Records the forward pass, and leaves the backward pass on the recorder's tape.
-    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor;
+    /// Records the forward pass, and leaves the backward pass on the recorder's tape. `inputs` are as many as
+    /// [`Layer::output_shapes`] was content with.
+    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor>;
 }
 
-/// The features of an input, its last axis.
-pub(super) fn features(input: &[usize]) -> usize {
-    input.last().copied().unwrap_or(1)
+/// The only input of a layer that takes one.
+pub(super) fn single<'a>(class: &str, inputs: &'a [Shape]) -> Result<&'a [usize]> {
+    match inputs {
+        [input] => Ok(input),
+        _ => Err(Error::usage(format!("{class} takes one input, but gets {}", inputs.len()))),
+    }
+}
+
+/// The features of the first input, its last axis.
+pub(super) fn features(inputs: &[Shape]) -> usize {
+    inputs.first().and_then(|shape| shape.last()).copied().unwrap_or(1)
 }

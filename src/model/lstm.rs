@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::initializer::Initializer;
-use super::layer::{Layer, Layout, VariableSpec, features};
+use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::products::{bias_gradient, input_gradient, project, weight_gradient};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
@@ -61,45 +61,38 @@ impl Layer for Lstm {
         config.as_object().cloned().unwrap_or_default()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        match input {
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        match single("LSTM", inputs)? {
             _ if self.units == 0 => Err(Error::usage("LSTM needs units >= 1")),
-            [steps, features] if *steps > 0 && *features > 0 => {
-                Ok(if self.return_sequences { vec![*steps, self.units] } else { vec![self.units] })
-            }
+            [steps, _] => Ok(vec![if self.return_sequences { vec![*steps, self.units] } else { vec![self.units] }]),
             other => Err(Error::usage(format!(
                 "LSTM takes sequences [steps, features], but gets {other:?}; an LSTM before it needs return_sequences"
             ))),
         }
     }
 
-    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
-        let variable = |name, shape, initializer| VariableSpec {
-            name,
-            shape,
-            layout: Layout::Gates,
-            initializer,
-            trainable: true,
-        };
+    fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
+        let variable = |name, shape: &[usize], initializer| VariableSpec::new(name, shape, initializer).gates();
         let width = 4 * self.units;
         let bias = if self.unit_forget_bias { Initializer::UnitForgetBias } else { Initializer::Zeros };
         let mut variables = vec![
-            variable("kernel", vec![features(input), width], Initializer::GlorotUniform),
-            variable("recurrent_kernel", vec![self.units, width], Initializer::Orthogonal),
+            variable("kernel", &[features(inputs), width], Initializer::GlorotUniform),
+            variable("recurrent_kernel", &[self.units, width], Initializer::Orthogonal),
         ];
         if self.use_bias {
-            variables.push(variable("bias", vec![width], bias));
+            variables.push(variable("bias", &[width], bias));
         }
         variables
     }
 
-    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
+        let [input] = inputs else { return Vec::new() };
         let run = Run::new(self, recorder, input);
         run.forward(recorder, input);
         let output = run.output(recorder);
         let (input, result) = (input.clone(), output.clone());
         recorder.on_backward(move |recorder| run.backward(recorder, &input, &output));
-        result
+        vec![result]
     }
 }
 
@@ -183,14 +176,15 @@ impl Run {
         }
         // From here on `gates` holds the gradients before activation, of all steps.
         let (rows, width) = (self.steps * self.samples, 4 * self.units);
-        let (dw, accumulate) = recorder.variable_gradient("kernel");
         let shape = [rows, input.features, width];
-        weight_gradient(&mut recorder.plan, shape, &input.slot, &self.gates, (&dw, accumulate));
-        let (du, accumulate) = recorder.variable_gradient("recurrent_kernel");
-        let h_prev = self.h.range(0..rows * self.units);
-        weight_gradient(&mut recorder.plan, [rows, self.units, width], &h_prev, &self.gates, (&du, accumulate));
-        if self.bias.is_some() {
-            let (db, accumulate) = recorder.variable_gradient("bias");
+        if let Some((dw, accumulate)) = recorder.variable_gradient("kernel") {
+            weight_gradient(&mut recorder.plan, shape, &input.slot, &self.gates, (&dw, accumulate));
+        }
+        if let Some((du, accumulate)) = recorder.variable_gradient("recurrent_kernel") {
+            let h_prev = self.h.range(0..rows * self.units);
+            weight_gradient(&mut recorder.plan, [rows, self.units, width], &h_prev, &self.gates, (&du, accumulate));
+        }
+        if let Some((db, accumulate)) = self.bias.as_ref().and_then(|_| recorder.variable_gradient("bias")) {
             bias_gradient(&mut recorder.plan, [rows, width], &self.gates, (&db, accumulate));
         }
         if input.differentiable {

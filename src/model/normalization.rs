@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::initializer::Initializer;
-use super::layer::{Layer, Layout, VariableSpec, features};
+use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
 use crate::kernels::{BatchNormApply, BatchNormApplySlots};
@@ -35,25 +35,20 @@ impl Layer for Normalization {
         config.as_object().cloned().unwrap_or_default()
     }
 
-    fn output_shape(&self, input: &[usize]) -> Result<Vec<usize>> {
-        match input {
+    fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        match single("Normalization", inputs)? {
             [] => Err(Error::usage("Normalization takes [features] or [steps, features], but gets a single number")),
-            shape => Ok(shape.to_vec()),
+            shape => Ok(vec![shape.to_vec()]),
         }
     }
 
-    fn variables(&self, input: &[usize]) -> Vec<VariableSpec> {
-        let variable = |name, initializer| VariableSpec {
-            name,
-            shape: vec![features(input)],
-            layout: Layout::Plain,
-            initializer,
-            trainable: false,
-        };
+    fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
+        let variable = |name, initializer| VariableSpec::new(name, &[features(inputs)], initializer).fixed();
         vec![variable("mean", Initializer::Zeros), variable("variance", Initializer::Ones)]
     }
 
-    fn record(&self, recorder: &mut Recorder, input: &Tensor) -> Tensor {
+    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
+        let [input] = inputs else { return Vec::new() };
         let (mean, variance) = (recorder.variable("mean"), recorder.variable("variance"));
         let output = recorder.new_tensor("output", input.steps, input.features, false);
         let rows = recorder.rows(input);
@@ -69,6 +64,6 @@ impl Layer for Normalization {
             };
             apply.record(&mut recorder.plan, slots);
         }
-        output
+        vec![output]
     }
 }

@@ -39,11 +39,16 @@ pub struct Tensor {
     pub features: usize,
     /// Whether a gradient should reach it.
     pub differentiable: bool,
+    /// `[T, N]`, 1 where a step counts and 0 where it is masked; of sequences only.
+    pub mask: Option<Slot>,
     /// For the output of an activation: which, and its input, so that a loss may go through the logits.
     pub before: Option<(Activation, Box<Tensor>)>,
 }
 
 type Backward = Box<dyn FnOnce(&mut Recorder)>;
+
+/// The layer that left something on the tape, and whether it is trained.
+type Scope = (String, bool);
 
 /// A plan under way.
 pub struct Recorder {
@@ -53,10 +58,14 @@ pub struct Recorder {
     pub mode: Mode,
     /// N, samples of the batch.
     pub samples: usize,
+    /// Whether the layer that records is trained.
+    pub trainable: bool,
+    /// Slots of one number each: what regularizers add to the loss, weighted already.
+    pub penalties: Vec<Slot>,
     table: Arc<Table>,
     layer: String,
-    tape: Vec<(String, Backward)>,
-    last: Vec<(String, Backward)>,
+    tape: Vec<(Scope, Backward)>,
+    last: Vec<(Scope, Backward)>,
     gradients: HashMap<usize, Slot>,
     with_gradient: HashSet<String>,
     tensors: usize,
@@ -69,6 +78,8 @@ impl Recorder {
             plan: Plan::new(limits),
             mode,
             samples,
+            trainable: true,
+            penalties: Vec::new(),
             table,
             layer: String::new(),
             tape: Vec::new(),
@@ -85,10 +96,28 @@ impl Recorder {
         self.plan.set_scope(layer);
     }
 
+    /// Names a layer wrapped by the current one while `record` runs, as `bidirectional/forward`.
+    pub fn within<R>(&mut self, part: &str, record: impl FnOnce(&mut Recorder) -> R) -> R {
+        let outer = self.layer.clone();
+        self.enter(&format!("{outer}/{part}"));
+        let result = record(self);
+        self.enter(&outer);
+        result
+    }
+
+    fn scope(&self) -> Scope {
+        (self.layer.clone(), self.trainable)
+    }
+
+    fn reenter(&mut self, (layer, trainable): Scope) {
+        self.enter(&layer);
+        self.trainable = trainable;
+    }
+
     /// A tensor over a slot.
     pub fn tensor(&mut self, slot: Slot, steps: Option<usize>, features: usize, differentiable: bool) -> Tensor {
         self.tensors += 1;
-        Tensor { id: self.tensors, slot, steps, features, differentiable, before: None }
+        Tensor { id: self.tensors, slot, steps, features, differentiable, mask: None, before: None }
     }
 
     /// A new buffer and the tensor in it.
@@ -124,16 +153,20 @@ impl Recorder {
         }
     }
 
-    /// Where the gradient of a variable of the current layer goes, and whether it adds to one that is there.
-    pub fn variable_gradient(&mut self, name: &str) -> (Slot, bool) {
+    /// Where the gradient of a variable of the current layer goes, and whether it adds to one that is there; nothing for a
+    /// variable that is not trained.
+    pub fn variable_gradient(&mut self, name: &str) -> Option<(Slot, bool)> {
         let table = self.table.clone();
         let path = format!("{}/{name}", self.layer);
-        let arena = self.plan.persistent(&buffers::trainable(buffers::GRADIENTS, &table));
         match table.find(&path) {
-            Ok(v) => (arena.range(v.offset..v.offset + v.len), !self.with_gradient.insert(path)),
+            Ok(v) if v.arena == Arena::State => None,
+            Ok(v) => {
+                let arena = self.plan.persistent(&buffers::trainable(buffers::GRADIENTS, &table));
+                Some((arena.range(v.offset..v.offset + v.len), !self.with_gradient.insert(path)))
+            }
             Err(error) => {
                 self.plan.fail(error.to_string());
-                (arena, false)
+                None
             }
         }
     }
@@ -159,29 +192,29 @@ impl Recorder {
     /// Leaves the current layer's backward pass on the tape.
     pub fn on_backward(&mut self, backward: impl FnOnce(&mut Recorder) + 'static) {
         if self.mode.is_training() {
-            self.tape.push((self.layer.clone(), Box::new(backward)));
+            self.tape.push((self.scope(), Box::new(backward)));
         }
     }
 
     /// Leaves what must wait until all gradients are known to be finite.
     pub fn on_healthy(&mut self, update: impl FnOnce(&mut Recorder) + 'static) {
         if self.mode.is_training() {
-            self.last.push((self.layer.clone(), Box::new(update)));
+            self.last.push((self.scope(), Box::new(update)));
         }
     }
 
     /// Records the backward pass of all layers, last to first.
     pub fn backward(&mut self) {
-        while let Some((layer, backward)) = self.tape.pop() {
-            self.enter(&layer);
+        while let Some((scope, backward)) = self.tape.pop() {
+            self.reenter(scope);
             backward(self);
         }
     }
 
     /// Records what waited for healthy gradients.
     pub fn updates(&mut self) {
-        for (layer, update) in std::mem::take(&mut self.last) {
-            self.enter(&layer);
+        for (scope, update) in std::mem::take(&mut self.last) {
+            self.reenter(scope);
             update(self);
         }
     }

@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::sequential::Stack;
+use super::layer::ANY_LENGTH;
+use super::network::Network;
 
-impl fmt::Display for Stack {
+impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = |shape: &[usize]| {
-            let dims: Vec<String> = std::iter::once("None".into()).chain(shape.iter().map(usize::to_string)).collect();
+            let dim = |&n: &usize| if n == ANY_LENGTH { "None".into() } else { n.to_string() };
+            let dims: Vec<String> = std::iter::once("None".into()).chain(shape.iter().map(dim)).collect();
             format!("({})", dims.join(", "))
         };
         let rule = "─".repeat(78);
@@ -17,9 +19,9 @@ impl fmt::Display for Stack {
         writeln!(f, "{rule}")?;
         for placed in &self.layers {
             let title = format!("{} ({})", placed.name, placed.layer.class_name());
-            let specs = placed.layer.variables(&placed.input_shape);
+            let specs = placed.layer.variables(&placed.input_shapes);
             let count: usize = specs.iter().map(|s| s.shape.iter().product::<usize>()).sum();
-            writeln!(f, "{title:<44}{:<22}{:>12}", shape(&placed.output_shape), grouped(count))?;
+            writeln!(f, "{title:<44}{:<22}{:>12}", shape(&placed.output_shapes[0]), grouped(count))?;
         }
         writeln!(f, "{rule}")?;
         let (trainable, others) = self.table.count();
@@ -29,7 +31,7 @@ impl fmt::Display for Stack {
     }
 }
 
-impl Stack {
+impl Network {
     /// All layers in one line: `LSTM 64 -> BatchNormalization -> Dense 1 sigmoid`.
     pub fn line(&self) -> String {
         let layers = self.layers.iter().map(|placed| {
@@ -46,18 +48,18 @@ impl Stack {
     /// Keras's table as data: every layer with its arguments, and the counts.
     pub fn to_json(&self) -> Value {
         let layers = self.layers.iter().map(|placed| {
-            let specs = placed.layer.variables(&placed.input_shape);
+            let specs = placed.layer.variables(&placed.input_shapes);
             json!({
                 "name": placed.name,
                 "class": placed.layer.class_name(),
                 "config": placed.layer.config(),
-                "output_shape": placed.output_shape,
+                "output_shape": placed.output_shapes[0],
                 "parameters": specs.iter().map(|s| s.shape.iter().product::<usize>()).sum::<usize>(),
             })
         });
         let (trainable, others) = self.table.count();
         json!({
-            "input_shape": self.input_shape,
+            "input_shape": self.input_shape(),
             "layers": layers.collect::<Vec<_>>(),
             "parameters": trainable + others,
             "trainable_parameters": trainable,
@@ -90,10 +92,10 @@ mod tests {
     #[test]
     fn a_model_in_one_line_names_its_layers_and_sizes() {
         let model = Sequential::new(&[10, 1]).add(Normalization::new()).add_lstms(&[64, 32]);
-        let stack = model.add(Dense::new(1).activation(Activation::Sigmoid)).build().unwrap();
+        let network = model.add(Dense::new(1).activation(Activation::Sigmoid)).build().unwrap();
         let line = "Normalization -> LSTM 64 -> BatchNormalization -> LSTM 32 -> BatchNormalization -> Dense 1 sigmoid";
-        assert_eq!(stack.line(), line);
-        assert_eq!(stack.to_json()["layers"][1]["parameters"], 4 * 64 * (1 + 64 + 1));
+        assert_eq!(network.line(), line);
+        assert_eq!(network.to_json()["layers"][1]["parameters"], 4 * 64 * (1 + 64 + 1));
     }
 
     #[test]

@@ -161,14 +161,7 @@ mod tests {
     #[test]
     fn gates_lie_together_on_the_device_and_apart_in_keras() {
         let mut table = Table::default();
-        let spec = VariableSpec {
-            name: "kernel",
-            shape: vec![2, 12],
-            layout: Layout::Gates,
-            initializer: Initializer::Zeros,
-            trainable: true,
-        };
-        table.add("lstm", vec![spec]);
+        table.add("lstm", vec![VariableSpec::new("kernel", &[2, 12], Initializer::Zeros).gates()]);
         let variable = &table.variables()[0];
         let keras: Vec<usize> = (0..24).collect();
         let device = variable.to_device(&keras);

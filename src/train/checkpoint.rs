@@ -24,7 +24,7 @@ impl Model {
 
     /// Goes back to a state of this model.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         for (name, values) in &snapshot.arenas {
             let spec = if *name == buffers::STATE { buffers::state(&table) } else { buffers::trainable(name, &table) };
             self.executor.write(&spec, values)?;

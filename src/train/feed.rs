@@ -17,8 +17,10 @@ pub(super) struct Feed {
     rows: usize,
     steps: Option<usize>,
     features: usize,
-    target_steps: Option<usize>,
-    outputs: usize,
+    /// T and F of the inputs behind the first.
+    more_inputs: Vec<(Option<usize>, usize)>,
+    /// T and O of the targets; none without targets.
+    targets: Vec<(Option<usize>, usize)>,
 }
 
 /// `[T, F]` to (Some(T), F), `[F]` to (None, F).
@@ -34,9 +36,10 @@ impl Feed {
     /// How a data set lies on the device under this name.
     pub fn new(name: &'static str, data: &Dataset) -> Feed {
         let (steps, features) = split(data.input_shape());
-        let (target_steps, outputs) = split(data.target_shape());
         let rows = data.rows().len() / features.max(1);
-        Feed { name, samples: data.len(), rows, steps, features, target_steps, outputs }
+        let more_inputs = data.input_shapes().into_iter().skip(1).map(split).collect();
+        let targets = data.target_shapes().into_iter().map(split).collect();
+        Feed { name, samples: data.len(), rows, steps, features, more_inputs, targets }
     }
 
     fn buffer(&self, part: &str, shape: &[usize]) -> BufferSpec {
@@ -55,16 +58,20 @@ impl Feed {
         self.buffer("order", &[self.samples]).u32()
     }
 
-    fn targets_spec(&self) -> BufferSpec {
-        self.buffer("targets", &[self.samples * self.target_steps.unwrap_or(1), self.outputs])
+    /// An array with a row, or T rows, for every sample.
+    fn array_spec(&self, part: &str, index: usize, (steps, features): (Option<usize>, usize)) -> BufferSpec {
+        self.buffer(&format!("{part}_{index}"), &[self.samples * steps.unwrap_or(1), features])
     }
 
     /// Puts the data on the device, where it stays.
     pub fn upload(&self, executor: &mut dyn Executor, data: &Dataset) -> Result<()> {
         executor.write(&self.rows_spec(), data.rows())?;
         executor.write_u32(&self.starts_spec(), data.starts())?;
-        if self.outputs > 0 {
-            executor.write(&self.targets_spec(), data.targets())?;
+        for (i, (shape, values)) in self.more_inputs.iter().zip(data.more_inputs()).enumerate() {
+            executor.write(&self.array_spec("input", i + 1, *shape), values)?;
+        }
+        for (i, (shape, values)) in self.targets.iter().zip(data.all_targets()).enumerate() {
+            executor.write(&self.array_spec("targets", i, *shape), values)?;
         }
         Ok(())
     }
@@ -77,19 +84,36 @@ impl Feed {
     }
 
     /// Records the gathering of a batch's inputs.
-    pub fn record_inputs(&self, recorder: &mut Recorder, differentiable: bool) -> Tensor {
+    pub fn record_inputs(&self, recorder: &mut Recorder, differentiable: bool) -> Vec<Tensor> {
         recorder.enter("batch");
-        let batch = recorder.new_tensor("x", self.steps, self.features, differentiable);
-        self.gather(recorder, &self.rows_spec(), (self.steps, self.features), true, &batch.slot);
-        batch
+        let first = recorder.new_tensor("x", self.steps, self.features, differentiable);
+        self.gather(recorder, &self.rows_spec(), (self.steps, self.features), true, &first.slot);
+        let mut inputs = vec![first];
+        for (i, &(steps, features)) in self.more_inputs.iter().enumerate() {
+            let batch = recorder.new_tensor("x", steps, features, differentiable);
+            let spec = self.array_spec("input", i + 1, (steps, features));
+            self.gather(recorder, &spec, (steps, features), false, &batch.slot);
+            inputs.push(batch);
+        }
+        inputs
     }
 
-    /// Records the gathering of a batch's targets, `[N, O]` or `[T, N, O]`.
-    pub fn record_targets(&self, recorder: &mut Recorder) -> Slot {
+    /// Records the gathering of a batch's targets, each `[N, O]` or `[T, N, O]`.
+    pub fn record_targets(&self, recorder: &mut Recorder) -> Vec<Slot> {
         recorder.enter("batch");
-        let batch = recorder.new_tensor("y", self.target_steps, self.outputs, false);
-        self.gather(recorder, &self.targets_spec(), (self.target_steps, self.outputs), false, &batch.slot);
-        batch.slot
+        let mut targets = Vec::with_capacity(self.targets.len());
+        for (i, &(steps, outputs)) in self.targets.iter().enumerate() {
+            let batch = recorder.new_tensor("y", steps, outputs, false);
+            self.gather(
+                recorder,
+                &self.array_spec("targets", i, (steps, outputs)),
+                (steps, outputs),
+                false,
+                &batch.slot,
+            );
+            targets.push(batch.slot);
+        }
+        targets
     }
 
     fn gather(

@@ -152,7 +152,7 @@ impl Model {
             self.restore(&snapshot)?;
             history.best_epoch = Some(epoch);
         } else if fit.epochs > 0 && self.compiled.optimizer.common().use_ema {
-            let plan = Arc::new(average_to_weights(&self.stack.table, self.executor.limits())?);
+            let plan = Arc::new(average_to_weights(&self.network.table, self.executor.limits())?);
             self.executor.run(&plan, 0..1)?;
         }
         Ok(history)
@@ -161,7 +161,7 @@ impl Model {
     fn run_epoch(&mut self, train: &Feed, samples: usize, epoch: usize, fit: &mut Fit<'_>) -> Result<Scores> {
         let mut order: Vec<u32> = (0..samples as u32).collect();
         if fit.shuffle {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.stack.seed);
+            let mut rng = ChaCha8Rng::seed_from_u64(self.network.seed);
             rng.set_stream(SHUFFLE_STREAM + self.shuffles);
             order.shuffle(&mut rng);
         }

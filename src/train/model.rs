@@ -15,7 +15,9 @@ use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
-use crate::model::{Arena, Mode, Normalization, Sequential, Stack, Table, Variable, buffers};
+use crate::model::{
+    ANY_LENGTH, Arena, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers,
+};
 use crate::plan::Plan;
 
 /// Programs that are kept; an epoch needs two or three.
@@ -54,7 +56,7 @@ pub struct DataSpec {
 
 /// A model on a device, ready to train, evaluate and predict.
 pub struct Model {
-    pub(super) stack: Stack,
+    pub(super) network: Network,
     pub(super) compiled: Compiled,
     pub(super) executor: Box<dyn Executor>,
     /// Training steps done, over all calls of `fit`.
@@ -77,22 +79,42 @@ impl Sequential {
         optimizer: impl Into<Optimizer>,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
-        let stack = self.build()?;
-        let seed = stack.seed;
         let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
+        Model::fresh(self.build()?, compiled, device)
+    }
+}
+
+impl Functional {
+    /// The same for a model in functional form.
+    pub fn compile(
+        self,
+        device: Device,
+        loss: Loss,
+        optimizer: impl Into<Optimizer>,
+        metrics: impl IntoIterator<Item = Metric>,
+    ) -> Result<Model> {
+        let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
+        Model::fresh(self.build()?, compiled, device)
+    }
+}
+
+impl Model {
+    /// Places a model on a device with first values drawn from its seed.
+    fn fresh(network: Network, compiled: Compiled, device: Device) -> Result<Model> {
+        let seed = network.seed;
         let draw = |_, variable: &Variable| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             rng.set_stream(stream(&variable.path));
             variable.spec.initializer.draw(&variable.spec.shape, &mut rng)
         };
-        Model::new(stack, compiled, device, draw)
+        Model::new(network, compiled, device, draw)
     }
 }
 
 impl Model {
     /// Places a model on a device; `first` gives each variable's first values, in Keras's order.
     pub(super) fn new(
-        stack: Stack,
+        network: Network,
         compiled: Compiled,
         device: Device,
         first: impl FnMut(usize, &Variable) -> Vec<f32>,
@@ -104,7 +126,7 @@ impl Model {
             Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
         };
         let mut model = Model {
-            stack,
+            network,
             compiled,
             executor,
             iterations: 0,
@@ -119,7 +141,7 @@ impl Model {
 
     /// Sets all variables, and forgets the optimiser's state.
     fn initialize(&mut self, mut first: impl FnMut(usize, &Variable) -> Vec<f32>) -> Result<()> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let mut arenas = [Arena::Trainable, Arena::State].map(|arena| vec![0f32; table.arena_len(arena)]);
         for (i, variable) in table.variables().iter().enumerate() {
             place(variable, &first(i, variable), &mut arenas[usize::from(variable.arena == Arena::State)])?;
@@ -131,8 +153,8 @@ impl Model {
     }
 
     /// Layers, shapes and variables.
-    pub fn stack(&self) -> &Stack {
-        &self.stack
+    pub fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Where the model lives.
@@ -155,7 +177,7 @@ impl Model {
     pub fn adapt(&mut self, data: &Dataset) -> Result<()> {
         self.check_data(data, false)?;
         let statistics = data.feature_statistics();
-        let layer = self.stack.layers.first().filter(|l| l.layer.class_name() == "Normalization");
+        let layer = self.network.layers.first().filter(|l| l.layer.class_name() == "Normalization");
         let name = layer.map(|l| l.name.clone());
         let name = name.ok_or_else(|| Error::usage("adapt needs a Normalization layer at the model's front"))?;
         let mean: Vec<f32> = statistics.mean.iter().map(|&m| m as f32).collect();
@@ -212,7 +234,7 @@ impl Model {
 
     /// A variable in Keras's order, in the executor's precision.
     pub fn variable(&mut self, path: &str) -> Result<Vec<f64>> {
-        let variable = self.stack.table.find(path)?.clone();
+        let variable = self.network.table.find(path)?.clone();
         self.read_variable(Self::arena(&variable), &variable)
     }
 
@@ -224,7 +246,7 @@ impl Model {
 
     /// All variables in Keras's order.
     pub fn weights(&mut self) -> Result<Vec<Weight>> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let mut read = |name: &str, arena| self.executor.read(name, 0..table.arena_len(arena));
         let (parameters, state) = (read(buffers::PARAMETERS, Arena::Trainable)?, read(buffers::STATE, Arena::State)?);
         let weight = |variable: &Variable| {
@@ -242,7 +264,7 @@ impl Model {
 
     /// Sets variables, given by path in Keras's order.
     pub fn set_weights<'a>(&mut self, weights: impl IntoIterator<Item = (&'a str, &'a [f32])>) -> Result<()> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let mut arenas = self.read_arenas(&[buffers::PARAMETERS, buffers::STATE])?;
         for (path, values) in weights {
             let variable = table.find(path)?;
@@ -254,7 +276,7 @@ impl Model {
 
     /// Sets what the optimiser keeps: its step count and, for each of its moments, the trainable variables' values by path.
     pub fn set_optimizer_state(&mut self, iterations: u64, moments: &[Moment]) -> Result<()> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let specs = self.compiled.optimizer.moments();
         if specs.len() != moments.len() {
             return Err(Error::usage(format!("this optimiser keeps {} moments, not {}", specs.len(), moments.len())));
@@ -272,7 +294,7 @@ impl Model {
 
     /// What the optimiser keeps, as [`Model::set_optimizer_state`] takes it.
     pub fn optimizer_state(&mut self) -> Result<Vec<Moment>> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let names: Vec<&str> = self.compiled.optimizer.moments().iter().map(|moment| moment.buffer).collect();
         let arenas = self.read_arenas(&names)?;
         let trainable = || table.variables().iter().filter(|v| v.spec.trainable);
@@ -281,7 +303,7 @@ impl Model {
     }
 
     pub(super) fn read_arenas(&mut self, names: &[&str]) -> Result<Vec<Vec<f32>>> {
-        let table = &self.stack.table;
+        let table = &self.network.table;
         let len = |name: &str| table.arena_len(if name == buffers::STATE { Arena::State } else { Arena::Trainable });
         let mut read = |name: &&str| {
             let values = self.executor.read(name, 0..len(name))?;
@@ -296,7 +318,7 @@ impl Model {
         if let Some(program) = self.programs.get(&key) {
             return Ok(program.clone());
         }
-        let program = record(&self.stack, &self.compiled, feed, mode, samples, self.executor.limits())?;
+        let program = record(&self.network, &self.compiled, feed, mode, samples, self.executor.limits())?;
         self.executor.prepare(&program.plan)?;
         if self.programs.len() >= PROGRAMS {
             self.programs.clear();
@@ -309,7 +331,7 @@ impl Model {
     pub fn plan(&mut self, data: &Dataset, mode: Mode, samples: usize) -> Result<Plan> {
         let feed = Feed::new("data", data);
         let limits = self.executor.limits();
-        let program = record(&self.stack, &self.compiled, &feed, mode, samples, limits)?;
+        let program = record(&self.network, &self.compiled, &feed, mode, samples, limits)?;
         Ok((*program.plan).clone())
     }
 
@@ -318,26 +340,33 @@ impl Model {
         if data.is_empty() {
             return Err(Error::usage("the data set has no samples"));
         }
-        if data.input_shape() != self.stack.input_shape {
-            return Err(Error::usage(format!(
-                "the model takes inputs of shape {:?}, but the data set has {:?}",
-                self.stack.input_shape,
-                data.input_shape()
-            )));
-        }
-        if targets && data.target_shape() != self.stack.output_shape() {
-            return Err(Error::usage(format!(
-                "the model gives outputs of shape {:?}, but the data set's targets have {:?}",
-                self.stack.output_shape(),
-                data.target_shape()
-            )));
+        let wanted: Vec<&Shape> = self.network.inputs.iter().map(|input| &input.shape).collect();
+        check_shapes("takes inputs of shape", &wanted, "the data set has", &data.input_shapes())?;
+        if targets {
+            let given = self.network.output_shapes();
+            check_shapes("gives outputs of shape", &given, "the data set's targets have", &data.target_shapes())?;
         }
         Ok(())
     }
 
     pub(super) fn table(&self) -> &Table {
-        &self.stack.table
+        &self.network.table
     }
+}
+
+/// Whether data have the model's shapes, one by one; a T of the model may be any.
+fn check_shapes(verb: &str, wanted: &[&Shape], data: &str, given: &[&[usize]]) -> Result<()> {
+    let fits = |wanted: &Shape, given: &[usize]| match (wanted.as_slice(), given) {
+        ([ANY_LENGTH, features], [_, of_data]) => features == of_data,
+        (wanted, given) => wanted == given,
+    };
+    if wanted.len() == given.len() && wanted.iter().zip(given).all(|(wanted, given)| fits(wanted, given)) {
+        return Ok(());
+    }
+    // A model of one input and one output is the rule: no list of one.
+    let words = |shapes: Vec<String>| shapes.join(", ");
+    let (wanted, given) = (wanted.iter().map(|s| format!("{s:?}")), given.iter().map(|s| format!("{s:?}")));
+    Err(Error::usage(format!("the model {verb} {}, but {data} {}", words(wanted.collect()), words(given.collect()))))
 }
 
 /// The stream of random numbers that a variable's first values come from: the FNV-1a hash of its path, so that adding a layer
@@ -363,6 +392,6 @@ fn place(variable: &Variable, values: &[f32], arena: &mut [f32]) -> Result<()> {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model").field("stack", &self.stack).field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Model").field("network", &self.network).field("device", &self.device).finish_non_exhaustive()
     }
 }

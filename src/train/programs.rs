@@ -6,9 +6,9 @@ use super::feed::Feed;
 use super::loss::Loss;
 use super::metric::Metric;
 use super::optimizer::{Optimizer, record_health};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernels::{BLOCK_ROWS, ColumnSum, ColumnSumSlots, LogStep, LogStepSlots};
-use crate::model::{Mode, Recorder, Stack, Tensor, buffers};
+use crate::model::{Mode, Network, Recorder, Tensor, buffers};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Training steps whose losses are kept on the device before they are read.
@@ -37,10 +37,12 @@ impl Compiled {
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub plan: Arc<Plan>,
-    /// The output of every layer.
+    /// What every layer gives, by its name; its further outputs and calls are numbered: `lstm:1`.
     pub outputs: Vec<(String, Place)>,
-    /// The gradient of the input, with [`Mode::Gradients`].
-    pub input_gradient: Option<Place>,
+    /// The model's outputs.
+    pub results: Vec<Place>,
+    /// The gradients of the inputs, with [`Mode::Gradients`].
+    pub input_gradients: Vec<Place>,
     /// Rows over which loss and metrics are summed.
     pub loss_rows: usize,
 }
@@ -56,30 +58,35 @@ pub(super) struct Place {
 
 /// Records the plan of a batch of `samples` for a mode.
 pub(super) fn record(
-    stack: &Stack,
+    network: &Network,
     compiled: &Compiled,
     feed: &Feed,
     mode: Mode,
     samples: usize,
     limits: Limits,
 ) -> Result<Program> {
-    let mut recorder = Recorder::new(mode, samples, stack.table.clone(), limits);
-    let input = feed.record_inputs(&mut recorder, mode == Mode::Gradients);
-    let outputs = stack.record(&mut recorder, &input);
-    let prediction = outputs.last().map_or_else(|| input.clone(), |(_, tensor)| tensor.clone());
+    let mut recorder = Recorder::new(mode, samples, network.table.clone(), limits);
+    let inputs = feed.record_inputs(&mut recorder, mode == Mode::Gradients);
+    let values = network.record(&mut recorder, inputs.clone());
+    let predictions: Vec<Tensor> = network.outputs.iter().map(|&id| values[id].clone()).collect();
+    let mut loss_rows = 0;
     if mode != Mode::Predict {
-        let truth = feed.record_targets(&mut recorder);
-        record_scores(&mut recorder, compiled, &prediction, &truth);
+        let truths = feed.record_targets(&mut recorder);
+        let ([prediction], [truth]) = (&predictions[..], &truths[..]) else {
+            return Err(Error::usage("a model with several outputs needs a loss for each"));
+        };
+        loss_rows = recorder.rows(prediction);
+        record_scores(&mut recorder, compiled, prediction, truth);
     }
     if mode.is_training() {
         recorder.backward();
         recorder.enter("optimizer");
-        record_health(&mut recorder.plan, &stack.table);
+        record_health(&mut recorder.plan, &network.table);
         recorder.updates();
         recorder.enter("optimizer");
     }
     if mode == Mode::Train {
-        compiled.optimizer.record(&mut recorder.plan, &stack.table);
+        compiled.optimizer.record(&mut recorder.plan, &network.table);
     }
     let place = |tensor: &Tensor, slot: &Slot| Place {
         buffer: recorder.plan.buffers()[slot.buffer].name.clone(),
@@ -87,10 +94,25 @@ pub(super) fn record(
         steps: tensor.steps,
         features: tensor.features,
     };
-    let input_gradient = recorder.gradient(&input).map(|slot| place(&input, &slot));
-    let outputs = outputs.iter().map(|(name, tensor)| (name.clone(), place(tensor, &tensor.slot))).collect();
-    let loss_rows = recorder.rows(&prediction);
-    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, input_gradient, loss_rows })
+    let of_input = |input: &Tensor| recorder.gradient(input).map(|slot| place(input, &slot));
+    let input_gradients = inputs.iter().filter_map(of_input).collect();
+    let whole = |tensor: &Tensor| place(tensor, &tensor.slot);
+    let outputs = given_by_layers(network).into_iter().map(|(name, id)| (name, whole(&values[id]))).collect();
+    let results = predictions.iter().map(whole).collect();
+    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, loss_rows })
+}
+
+/// Every value that a layer gives, by the layer's name.
+fn given_by_layers(network: &Network) -> Vec<(String, usize)> {
+    let mut given: Vec<(String, usize)> = Vec::new();
+    for call in &network.calls {
+        let name = &network.layers[call.layer].name;
+        let before = network.calls.iter().take_while(|other| *other != call).filter(|other| other.layer == call.layer);
+        let first: usize = before.map(|other| other.outputs.len()).sum();
+        let numbered = |i: usize| if i == 0 { name.clone() } else { format!("{name}:{i}") };
+        given.extend((first..).map(numbered).zip(call.outputs.iter().copied()));
+    }
+    given
 }
 
 /// Records loss, metrics, and their sums over the batch into the log.

@@ -7,7 +7,7 @@ use super::optimizer::Optimizer;
 use super::programs::Compiled;
 use crate::error::Result;
 use crate::exec::Device;
-use crate::model::{Stack, Variable};
+use crate::model::{Network, Variable};
 
 /// What `compile` is given beside the layers.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,21 +28,21 @@ pub(crate) struct Progressed {
 impl Model {
     /// Places a model whose variables have these values, in Keras's order, on a device.
     pub(crate) fn resume(
-        stack: Stack,
+        network: Network,
         compilation: Compilation,
         device: Device,
         first: impl FnMut(usize, &Variable) -> Vec<f32>,
     ) -> Result<Model> {
         let Compilation { loss, optimizer, metrics } = compilation;
-        Model::new(stack, Compiled { loss, optimizer, metrics }, device, first)
+        Model::new(network, Compiled { loss, optimizer, metrics }, device, first)
     }
 
     pub(crate) fn progressed(&self) -> Progressed {
-        Progressed { seed: self.stack.seed, epochs: self.shuffles }
+        Progressed { seed: self.network.seed, epochs: self.shuffles }
     }
 
     pub(crate) fn set_progressed(&mut self, progressed: Progressed) {
-        self.stack.seed = progressed.seed;
+        self.network.seed = progressed.seed;
         self.shuffles = progressed.epochs;
     }
 }

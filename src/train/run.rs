@@ -162,7 +162,7 @@ impl Model {
             let program = self.program(&feed, Mode::Predict, size)?;
             self.executor.set_scalars(&[StepScalars { first: first as u32, ..StepScalars::default() }])?;
             self.executor.run(&program.plan, 0..1)?;
-            if let Some((_, place)) = program.outputs.last() {
+            if let Some(place) = program.results.first() {
                 out.extend(self.read_place(place, size)?);
             }
             first += size;

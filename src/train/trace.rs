@@ -29,8 +29,8 @@ pub struct Trace {
     pub outputs: Vec<Traced>,
     /// d loss / d variable for every trainable variable; empty in inference.
     pub gradients: Vec<Traced>,
-    /// d loss / d input, where it was computed.
-    pub input_gradient: Option<Traced>,
+    /// d loss / d input for every input; empty in inference.
+    pub input_gradients: Vec<Traced>,
 }
 
 impl Model {
@@ -53,16 +53,17 @@ impl Model {
         for (name, place) in &program.outputs {
             outputs.push(self.traced(name, place, rows.len())?);
         }
-        let input_gradient = match &program.input_gradient {
-            Some(place) => Some(self.traced("x", place, rows.len())?),
-            None => None,
-        };
+        let mut input_gradients = Vec::new();
+        for (i, place) in program.input_gradients.iter().enumerate() {
+            let name = self.network.inputs[i].name.clone().unwrap_or_else(|| "x".to_owned());
+            input_gradients.push(self.traced(&name, place, rows.len())?);
+        }
         let gradients = if training { self.gradients()? } else { Vec::new() };
-        Ok(Trace { loss: mean[0], metrics: mean[1..].to_vec(), outputs, gradients, input_gradient })
+        Ok(Trace { loss: mean[0], metrics: mean[1..].to_vec(), outputs, gradients, input_gradients })
     }
 
     fn gradients(&mut self) -> Result<Vec<Traced>> {
-        let table = self.stack.table.clone();
+        let table = self.network.table.clone();
         let trainable = table.variables().iter().filter(|v| v.spec.trainable);
         let read = |variable: &crate::model::Variable| {
             let values = self.read_variable(buffers::GRADIENTS, variable)?;

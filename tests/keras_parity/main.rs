@@ -129,7 +129,7 @@ fn model(golden: &Golden, built: &Built, device: &Device) -> Result<Model> {
         .collect();
     model.set_weights(initial.iter().map(|(path, values)| (path.as_str(), values.as_slice())))?;
     let set: std::collections::BTreeSet<&str> = initial.iter().map(|(path, _)| path.as_str()).collect();
-    for variable in model.stack().table.variables() {
+    for variable in model.network().table.variables() {
         assert!(set.contains(variable.path.as_str()), "the case gives no initial `{}`", variable.path);
     }
     Ok(model)
@@ -161,7 +161,7 @@ fn check_single_pass(golden: &Golden, built: &Built, device: &Device, tally: &mu
     let loss = golden.truth("loss/0").expect("loss/0");
     let tolerance = single_pass(golden, tally.precision, loss, golden.observed("loss0_abs", None));
     tally.compare("loss/0", &[trace.loss], loss, tolerance);
-    let gradients = trace.gradients.iter().chain(&trace.input_gradient);
+    let gradients = trace.gradients.iter().chain(&trace.input_gradients);
     let names: Vec<String> = golden.names("f64/grad/");
     assert_eq!(names.len(), gradients.clone().count(), "as many gradients as the case has");
     for gradient in gradients {

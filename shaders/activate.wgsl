@@ -10,5 +10,5 @@ override ACTIVATION: u32 = 0u;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = element(id);
-    if i < p.n { y[i] = activate(ACTIVATION, x[i]); }
+    if i < p.n { y[i] = activation_value(ACTIVATION, x[i]); }
 }

@@ -17,11 +17,6 @@ struct StepScalars {
 // CPU's reference.
 const RUN: u32 = 8u;
 
-const LINEAR: u32 = 0u;
-const SIGMOID: u32 = 1u;
-const TANH: u32 = 2u;
-const RELU: u32 = 3u;
-
 // The element of a thread under `grid_1d`: 64 threads a workgroup, a row of 65,535 workgroups, then the next row.
 fn element(id: vec3<u32>) -> u32 {
     return id.x + id.y * (65535u * 64u);
@@ -32,10 +27,29 @@ fn element(id: vec3<u32>) -> u32 {
 // [-ln 2 / 2, ln 2 / 2] (error 1 ulp), 2^n by its bits.
 fn exp_negative(x: f32) -> f32 {
     if x < -87.33 { return 0.0; } // below lie subnormal numbers
+    return exp_scaled(x, 0);
+}
+
+// e^x for all x, infinite where it overflows.
+fn exp_any(x: f32) -> f32 {
+    if x <= 0.0 { return exp_negative(x); }
+    return 2.0 * exp_scaled(min(x, 89.0), 1);
+}
+
+// e^x / 2^shift, for an x where that is a normal number.
+fn exp_scaled(x: f32, shift: i32) -> f32 {
     let n = floor(x * 1.4426950408889634 + 0.5);
     let r = (x - n * 0.693359375) + n * 2.12194440e-4; // ln 2 in two parts, the first exact
     let p = (((0.0013946457765996456 * r + 0.008369158953428268) * r + 0.04166626185178757) * r + 0.16666516661643982) * r + 0.5;
-    return (r * r * p + r + 1.0) * bitcast<f32>(u32(i32(n) + 127) << 23u);
+    return (r * r * p + r + 1.0) * bitcast<f32>(u32(i32(n) + 127 - shift) << 23u);
+}
+
+// e^x - 1 for x <= 0: near 0, where the difference would cancel, a polynomial fitted on [-0.5, 0] (error 1 ulp).
+fn expm1_negative(x: f32) -> f32 {
+    if x < -0.5 { return exp_negative(x) - 1.0; }
+    let p = (((0.0011259226594120264 * x + 0.008193295449018478) * x + 0.04163204878568649) * x + 0.16666288673877716) * x
+        + 0.49999985098838806;
+    return x + x * x * p;
 }
 
 // 1 / (1 + e^-x) without overflow: only e^-|x| is ever formed.
@@ -64,25 +78,6 @@ fn log1p_unit(x: f32) -> f32 {
     let z = s * s;
     let p = ((0.1401381939649582 * z + 0.13999086618423462) * z + 0.20010896027088165) * z + 0.3333320617675781;
     return 2.0 * (s + s * z * p);
-}
-
-fn activate(kind: u32, x: f32) -> f32 {
-    switch kind {
-        case SIGMOID: { return sigmoid(x); }
-        case TANH: { return tanh_safe(x); }
-        case RELU: { return select(max(x, 0.0), x, is_nan(x)); }
-        default: { return x; }
-    }
-}
-
-// dy/dx, from the activated value y.
-fn activate_slope(kind: u32, y: f32) -> f32 {
-    switch kind {
-        case SIGMOID: { return y * (1.0 - y); }
-        case TANH: { return 1.0 - y * y; }
-        case RELU: { return select(0.0, 1.0, y > 0.0); }
-        default: { return 1.0; }
-    }
 }
 
 // By their bits, since a driver may assume that NaN does not occur: it folds x != x to false, and comparisons with select to min

@@ -202,6 +202,25 @@ fn relu_away_from_its_kink() {
     });
 }
 
+/// Each at values on both sides of its bends and away from its kinks.
+#[test]
+fn every_activation() {
+    for activation in Activation::ALL {
+        check(&Case {
+            name: activation.name(),
+            model: Sequential::new(&[2]).add(Dense::new(4).activation(activation)).add(Dense::new(1)),
+            loss: Loss::MeanSquaredError,
+            samples: 6,
+            x_shape: vec![2],
+            y_shape: vec![1],
+            fixed: vec![
+                ("dense/kernel", vec![1.0, -2.0, 3.5, -0.5, 2.0, 1.5, -1.0, 4.5]),
+                ("dense/bias", vec![0.25, -0.125, 0.375, 0.0625]),
+            ],
+        });
+    }
+}
+
 /// Must fail: the comparison sees an error in the eighth digit.
 #[test]
 #[should_panic(expected = "off by")]

@@ -9,6 +9,7 @@ use gatenorm::exec::{DeviceOptions, Executor, GpuExecutor};
 use gatenorm::kernels::{
     Activate, ActivateSlots, BatchNormPartial, BatchNormPartialSlots, Loss, LossSlots, StepScalars,
 };
+use gatenorm::model::Activation;
 use gatenorm::plan::{BufferSpec, Plan};
 
 const SIGMOID: u32 = 1;
@@ -72,6 +73,26 @@ fn sigmoid_and_tanh_keep_their_bounds_everywhere() {
     assert!(y.iter().all(|y| y.abs() <= 1.0), "tanh stays within -1..1");
 }
 
+/// Every activation, so that each is held to its bound where it bends, saturates and overflows.
+#[test]
+fn every_activation_keeps_its_bound_everywhere() {
+    let Some(mut executor) = executor() else { return };
+    let x = sweep();
+    let kinds = Activation::ALL.len() as u32;
+    (0..kinds).for_each(|kind| drop(activate(&mut executor, kind, &x)));
+    // Where nothing is subtracted, the digits of small values are kept.
+    let moderate: Vec<f32> = x.iter().copied().filter(|x| x.abs() <= 5.0).collect();
+    let gelu = activate(&mut executor, 11, &moderate);
+    let (worst, at) = worst_ulps(&moderate, &gelu, |x| 0.5 * x * libm::erfc(-x / 2f64.sqrt()));
+    println!("gelu, |x| <= 5: {worst:.2} ulp at most, at {at}");
+    // The exponential's argument is rounded to half an ulp of x²/2, up to 12.5 here.
+    assert!(worst <= 20.0);
+    let elu = activate(&mut executor, 8, &moderate);
+    let (worst, at) = worst_ulps(&moderate, &elu, |x| if x > 0.0 { x } else { x.exp_m1() });
+    println!("elu, |x| <= 5: {worst:.2} ulp at most, at {at}");
+    assert!(worst <= 3.0);
+}
+
 #[test]
 fn limits_are_reached_and_nan_is_kept() {
     let Some(mut executor) = executor() else { return };
@@ -82,8 +103,11 @@ fn limits_are_reached_and_nan_is_kept() {
     assert_eq!(tanh[..6], [1.0, -1.0, 1.0, -1.0, 0.0, 0.0]);
     let relu = activate(&mut executor, RELU, &x);
     assert_eq!(relu[..6], [f64::INFINITY, 0.0, f32::MAX as f64, 0.0, 0.0, 0.0]);
-    for y in [sigmoid, tanh, relu] {
-        assert!(y[6].is_nan() && y[7].is_nan(), "NaN is kept: {y:?}");
+    let exponential = activate(&mut executor, 12, &x);
+    assert_eq!(exponential[..6], [f64::INFINITY, 0.0, f64::INFINITY, 0.0, 1.0, 1.0]);
+    for kind in 0..Activation::ALL.len() as u32 {
+        let y = activate(&mut executor, kind, &[f32::NAN, -f32::NAN]);
+        assert!(y.iter().all(|y| y.is_nan()), "activation {kind} keeps NaN: {y:?}");
     }
 }
 

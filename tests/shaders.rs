@@ -16,7 +16,7 @@ const MAX_THREADS: u32 = 256;
 /// What one dynamic uniform offset shows.
 const UNIFORM_SLOT: usize = 256;
 /// Files that are appended to every kernel.
-const COMMON: [&str; 2] = ["common.wgsl", "lstm_cell.wgsl"];
+const COMMON: [&str; 3] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl"];
 
 fn parse(source: &str) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;

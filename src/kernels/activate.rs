@@ -1,7 +1,8 @@
 //! Activation functions.
 
+use super::activation::{ACTIVATION, activation_value};
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -19,20 +20,6 @@ pub struct ActivateSlots {
     /// `[n]`
     pub y: Slot,
 }
-
-/// Values of the override `ACTIVATION`, as in common.wgsl.
-pub(crate) mod activation {
-    pub const LINEAR: u32 = 0;
-    pub const SIGMOID: u32 = 1;
-    pub const TANH: u32 = 2;
-    pub const RELU: u32 = 3;
-}
-
-/// The override and every value that it takes.
-pub(super) const ACTIVATION: Override = Override {
-    name: "ACTIVATION",
-    values: &[activation::LINEAR, activation::SIGMOID, activation::TANH, activation::RELU],
-};
 
 impl Activate {
     /// Appends this run.
@@ -53,13 +40,7 @@ impl Kernel for Activate {
         let (x, y) = (args.read(), args.write());
         let kind = options.get("ACTIVATION");
         for (y, &x) in y.iter_mut().zip(x).take(self.n as usize) {
-            *y = match kind {
-                activation::SIGMOID => x.sigmoid(),
-                activation::TANH => x.tanh(),
-                // A number that is not one stays so, as in Keras.
-                activation::RELU if x < T::zero() => T::zero(),
-                _ => x,
-            };
+            *y = activation_value(kind, x);
         }
     }
 }

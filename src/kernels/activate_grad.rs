@@ -1,12 +1,12 @@
 //! Gradients of activation functions.
 
-use super::activate::{ACTIVATION, activation};
+use super::activation::{ACTIVATION, activation_saves_input, activation_slope};
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// dx = dy activation'(x), from the activated y.
+    /// dx = dy activation'(x), from y or x, whichever the activation's slope is computed from.
     pub struct ActivateGrad {
         /// Elements.
         pub n: u32,
@@ -18,6 +18,8 @@ params! {
 /// Slots of [`ActivateGrad`].
 pub struct ActivateGradSlots {
     /// `[n]`
+    pub x: Slot,
+    /// `[n]`
     pub y: Slot,
     /// `[n]`
     pub dy: Slot,
@@ -28,7 +30,8 @@ pub struct ActivateGradSlots {
 impl ActivateGrad {
     /// Appends this run.
     pub fn record(self, kind: u32, plan: &mut Plan, slots: ActivateGradSlots) {
-        self.push(plan, Options::one("ACTIVATION", kind), &[&slots.y, &slots.dy, &slots.dx]);
+        let saved = if activation_saves_input(kind) { &slots.x } else { &slots.y };
+        self.push(plan, Options::one("ACTIVATION", kind), &[saved, &slots.dy, &slots.dx]);
     }
 }
 
@@ -36,7 +39,7 @@ impl Kernel for ActivateGrad {
     const INFO: &'static KernelInfo = info!(
         ActivateGrad,
         "activate_grad",
-        &[Binding::read("y"), Binding::read("dy"), Binding::read_write("dx")],
+        &[Binding::read("saved"), Binding::read("dy"), Binding::read_write("dx")],
         &[ACTIVATION]
     );
 
@@ -45,17 +48,10 @@ impl Kernel for ActivateGrad {
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
-        let (y, dy, dx) = (args.read(), args.read(), args.write());
-        let one = T::one();
+        let (saved, dy, dx) = (args.read(), args.read(), args.write());
+        let kind = options.get("ACTIVATION");
         for i in 0..self.n as usize {
-            let slope = match options.get("ACTIVATION") {
-                activation::SIGMOID => y[i] * (one - y[i]),
-                activation::TANH => one - y[i] * y[i],
-                activation::RELU if y[i] > T::zero() => one,
-                activation::RELU => T::zero(),
-                _ => one,
-            };
-            let value = dy[i] * slope;
+            let value = dy[i] * activation_slope(kind, saved[i]);
             dx[i] = if self.accumulate != 0 { value + dx[i] } else { value };
         }
     }

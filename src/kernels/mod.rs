@@ -10,6 +10,7 @@ pub mod tracked;
 
 mod activate;
 mod activate_grad;
+pub(crate) mod activation;
 mod adagrad;
 mod adam;
 mod batch_norm_apply;
@@ -40,7 +41,6 @@ mod variable_squares;
 mod weight_average;
 mod weight_decay;
 
-pub(crate) use activate::activation;
 pub use activate::{Activate, ActivateSlots};
 pub use activate_grad::{ActivateGrad, ActivateGradSlots};
 pub use adagrad::{Adagrad, AdagradSlots};

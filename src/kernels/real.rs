@@ -37,6 +37,10 @@ pub trait Real:
     fn ln(self) -> Self;
     /// ln(1 + x), for x in [0, 1].
     fn ln_1p(self) -> Self;
+    /// e^x - 1, for x <= 0.
+    fn exp_m1(self) -> Self;
+    /// The standard normal distribution function Φ(x) = erfc(-x / sqrt 2) / 2.
+    fn normal_cdf(self) -> Self;
     /// The kernel's reference for this type.
     fn reference(info: &KernelInfo) -> Reference<Self>;
 
@@ -120,6 +124,12 @@ impl Real for f64 {
     fn ln_1p(self) -> Self {
         f64::ln_1p(self)
     }
+    fn exp_m1(self) -> Self {
+        f64::exp_m1(self)
+    }
+    fn normal_cdf(self) -> Self {
+        0.5 * libm::erfc(-self * std::f64::consts::FRAC_1_SQRT_2)
+    }
     fn reference(info: &KernelInfo) -> Reference<Self> {
         info.reference_f64
     }
@@ -149,6 +159,12 @@ impl Real for f32 {
     }
     fn ln_1p(self) -> Self {
         f32::ln_1p(self)
+    }
+    fn exp_m1(self) -> Self {
+        f32::exp_m1(self)
+    }
+    fn normal_cdf(self) -> Self {
+        0.5 * libm::erfcf(-self * std::f32::consts::FRAC_1_SQRT_2)
     }
     fn of(x: f32) -> Self {
         x
@@ -191,6 +207,12 @@ impl Real for Tracked {
     }
     fn ln_1p(self) -> Self {
         Tracked::ln_1p(self)
+    }
+    fn exp_m1(self) -> Self {
+        Tracked::exp_m1(self)
+    }
+    fn normal_cdf(self) -> Self {
+        Tracked::normal_cdf(self)
     }
     fn reference(info: &KernelInfo) -> Reference<Self> {
         info.reference_tracked

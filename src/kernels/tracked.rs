@@ -8,6 +8,7 @@
 //! where they are subnormal.
 
 use std::cmp::Ordering;
+use std::f64::consts::FRAC_1_SQRT_2;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// One ulp of an `f32`, relative: WGSL does not fix the rounding mode, so half an ulp cannot be relied on.
@@ -57,7 +58,28 @@ impl Tracked {
 
     pub(super) fn exp(self) -> Self {
         let value = self.value.exp();
-        Self::rounded(value, value * self.error.exp_m1(), 3.0 + 2.0 * self.value.abs())
+        Self::rounded(value, value * self.error.exp_m1(), 3.0 + 2.0 * self.value.abs().min(FLAT))
+    }
+
+    /// `expm1_negative` of common.wgsl: a polynomial near 0, elsewhere e^x - 1.
+    pub(super) fn exp_m1(self) -> Self {
+        let (x, e) = (self.value, self.value.exp());
+        let by_exp = x - self.error < EXPM1_POLYNOMIAL;
+        let from_exp = if by_exp { e * (3.0 + 2.0 * x.abs().min(FLAT)) * ULP } else { 0.0 };
+        Self::rounded(x.exp_m1(), e * self.error.exp_m1() + from_exp, 4.0)
+    }
+
+    /// `normal_cdf` of activation.wgsl: below 0 e^(-x²/2) times a function that is known to 16 ulp, its own rounding, the
+    /// constants' and the division's included.
+    pub(super) fn normal_cdf(self) -> Self {
+        let x = self.value;
+        let value = 0.5 * libm::erfc(-x * FRAC_1_SQRT_2);
+        let nearest_to_0 = (x.abs() - self.error).max(0.0);
+        let inherited = 0.4 * (-0.5 * nearest_to_0 * nearest_to_0).exp() * self.error;
+        // Of the exponential x² ulp, and as much from the rounding of its argument.
+        let tail = 0.5 * libm::erfc(x.abs() * FRAC_1_SQRT_2);
+        let own = tail * (16.0 + 2.0 * (x * x).min(FLAT)) * ULP;
+        Self::rounded(value, inherited + own, 1.0)
     }
 
     pub(super) fn sqrt(self) -> Self {
@@ -146,6 +168,8 @@ fn fit(value: f64, error: f64) -> (f64, f64) {
 
 /// Below this magnitude common.wgsl evaluates tanh by a polynomial.
 pub const TANH_POLYNOMIAL: f64 = 0.625;
+/// From here on common.wgsl evaluates e^x - 1 by a polynomial.
+const EXPM1_POLYNOMIAL: f64 = -0.5;
 
 impl Add for Tracked {
     type Output = Self;
@@ -270,6 +294,8 @@ mod tests {
             prop_assert!(holds(argument.tanh(), moved.tanh()));
             prop_assert!(holds(argument.sigmoid(), 1.0 / (1.0 + (-moved).exp())));
             prop_assert!(holds(argument.exp(), moved.exp()));
+            prop_assert!(holds(argument.normal_cdf(), 0.5 * libm::erfc(-moved * FRAC_1_SQRT_2)));
+            prop_assert!(holds(argument.exp_m1(), moved.exp_m1()));
             let mut positive = Tracked::constant(x.abs() + 0.6);
             positive.error = error;
             let moved = x.abs() + 0.6 + share * error;

@@ -103,7 +103,7 @@ fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tenso
         let (dx, accumulate) = recorder.gradient_target(&z);
         for range in recorder.plan.row_chunks(rows, &[features]) {
             let part = |slot: &crate::plan::Slot| slot.rows(range.clone(), features);
-            let slots = ActivateGradSlots { y: part(&y.slot), dy: part(&dy), dx: part(&dx) };
+            let slots = ActivateGradSlots { x: part(&z.slot), y: part(&y.slot), dy: part(&dy), dx: part(&dx) };
             ActivateGrad { n: (range.len() * features) as u32, accumulate: accumulate.into() }.record(
                 activation.code(),
                 &mut recorder.plan,

@@ -12,20 +12,32 @@ const TIMED: usize = 1 << 18;
 
 pub(super) fn activate(b: &mut Builder, options: &Options) {
     let n = b.draw.size(&LENGTHS, TIMED);
-    let x = b.input("x", n, Numbers::Logits);
+    let kind = options.get("ACTIVATION");
+    // e^50 would drown every other difference in a report.
+    let x = b.input("x", n, if kind == activation::EXPONENTIAL { Numbers::Unit } else { Numbers::Logits });
     let y = b.output("y", n, false, At::Aligned);
-    Activate { n: n as u32 }.record(options.get("ACTIVATION"), &mut b.plan, ActivateSlots { x, y });
+    Activate { n: n as u32 }.record(kind, &mut b.plan, ActivateSlots { x, y });
 }
 
 pub(super) fn activate_grad(b: &mut Builder, options: &Options) {
     let n = b.draw.size(&LENGTHS, TIMED);
     let kind = options.get("ACTIVATION");
     let accumulate = b.draw.one_in(2);
-    let y = b.input("y", n, if kind == activation::SIGMOID { Numbers::Positive } else { Numbers::Unit });
+    let x = b.input("x", n, Numbers::Logits);
+    let y = b.input("y", n, values_of(kind));
     let dy = b.input("dy", n, Numbers::Logits);
     let dx = b.output("dx", n, accumulate, At::Aligned);
     let step = ActivateGrad { n: n as u32, accumulate: accumulate.into() };
-    step.record(kind, &mut b.plan, ActivateGradSlots { y, dy, dx });
+    step.record(kind, &mut b.plan, ActivateGradSlots { x, y, dy, dx });
+}
+
+/// Numbers that an activation can give.
+fn values_of(kind: u32) -> Numbers {
+    match kind {
+        activation::SIGMOID | activation::HARD_SIGMOID | activation::RELU6 => Numbers::Positive,
+        activation::EXPONENTIAL | activation::RELU => Numbers::Positive,
+        _ => Numbers::Unit,
+    }
 }
 
 pub(super) fn copy(b: &mut Builder, _: &Options) {

@@ -50,6 +50,8 @@ pub mod prelude {
     pub use crate::data::Dataset;
     pub use crate::error::{Error, Result};
     pub use crate::exec::Device;
-    pub use crate::model::{Activation, BatchNormalization, Dense, Functional, Lstm, Normalization, Sequential};
+    pub use crate::model::{
+        Activation, BatchNormalization, Dense, Functional, Lstm, Masking, Normalization, Sequential,
+    };
     pub use crate::train::{Adam, AdamW, Fit, History, Loss, Metric, Model, RmsProp, Sgd};
 }

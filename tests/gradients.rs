@@ -1,5 +1,8 @@
 //! Hand-written gradients against finite differences in double precision, for every variable and the input.
 
+#[path = "gradients/layers.rs"]
+mod layers;
+
 use gatenorm::data::Dataset;
 use gatenorm::prelude::*;
 

@@ -149,6 +149,19 @@ fn every_kind_of_layer_comes_back() {
 }
 
 #[test]
+fn layers_without_variables_come_back() {
+    let data = data(12);
+    let model = Sequential::new(&[5, 3]).add(Masking::new().mask_value(-0.1)).add(Lstm::new(2)).add(Dense::new(1));
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    model.fit(&data, Fit::epochs(1)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_same(&mut loaded, &mut model, &data);
+    for (a, b) in model.network().layers.iter().zip(&loaded.network().layers) {
+        assert_eq!((a.layer.class_name(), a.layer.config()), (b.layer.class_name(), b.layer.config()));
+    }
+}
+
+#[test]
 fn rows_without_steps_and_several_outputs_come_back() {
     let x: Vec<f32> = (0..24).map(|i| i as f32 / 10.0).collect();
     let y = (0..16).map(|i| f32::from(i % 3 == 0)).collect();

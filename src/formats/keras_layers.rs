@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::keras_args::{Args, Read, object, short};
+use super::keras_plain_layers;
 use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization};
 
 /// What a layer's entry says.
@@ -47,11 +48,12 @@ pub(super) fn read(entry: &Value, index: usize, input: &[usize]) -> Read<Entry> 
             scaling = normalization(&mut args, &place, input)?;
             Arc::new(Normalization::new())
         }
-        _ => {
-            return Err(format!(
-                "{called}: class `{class}` is not supported; supported here: {SUPPORTED}. Build the model of these in Keras and save it again"
-            ));
-        }
+        _ => keras_plain_layers::read(class, &mut args)?.ok_or_else(|| {
+            format!(
+                "{called}: class `{class}` is not supported; supported here: {SUPPORTED}, {}. Build the model of these in Keras and save it again",
+                keras_plain_layers::SUPPORTED
+            )
+        })?,
     };
     args.finish()?;
     let outputs = layer.output_shapes(&[input.to_vec()]).map_err(|error| format!("{place}: {error}"))?;

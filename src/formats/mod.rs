@@ -13,6 +13,7 @@ mod keras_compile;
 mod keras_config;
 mod keras_layers;
 mod keras_optimizer;
+mod keras_plain_layers;
 mod keras_schedule;
 mod keras_state;
 mod keras_weights;

@@ -32,11 +32,13 @@ mod loss;
 mod lstm_cell;
 mod lstm_step;
 mod lstm_step_grad;
+mod mask_rows;
 mod matmul;
 mod metric;
 mod nadam;
 mod rmsprop;
 mod sgd;
+mod step_mask;
 mod variable_squares;
 mod weight_average;
 mod weight_decay;
@@ -67,6 +69,7 @@ pub(crate) use loss::kind as loss_kind;
 pub use loss::{Loss, LossSlots};
 pub use lstm_step::{LstmStep, LstmStepSlots};
 pub use lstm_step_grad::{LstmStepGrad, LstmStepGradSlots};
+pub use mask_rows::{MaskRows, MaskRowsSlots};
 pub use matmul::{Matmul, MatmulSlots};
 pub(crate) use metric::kind as metric_kind;
 pub use metric::{Metric, MetricSlots};
@@ -74,6 +77,7 @@ pub use nadam::Nadam;
 pub use real::Real;
 pub use rmsprop::{Rmsprop, RmspropSlots};
 pub use sgd::{Sgd, SgdSlots};
+pub use step_mask::{StepMask, StepMaskSlots};
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
 pub use weight_decay::{WeightDecay, WeightDecaySlots};
@@ -121,11 +125,13 @@ pub static ALL: &[&KernelInfo] = &[
     Loss::INFO,
     LstmStep::INFO,
     LstmStepGrad::INFO,
+    MaskRows::INFO,
     Matmul::INFO,
     Metric::INFO,
     Nadam::INFO,
     Rmsprop::INFO,
     Sgd::INFO,
+    StepMask::INFO,
     VariableSquares::INFO,
     WeightAverage::INFO,
     WeightDecay::INFO,

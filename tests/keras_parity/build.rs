@@ -10,6 +10,7 @@ use gatenorm::train::{
 use serde_json::{Map, Value, json};
 
 use crate::golden::Golden;
+use crate::layers;
 
 /// What a case needs that this builder does not know.
 pub type Unsupported = BTreeSet<String>;
@@ -44,19 +45,19 @@ pub struct Built {
 }
 
 /// Takes the keys of a JSON object one by one, so that those left over are noticed.
-struct Taking<'a> {
+pub struct Taking<'a> {
     what: String,
     left: Map<String, Value>,
     missing: &'a mut Unsupported,
 }
 
 impl Taking<'_> {
-    fn take(&mut self, key: &str) -> Value {
+    pub fn take(&mut self, key: &str) -> Value {
         self.left.remove(key).unwrap_or(Value::Null)
     }
 
     /// The value of a key must be one of these.
-    fn expect(&mut self, key: &str, allowed: &[Value]) {
+    pub fn expect(&mut self, key: &str, allowed: &[Value]) {
         let value = self.take(key);
         if !allowed.contains(&value) {
             let value = match &value["class_name"] {
@@ -159,10 +160,16 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }
-        other => {
-            missing.insert(format!("layer {other}"));
-            model
-        }
+        other => match layers::plain(other, &mut config) {
+            Some(layer) => {
+                config.finish();
+                model.add_named(name, layer)
+            }
+            None => {
+                missing.insert(format!("layer {other}"));
+                model
+            }
+        },
     }
 }
 

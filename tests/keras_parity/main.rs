@@ -8,6 +8,7 @@ mod build;
 #[path = "../common/mod.rs"]
 mod common;
 mod golden;
+mod layers;
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +21,6 @@ use golden::Golden;
 /// Features that cases need and that are still to come. A case may be unsupported for these alone.
 const STILL_TO_COME: &[&str] = &[
     "masking",
-    "layer Masking",
     "layer Bidirectional",
     "layer GRU",
     "layer Dropout",

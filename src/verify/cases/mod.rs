@@ -4,6 +4,7 @@ mod batch_norm;
 mod clipping;
 mod elementwise;
 mod losses;
+mod masks;
 mod matrix;
 mod optimizers;
 mod recurrent;
@@ -39,11 +40,13 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "loss" => losses::loss,
         "lstm_step" => recurrent::lstm_step,
         "lstm_step_grad" => recurrent::lstm_step_grad,
+        "mask_rows" => masks::mask_rows,
         "matmul" => matrix::matmul,
         "metric" => losses::metric,
         "nadam" => optimizers::nadam,
         "rmsprop" => optimizers::rmsprop,
         "sgd" => optimizers::sgd,
+        "step_mask" => masks::step_mask,
         "variable_squares" => clipping::variable_squares,
         "weight_average" => optimizers::weight_average,
         "weight_decay" => optimizers::weight_decay,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
 use gatenorm::prelude::*;
 use gatenorm::train::{
@@ -112,11 +113,12 @@ fn training_goes_on_as_if_never_saved() {
 #[test]
 fn what_keras_has_no_place_for_is_kept() {
     let spec = DataSpec {
+        samples: SampleKind::Row,
         columns: vec!["a".into(), "b".into(), "c".into()],
         target: Some("y".into()),
         window: 5,
         stride: 2,
-        classes: Some(vec!["no".into(), "yes".into()]),
+        classes: Some(vec!["no".into(), "perhaps".into(), "yes".into()]),
     };
     let mut model = lesson(Adam::default(), &data(10));
     assert_eq!(saved_and_loaded(&mut model).data_spec(), None);

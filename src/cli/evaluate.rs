@@ -18,7 +18,7 @@ pub struct Evaluate {
     /// The model.
     #[arg(value_name = "MODEL.keras")]
     model: PathBuf,
-    /// A CSV file with the model's columns and its target.
+    /// A CSV file with the model's columns and its target, or, for a model of series, a .ts file.
     data: PathBuf,
     /// Samples at once.
     #[arg(long, value_name = "N", default_value = "256", value_parser = at_least_one, allow_negative_numbers = true)]

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gatenorm::data::Dataset;
+use gatenorm::data::{CsvOptions, Dataset, SampleKind};
 use gatenorm::exec::{Device, DeviceOptions};
+use gatenorm::model::ANY_LENGTH;
 use gatenorm::train::{DataSpec, Loss, Model};
 use gatenorm::{Error, Result};
 
@@ -43,7 +44,7 @@ pub fn tell_device(device: &Device, why: Option<&str>) {
     }
 }
 
-/// How samples are made from a table. A model that was trained here knows this itself.
+/// How samples are made from a file. A model that was trained here knows this itself, and a .ts file too.
 #[derive(Args)]
 pub struct TableFlags {
     /// The column to predict.
@@ -55,33 +56,62 @@ pub struct TableFlags {
     /// Rows from one sample to the next [default: 1].
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     pub stride: Option<usize>,
+    /// Take every row as a whole sample of so many steps: its first columns are step 0, the next step 1, and so on.
+    #[arg(long, value_name = "STEPS", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with_all = ["window", "stride"])]
+    pub row_steps: Option<usize>,
     /// The columns to learn from, separated by commas [default: all but the target and dates].
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
 }
 
 impl TableFlags {
-    /// Reads the data of a new model.
-    pub fn load(&self, path: &Path, loss: Loss) -> Result<Dataset> {
+    /// Reads the data of a new model; the loss, where it was named, says what the target is.
+    pub fn load(&self, path: &Path, loss: Option<Loss>) -> Result<Dataset> {
+        if is_ts(path) {
+            self.refuse("a .ts file says itself what its series are", &["all"])?;
+            return Dataset::ts(path).load();
+        }
+        if self.window.or(self.row_steps).is_none() {
+            return Err(Error::usage(
+                "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
+            ));
+        }
         self.read(path, loss, self.window.unwrap_or(1), true)
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
     pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, targets: bool) -> Result<Dataset> {
         let Some(spec) = model.data_spec() else {
-            return self.read(path, model.loss(), self.window_of(model, model_file)?, targets);
+            return self.load_unsaid(path, model, model_file, targets);
         };
-        let spec = self.agreed(spec, model_file)?;
+        let spec = self.agreed(spec, path, model_file)?;
         if targets { spec.load(path) } else { spec.load_inputs(path) }
     }
 
-    /// Rows from one sample to the next, for this model.
-    pub fn stride_for(&self, model: &Model) -> usize {
-        model.data_spec().map_or(self.stride.unwrap_or(1), |spec| spec.stride)
+    /// For a model that does not say how its input is made.
+    fn load_unsaid(&self, path: &Path, model: &Model, file: &Path, targets: bool) -> Result<Dataset> {
+        if is_ts(path) {
+            self.refuse("a .ts file says itself what its series are", &["all"])?;
+            let options = Dataset::ts(path);
+            return if targets { options.load() } else { options.no_target().load() };
+        }
+        let steps = match *model.network().input_shape() {
+            [steps, _] => Some(steps).filter(|&steps| steps != ANY_LENGTH),
+            _ => None,
+        };
+        differs("--row-steps", self.row_steps, steps, file)?;
+        if self.row_steps.is_none() {
+            differs("--window", self.window, steps, file)?;
+        }
+        self.read(path, Some(model.loss()), steps.or(self.window).unwrap_or(1), targets)
     }
 
-    fn read(&self, path: &Path, loss: Loss, window: usize, targets: bool) -> Result<Dataset> {
-        let mut options = Dataset::csv(path).window(window).stride(self.stride.unwrap_or(1));
+    fn read(&self, path: &Path, loss: Option<Loss>, window: usize, targets: bool) -> Result<Dataset> {
+        let mut options = Dataset::csv(path);
+        options = match self.row_steps {
+            Some(steps) => options.row_steps(steps),
+            None => options.window(window).stride(self.stride.unwrap_or(1)),
+        };
         if let Some(columns) = &self.columns {
             options = options.columns(columns);
         }
@@ -90,29 +120,66 @@ impl TableFlags {
             Some(target) => options.target(target),
             None => options,
         };
-        if targets && loss == Loss::MeanSquaredError {
-            options = options.numeric_target();
-        }
-        options.load()
+        if targets { target_of(options, loss) } else { options }.load()
     }
 
     /// The model's spec, once no flag contradicts it.
-    fn agreed(&self, spec: &DataSpec, file: &Path) -> Result<DataSpec> {
+    fn agreed(&self, spec: &DataSpec, path: &Path, file: &Path) -> Result<DataSpec> {
+        if is_ts(path) != (spec.samples == SampleKind::Series) {
+            let (data, file) = (path.display(), file.display());
+            return Err(Error::usage(match spec.samples {
+                SampleKind::Series => format!("{file} takes the series of .ts files, which {data} is not"),
+                _ => {
+                    format!("{file} takes CSV files with the columns {}, which {data} is not", spec.columns.join(", "))
+                }
+            }));
+        }
+        match spec.samples {
+            SampleKind::Window => {
+                self.refuse("the model takes windows of rows", &["--row-steps"])?;
+                differs("--window", self.window, Some(spec.window), file)?;
+                differs("--stride", self.stride, Some(spec.stride), file)?;
+            }
+            SampleKind::Row => {
+                self.refuse("the model takes rows that are whole samples", &["--window", "--stride"])?;
+                differs("--row-steps", self.row_steps, Some(spec.window), file)?;
+            }
+            SampleKind::Series => self.refuse("a .ts file says itself what its series are", &["all"])?,
+        }
         let target = spec.target.as_deref();
-        differs("--window", self.window, Some(spec.window), file)?;
-        differs("--stride", self.stride, Some(spec.stride), file)?;
         differs("--target", self.target.as_deref().filter(|_| target.is_some()), target, file)?;
         let columns = spec.columns.join(",");
         differs("--columns", self.columns.as_ref().map(|c| c.join(",")), Some(columns), file)?;
         Ok(DataSpec { target: spec.target.clone().or(self.target.clone()), ..spec.clone() })
     }
 
-    /// The window of a model that has no spec: its input's steps.
-    fn window_of(&self, model: &Model, file: &Path) -> Result<usize> {
-        match *model.network().input_shape() {
-            [steps, _] => differs("--window", self.window, Some(steps), file).map(|()| steps),
-            _ => Ok(self.window.unwrap_or(1)),
+    /// Refuses these flags, or all.
+    fn refuse(&self, why: &str, flags: &[&str]) -> Result<()> {
+        let given = [
+            ("--window", self.window.is_some()),
+            ("--stride", self.stride.is_some()),
+            ("--row-steps", self.row_steps.is_some()),
+            ("--target", self.target.is_some()),
+            ("--columns", self.columns.is_some()),
+        ];
+        let refused = |(flag, given): &&(&str, bool)| *given && (flags == ["all"] || flags.contains(flag));
+        match given.iter().find(refused) {
+            Some((flag, _)) => Err(Error::usage(format!("{flag} does not fit here: {why}. Leave {flag} out"))),
+            None => Ok(()),
         }
+    }
+}
+
+/// Whether a file is one of series, by the end of its name.
+pub fn is_ts(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("ts"))
+}
+
+/// What the loss says of the target; without one the values tell.
+fn target_of(options: CsvOptions, loss: Option<Loss>) -> CsvOptions {
+    match loss {
+        Some(Loss::MeanSquaredError) => options.numeric_target(),
+        Some(Loss::BinaryCrossentropy) | None => options,
     }
 }
 

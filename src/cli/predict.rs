@@ -14,9 +14,9 @@ use super::options::{DeviceFlags, TableFlags, keep_apart};
 use super::report;
 use super::report::talk;
 
-/// Predicts on the windows of a CSV file, which need not have the target's column.
+/// Predicts on the windows or rows of a CSV file, or on the series of a .ts file, which need not have the target.
 ///
-/// Gives a line of CSV for each window: `row`, the line in the file of the window's last row; then, of two classes,
+/// Gives a line of CSV for each sample: `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; else `prediction`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
@@ -24,7 +24,7 @@ pub struct Predict {
     /// The model.
     #[arg(value_name = "MODEL.keras")]
     model: PathBuf,
-    /// A CSV file with the model's columns.
+    /// A CSV file with the model's columns, or, for a model of series, a .ts file.
     data: PathBuf,
     /// Where to write the predictions instead of stdout.
     #[arg(long, value_name = "FILE.csv")]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use gatenorm::Error;
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::model::grouped;
 use serde_json::Value;
 
@@ -52,18 +52,32 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// Windows in words: their number and shape, the columns, and what they are to give.
+/// Samples in words: their number and shape, the columns, and what they are to give.
 pub fn data(data: &Dataset) -> String {
-    let shape: Vec<String> = data.input_shape().iter().map(usize::to_string).collect();
-    let (count, columns) = (grouped(data.len()), columns(data.columns()));
+    let lengths = data.lengths().map(|lengths| (lengths.iter().min(), lengths.iter().max()));
+    let steps = match lengths {
+        Some((Some(least), Some(most))) => format!("{least} to {most}"),
+        _ => data.steps().to_string(),
+    };
+    let columns = match data.sample_kind() {
+        SampleKind::Series => String::new(),
+        _ => format!(" ({})", columns(data.columns())),
+    };
     let target = data.target_name().unwrap_or("?");
     let balance = balance(data).map(|b| format!(": {b}")).unwrap_or_default();
-    format!("{count} {} of {} ({columns}) -> {target}{balance}", windows(data.len()), shape.join(" x "))
+    let (count, samples, features) = (grouped(data.len()), samples(data), data.features());
+    format!("{count} {samples} of {steps} x {features}{columns} -> {target}{balance}")
 }
 
-/// `window` or `windows`.
-pub fn windows(count: usize) -> &'static str {
-    if count == 1 { "window" } else { "windows" }
+/// What the samples are called, such as `window` or `windows`.
+pub fn samples(data: &Dataset) -> &'static str {
+    match (data.sample_kind(), data.len()) {
+        (SampleKind::Window, 1) => "window",
+        (SampleKind::Window, _) => "windows",
+        (SampleKind::Row, 1) => "row",
+        (SampleKind::Row, _) => "rows",
+        (SampleKind::Series, _) => "series",
+    }
 }
 
 /// The names of columns; a long list is cut.
@@ -75,9 +89,20 @@ pub fn columns(names: &[String]) -> String {
     }
 }
 
-/// The shares of two classes, as `79 % no, 21 % yes`.
+/// The shares of the classes, as `79 % no, 21 % yes`; of many how many there are.
 pub fn balance(data: &Dataset) -> Option<String> {
+    const MOST: usize = 6;
     let (counts, classes) = (data.class_balance()?, data.classes()?);
+    if counts.len() > MOST {
+        let (least, most) = (counts.iter().min()?, counts.iter().max()?);
+        return Some(format!(
+            "{} classes of {} to {} {}",
+            counts.len(),
+            grouped(*least),
+            grouped(*most),
+            samples(data)
+        ));
+    }
     let share = |(count, name): (&usize, &String)| {
         let percent = 100.0 * *count as f64 / data.len() as f64;
         // A rare class must not read as none at all.

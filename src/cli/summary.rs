@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use gatenorm::data::SampleKind;
 use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, LearningRate, Model};
 use serde_json::json;
@@ -50,5 +51,9 @@ fn table(spec: &DataSpec) -> String {
     let (columns, window, stride) = (spec.columns.join(", "), spec.window, spec.stride);
     let target = spec.target.as_ref().map(|t| format!(" -> {t}")).unwrap_or_default();
     let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
-    format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}")
+    match spec.samples {
+        SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),
+        SampleKind::Row => format!("Columns: {columns}{target}{classes}\nSample: a row of {window} steps"),
+        SampleKind::Series => format!("Series of {} channels{target}{classes}", spec.columns.len()),
+    }
 }

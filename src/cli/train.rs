@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::atomic;
 use gatenorm::model::{Activation, Dense, Mode, Normalization, Sequential, grouped};
 use gatenorm::train::{Adam, DataSpec, Fit, History, Loss, Metric, Model, Optimizer, Sgd};
@@ -17,7 +17,7 @@ use super::progress::Show;
 use super::report::talk;
 use super::{options, report};
 
-/// Trains a model on the windows of a CSV file.
+/// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
 /// A new model is Normalization (which scales the columns), then for each of --units an LSTM and a BatchNormalization,
 /// then Dense; with --model an earlier one is trained on.
@@ -27,17 +27,19 @@ use super::{options, report};
                         --validation data/occupancy/datatest.txt --keep best --out room.keras"
 )]
 pub struct Train {
-    /// A CSV file: a line of column names, then rows of numbers in the order of time.
+    /// A CSV file: a line of column names, then rows of numbers, in the order of time unless with --row-steps. Or a .ts file of
+    /// labelled series.
     data: PathBuf,
     /// Where to save the model. It is written whole, after training.
     #[arg(long, value_name = "FILE.keras")]
     out: PathBuf,
     #[command(flatten, next_help_heading = "Data")]
     table: TableFlags,
-    /// Another CSV file, to measure the model on after each epoch.
+    /// Another file of the same kind, to measure the model on after each epoch.
     #[arg(long, value_name = "FILE", conflicts_with = "validation_split")]
     validation: Option<PathBuf>,
-    /// The share of the windows, from the end of DATA, to measure the model on instead of training.
+    /// The share of the samples to measure the model on instead of training: of windows the last, as in Keras; of rows with
+    /// --row-steps and of series, which stand in no order, some of each class, drawn by --seed.
     #[arg(long, value_name = "SHARE", value_parser = fraction, allow_negative_numbers = true)]
     validation_split: Option<f64>,
     #[command(flatten)]
@@ -61,7 +63,8 @@ struct LayerFlags {
     /// Sizes of the LSTMs, separated by commas [default: 64,32].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = units, conflicts_with = "model", allow_negative_numbers = true)]
     units: Option<Vec<usize>>,
-    /// What to minimise [default: binary_crossentropy, for a target of two classes].
+    /// What to minimise [default: binary_crossentropy for a target of two classes, mean_squared_error for the numbers of a .ts
+    /// file].
     #[arg(long, conflicts_with = "model")]
     loss: Option<LossName>,
     /// How gradients change the weights [default: adam].
@@ -151,16 +154,12 @@ type Prepared = (Model, Dataset, Option<Dataset>);
 
 /// A new model, and the data that it is made for.
 fn begin(args: &Train) -> Result<Prepared> {
-    if args.table.window.is_none() {
-        let text = "how many rows make a sample? Say it with --window, such as --window 10";
-        return Err(Error::usage(text).into());
-    }
-    let loss = args.layers.loss();
-    let data = args.table.load(&args.data, loss)?;
-    let spec = DataSpec::of(&data, data.steps(), args.table.stride.unwrap_or(1));
-    let (train, validation) = validation(args, data, &spec)?;
+    let data = args.table.load(&args.data, args.layers.named_loss())?;
+    let loss = args.layers.loss_for(&data)?;
+    let (spec, seed) = (DataSpec::of(&data), args.layers.seed.unwrap_or(0));
+    let (train, validation) = validation(args, data, &spec, seed)?;
     let device = open(args, &train, validation.as_ref())?;
-    let model = Sequential::new(train.input_shape()).seed(args.layers.seed.unwrap_or(0));
+    let model = Sequential::new(train.input_shape()).seed(seed);
     let model = if args.layers.no_scaling { model } else { model.add(Normalization::new()) };
     let (activation, metric) = match loss {
         Loss::BinaryCrossentropy => (Activation::Sigmoid, Metric::Accuracy),
@@ -185,22 +184,26 @@ fn resume(args: &Train, file: &Path) -> Result<Prepared> {
         model.set_learning_rate(rate)?;
     }
     let data = args.table.load_for(&args.data, &model, file, true)?;
-    let spec = DataSpec::of(&data, data.steps(), args.table.stride_for(&model));
-    let (train, validation) = validation(args, data, &spec)?;
+    let spec = DataSpec::of(&data);
+    let (train, validation) = validation(args, data, &spec, model.network().seed)?;
     tell_data(&train, validation.as_ref());
     options::tell_device(model.device(), why.as_deref());
     model.set_data_spec(Some(spec));
     Ok((model, train, validation))
 }
 
-/// The data to train on, and to validate with: another file's, or cut from the end. Cut here and not by `fit`, so that the
-/// scaling is learned from the training data alone.
-fn validation(args: &Train, data: Dataset, spec: &DataSpec) -> Result<(Dataset, Option<Dataset>)> {
+/// The data to train on, and to validate with: another file's, or a part. Cut here and not by `fit`, so that the scaling is
+/// learned from the training data alone, and because files of whole samples are often sorted by class.
+fn validation(args: &Train, data: Dataset, spec: &DataSpec, seed: u64) -> Result<(Dataset, Option<Dataset>)> {
     if let Some(file) = &args.validation {
         return Ok((data, Some(spec.load(file).context("--validation")?)));
     }
     let Some(share) = args.validation_split else { return Ok((data, None)) };
-    let (train, validation) = data.validation_split(share)?;
+    let (train, validation) = match (data.sample_kind(), data.classes()) {
+        (SampleKind::Window, _) => data.validation_split(share)?,
+        (_, Some(_)) => data.split_stratified(1.0 - share, seed)?,
+        (_, None) => data.split_random(1.0 - share, seed)?,
+    };
     Ok((train, Some(validation)))
 }
 
@@ -213,7 +216,7 @@ fn tell_data(train: &Dataset, validation: Option<&Dataset>) {
     talk!("data     {}", report::data(train));
     if let Some(data) = validation {
         let balance = report::balance(data).map(|b| format!(": {b}")).unwrap_or_default();
-        talk!("         {} {} to validate with{balance}", grouped(data.len()), report::windows(data.len()));
+        talk!("         {} {} to validate with{balance}", grouped(data.len()), report::samples(data));
     }
 }
 
@@ -292,11 +295,27 @@ impl LayerFlags {
         Ok(())
     }
 
-    fn loss(&self) -> Loss {
-        match self.loss {
-            Some(LossName::MeanSquaredError) => Loss::MeanSquaredError,
-            Some(LossName::BinaryCrossentropy) | None => Loss::BinaryCrossentropy,
+    fn named_loss(&self) -> Option<Loss> {
+        self.loss.map(|name| match name {
+            LossName::MeanSquaredError => Loss::MeanSquaredError,
+            LossName::BinaryCrossentropy => Loss::BinaryCrossentropy,
+        })
+    }
+
+    /// The loss for this target: the named one, if it fits.
+    fn loss_for(&self, data: &Dataset) -> gatenorm::Result<Loss> {
+        let classes = data.classes().map_or(0, <[String]>::len);
+        let fitting = if classes > 0 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError };
+        let loss = self.named_loss().unwrap_or(fitting);
+        if classes > 2 {
+            return Err(Error::usage(format!("the target has {classes} classes, but this version trains on two")));
         }
+        if loss != fitting {
+            let target = if classes > 0 { "classes" } else { "numbers" };
+            let (loss, fitting) = (loss.name(), fitting.name());
+            return Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")));
+        }
+        Ok(loss)
     }
 
     fn optimizer(&self, rate: Option<f64>) -> Optimizer {

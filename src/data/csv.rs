@@ -1,14 +1,17 @@
 //! From a CSV file to a [`Dataset`]: the options, and the reading of the text into a typed table.
 
 use super::{
-    dataset::{Dataset, Source},
-    labels::{Labels, Place},
+    dataset::{Dataset, SampleKind, Source},
+    labels::{Labels, Place, Rule},
     layout::{self, Layout},
     records::Records,
     window::Windows,
 };
 use crate::{Error, Result};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// How to read a CSV file; made by [`Dataset::csv`], finished by [`load`](CsvOptions::load).
 ///
@@ -22,8 +25,18 @@ pub struct CsvOptions {
     pub(super) target: Target,
     pub(super) columns: Option<Vec<String>>,
     windows: Windows,
-    label_classes: Option<[String; 2]>,
-    numeric_target: bool,
+    row_steps: Option<usize>,
+    label_classes: Option<Vec<String>>,
+    meaning: Meaning,
+}
+
+/// What the values of the target's column are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Meaning {
+    /// To be seen: two classes, or more in words.
+    Unsaid,
+    Classes,
+    Numbers,
 }
 
 #[derive(Clone, Debug)]
@@ -40,13 +53,15 @@ impl CsvOptions {
             target: Target::Unset,
             columns: None,
             windows: Windows { length: 1, stride: 1 },
+            row_steps: None,
             label_classes: None,
-            numeric_target: false,
+            meaning: Meaning::Unsaid,
         }
     }
 
-    /// The column to predict: two classes, written as words or numbers, unless
-    /// [`numeric_target`](CsvOptions::numeric_target) is set. This or [`no_target`](CsvOptions::no_target) must be called.
+    /// The column to predict: two classes, written as words or numbers, or several, written as words, unless
+    /// [`categorical_target`](CsvOptions::categorical_target) or [`numeric_target`](CsvOptions::numeric_target) is set.
+    /// This or [`no_target`](CsvOptions::no_target) must be called.
     pub fn target(mut self, name: impl Into<String>) -> Self {
         self.target = Target::Column(name.into());
         self
@@ -76,16 +91,31 @@ impl CsvOptions {
         self
     }
 
-    /// The names of the classes 0 and 1, as a saved model knows them. A file may then hold rows of one class only, and
-    /// any other value is an error.
-    pub fn label_classes(mut self, names: [impl Into<String>; 2]) -> Self {
-        self.label_classes = Some(names.map(Into::into));
+    /// Every row is a whole sample of so many steps, instead of a moment in a series: the first columns (in the order of
+    /// [`columns`](CsvOptions::columns), or else of the file) are the features of step 0, the next those of step 1, and so
+    /// on. A sample has the shape `[steps, columns / steps]`.
+    pub fn row_steps(mut self, steps: usize) -> Self {
+        self.row_steps = Some(steps);
         self
     }
 
-    /// The target is any number, for regression, instead of one of two classes.
+    /// The names of the classes 0, 1, ..., as a saved model knows them. A file may then hold rows of one class only, and
+    /// any other value is an error.
+    pub fn label_classes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.label_classes = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// The target is one of any number of classes, in words or numbers. They are numbered from 0: numbers by size, then
+    /// words by spelling.
+    pub fn categorical_target(mut self) -> Self {
+        self.meaning = Meaning::Classes;
+        self
+    }
+
+    /// The target is any number, for regression, instead of a class.
     pub fn numeric_target(mut self) -> Self {
-        self.numeric_target = true;
+        self.meaning = Meaning::Numbers;
         self
     }
 
@@ -96,25 +126,27 @@ impl CsvOptions {
     /// [`Error::Usage`] if the options contradict each other; [`Error::Io`] if the file cannot be read; else
     /// [`Error::Input`], which names the line and the column (lines are counted from 1, the header included) and the
     /// cure: a missing column, a row that is too short or too long, a value that is missing, infinite, beyond f32 or no
-    /// number, a target without exactly two classes, fewer rows than a window has.
+    /// number, a target of one class only or whose values may be classes or numbers, fewer rows than a window has, columns
+    /// that do not divide into the steps of a row.
     pub fn load(self) -> Result<Dataset> {
         self.check()?;
         let table = self.read()?;
-        let rows = table.lines.len();
-        let starts = self.windows.starts(rows);
-        let targets = match table.target_name {
-            Some(_) => starts.iter().map(|&start| table.labels[self.windows.last_row(start)]).collect(),
-            None => Vec::new(),
-        };
+        let starts = self.windows.starts(table.lines.len());
+        let last_rows: Vec<usize> = starts.iter().map(|&start| self.windows.last_row(start)).collect();
+        let labels = if table.target_name.is_some() { &last_rows[..] } else { &[] };
+        // A row of many steps counts as that many rows.
+        let per_row = self.row_steps.unwrap_or(1);
         Ok(Dataset::new(Source {
-            input_shape: vec![self.windows.length, table.columns.len()],
+            kind: if self.row_steps.is_some() { SampleKind::Row } else { SampleKind::Window },
+            stride: self.windows.stride,
+            input_shape: vec![self.windows.length * per_row, table.columns.len() / per_row],
             target_shape: if table.target_name.is_some() { vec![1] } else { vec![] },
-            steps: self.windows.length,
-            rows: table.rows,
-            starts,
-            targets,
+            targets: labels.iter().map(|&row| table.labels[row]).collect(),
+            places: last_rows.iter().map(|&row| table.lines[row]).collect(),
+            starts: starts.iter().map(|&start| start * per_row as u32).collect(),
+            lengths: None,
+            rows: Arc::new(table.rows),
             columns: table.columns,
-            lines: Some(table.lines),
             target_name: table.target_name,
             classes: table.classes,
         }))
@@ -133,7 +165,15 @@ impl CsvOptions {
                 "the list of columns to use is empty. Name one at least, or leave `--columns` out to use all",
             ));
         }
-        if self.numeric_target && self.label_classes.is_some() {
+        if self.row_steps == Some(0) {
+            return Err(Error::usage("a row of 0 steps holds nothing. Use `--row-steps 1` or more"));
+        }
+        if self.row_steps.is_some() && (self.windows.length, self.windows.stride) != (1, 1) {
+            return Err(Error::usage(
+                "a sample is either a row or a window of rows. Leave out `--row-steps`, or `--window` and `--stride`",
+            ));
+        }
+        if self.meaning == Meaning::Numbers && self.label_classes.is_some() {
             return Err(Error::usage(
                 "a target that is a number has no classes. Give class names or ask for a numeric target, not both",
             ));
@@ -153,6 +193,8 @@ impl CsvOptions {
             return Err(Error::input(path, "the file has a header and no rows. Add rows of numbers below it"));
         }
         let layout = Layout::new(path, self, &header, &records)?;
+        self.check_row_steps(layout.features.len())?;
+        let most = u32::MAX as usize / self.row_steps.unwrap_or(1);
         let mut labels = self.labels()?;
         let (mut rows, mut lines) = (Vec::new(), Vec::new());
         loop {
@@ -161,11 +203,11 @@ impl CsvOptions {
                 rows.push(layout.number(feature, &records)?);
             }
             if let Some(target) = &layout.target {
-                let place = Place { path, line: records.line, column: &target.name };
+                let place = Place { path, line: records.line, column: Some(&target.name) };
                 labels.push(records.text(target.index), place)?;
             }
-            if lines.len() == u32::MAX as usize {
-                return Err(Error::input(path, format!("more than {} rows are too many. Split the file", u32::MAX)));
+            if lines.len() == most {
+                return Err(Error::input(path, format!("more than {most} rows are too many. Split the file")));
             }
             lines.push(u32::try_from(records.line).unwrap_or(u32::MAX));
             if !records.advance()? {
@@ -175,7 +217,7 @@ impl CsvOptions {
         // Before the labels are judged: too few rows often hold one class only, and more rows are the cure.
         self.check_length(lines.len())?;
         let target_name = layout.target.map(|target| target.name);
-        let (labels, classes) = labels.finish(path, target_name.as_deref().unwrap_or_default())?;
+        let (labels, classes) = labels.finish(path, target_name.as_deref())?;
         let columns = layout.features.into_iter().map(|feature| feature.name).collect();
         Ok(Table { columns, rows, lines, target_name, labels, classes })
     }
@@ -192,11 +234,23 @@ impl CsvOptions {
         Err(Error::input(&self.path, message))
     }
 
+    /// Whether the columns divide into the steps of a row.
+    fn check_row_steps(&self, columns: usize) -> Result<()> {
+        let Some(steps) = self.row_steps.filter(|steps| !columns.is_multiple_of(*steps)) else { return Ok(()) };
+        let message = format!(
+            "a row of {columns} columns does not divide into {steps} steps of equal size. Choose another `--row-steps`, or the columns with `--columns`"
+        );
+        Err(Error::input(&self.path, message))
+    }
+
     fn labels(&self) -> Result<Labels> {
-        match self.target {
-            Target::None | Target::Unset => Ok(Labels::None),
-            Target::Column(_) if self.numeric_target => Ok(Labels::Numbers(Vec::new())),
-            Target::Column(_) => Labels::classes(self.label_classes.as_ref()),
+        const OTHER_CLASS: &str = "Correct the value, or train a model on files with this class";
+        match (&self.target, self.meaning, &self.label_classes) {
+            (Target::None | Target::Unset, ..) => Ok(Labels::None),
+            (_, Meaning::Numbers, _) => Ok(Labels::Numbers(Vec::new())),
+            (.., Some(names)) => Labels::given(names, OTHER_CLASS),
+            (_, Meaning::Classes, None) => Ok(Labels::classes(Rule::Any)),
+            (_, Meaning::Unsaid, None) => Ok(Labels::classes(Rule::Guessed)),
         }
     }
 }

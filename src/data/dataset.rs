@@ -1,58 +1,79 @@
 //! Sequences and targets in host memory.
 
-use super::csv::CsvOptions;
-use crate::{Error, Result};
+use super::{csv::CsvOptions, ts::TsOptions};
+use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 /// Sequences and their targets in host memory.
 ///
 /// The rows are kept once; a sample is a start offset into them, never a copy. Clones and splits share the rows, so both
-/// are cheap. S is the number of samples, T of steps, F of features, R of rows.
+/// are cheap. S is the number of samples, T of steps, F of features, R of rows. Samples may have unequal lengths
+/// ([`lengths`](Dataset::lengths)); T is then the longest, or the length that was asked for.
 #[derive(Clone)]
 pub struct Dataset {
-    source: Arc<Source>,
+    pub(super) source: Arc<Source>,
     /// The samples of `source` that this data set has.
     samples: Range<usize>,
     /// Inputs behind the first, for models with several.
-    more_inputs: Arc<Vec<SampleArray>>,
+    pub(super) more_inputs: Arc<Vec<SampleArray>>,
     /// Targets behind the first.
-    more_targets: Arc<Vec<SampleArray>>,
+    pub(super) more_targets: Arc<Vec<SampleArray>>,
 }
 
 /// Values for each sample of a source.
 #[derive(Clone)]
-struct SampleArray {
+pub(super) struct SampleArray {
     /// Without the sample axis.
-    shape: Vec<usize>,
+    pub shape: Vec<usize>,
     /// `[S, ..shape]`
-    values: Vec<f32>,
+    pub values: Vec<f32>,
 }
 
 impl SampleArray {
+    fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
     fn part(&self, samples: &Range<usize>) -> &[f32] {
-        let size: usize = self.shape.iter().product();
-        &self.values[samples.start * size..samples.end * size]
+        &self.values[samples.start * self.size()..samples.end * self.size()]
     }
 }
 
-/// What all splits of a data set share.
+/// What a sample is in the file that it comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleKind {
+    /// Consecutive rows of one long series, in the order of time; samples may overlap.
+    #[default]
+    Window,
+    /// One row, whose columns are the features of step 0, then those of step 1, and so on.
+    Row,
+    /// A series of its own, as in a `.ts` file or in arrays.
+    Series,
+}
+
+/// What all parts of a data set share.
+#[derive(Clone)]
 pub(super) struct Source {
+    pub kind: SampleKind,
+    /// Rows from one window to the next; 1 for samples that are no windows.
+    pub stride: usize,
     /// `[T, F]`, or `[F]` where a sample is a single row without a time axis.
     pub input_shape: Vec<usize>,
     /// `[O]`, `[T, O]`, or `[]` without targets.
     pub target_shape: Vec<usize>,
-    /// T
-    pub steps: usize,
     /// `[R, F]`
-    pub rows: Vec<f32>,
+    pub rows: Arc<Vec<f32>>,
     /// `[S]`, ascending: every sample's first row.
     pub starts: Vec<u32>,
+    /// `[S]`: every sample's own number of steps, where they are not all T.
+    pub lengths: Option<Vec<u32>>,
     /// `[S, ..target_shape]`
     pub targets: Vec<f32>,
-    /// `[F]`
+    /// `[F]`, or `[T · F]` where a sample is a row.
     pub columns: Vec<String>,
-    /// `[R]`: the line of every row in its file.
-    pub lines: Option<Vec<u32>>,
+    /// `[S]`: the line where every sample ends in its file, or its index in arrays.
+    pub places: Vec<u32>,
     pub target_name: Option<String>,
     pub classes: Option<Vec<String>>,
 }
@@ -63,50 +84,10 @@ impl Dataset {
         CsvOptions::new(path.as_ref())
     }
 
-    /// Samples given whole: `x` is `[S, T, F]` or `[S, F]` in C order; `y` is `[S, O]` or `[S, T, O]`, and `[S]` is
-    /// taken as `[S, 1]`. Without targets both `y` and `y_shape` are empty.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] if a shape does not fit its values or the other shape, if there is no sample, if a value is not
-    /// finite, or if there are more rows than u32 counts.
-    pub fn from_arrays(x: Vec<f32>, x_shape: &[usize], y: Vec<f32>, y_shape: &[usize]) -> Result<Dataset> {
-        let (samples, steps, features) = match *x_shape {
-            [samples, steps, features] => (samples, steps, features),
-            [samples, features] => (samples, 1, features),
-            _ => {
-                let message =
-                    format!("x has the shape {x_shape:?}. Give [samples, steps, features] or [samples, features]");
-                return Err(Error::usage(message));
-            }
-        };
-        check_values("x", &x, x_shape)?;
-        let target_shape = target_shape(x_shape, y_shape)?;
-        if !target_shape.is_empty() {
-            check_values("y", &y, y_shape)?;
-        } else if !y.is_empty() {
-            return Err(Error::usage(format!(
-                "y holds {} values but has no shape. Give [{samples}, outputs]",
-                y.len()
-            )));
-        }
-        if samples.checked_mul(steps).is_none_or(|rows| u32::try_from(rows).is_err()) {
-            let message =
-                format!("{samples} samples of {steps} steps are more than {} rows. Use fewer samples", u32::MAX);
-            return Err(Error::usage(message));
-        }
-        Ok(Dataset::new(Source {
-            input_shape: x_shape[1..].to_vec(),
-            target_shape,
-            steps,
-            rows: x,
-            starts: (0..samples).map(|i| (i * steps) as u32).collect(),
-            targets: y,
-            columns: (0..features).map(|i| format!("x{i}")).collect(),
-            lines: None,
-            target_name: None,
-            classes: None,
-        }))
+    /// Starts reading a `.ts` file of labelled series, the format of the UEA and UCR archives:
+    /// `Dataset::ts("JapaneseVowels_TRAIN.ts").load()?`.
+    pub fn ts(path: impl AsRef<Path>) -> TsOptions {
+        TsOptions::new(path.as_ref())
     }
 
     pub(super) fn new(source: Source) -> Dataset {
@@ -124,6 +105,16 @@ impl Dataset {
         self.samples.is_empty()
     }
 
+    /// What a sample is in its file; a series of its own for arrays.
+    pub fn sample_kind(&self) -> SampleKind {
+        self.source.kind
+    }
+
+    /// Rows from one window's start to the next one's; 1 for samples that are no windows.
+    pub fn stride(&self) -> usize {
+        self.source.stride
+    }
+
     /// The shape of a sample without the batch axis: `[T, F]`, or `[F]`. From a file it is always `[T, F]`.
     pub fn input_shape(&self) -> &[usize] {
         &self.source.input_shape
@@ -139,7 +130,7 @@ impl Dataset {
         !self.source.target_shape.is_empty()
     }
 
-    /// The resident rows, `[R, F]`. Splits share them: some may belong to no sample of this data set.
+    /// The resident rows, `[R, F]`, without any padding. Splits share them: some may belong to no sample of this data set.
     pub fn rows(&self) -> &[f32] {
         &self.source.rows
     }
@@ -149,47 +140,16 @@ impl Dataset {
         &self.source.starts[self.samples.clone()]
     }
 
-    /// The targets, `[S, ..target_shape]`; empty when there are none. Of two classes they are 0 and 1.
+    /// The number of steps of each sample, `[S]`, where they are not all [`steps`](Dataset::steps): the rest is padding.
+    pub fn lengths(&self) -> Option<&[u32]> {
+        self.source.lengths.as_ref().map(|lengths| &lengths[self.samples.clone()])
+    }
+
+    /// The targets, `[S, ..target_shape]`; empty when there are none. Classes are numbered from 0, in the order of
+    /// [`classes`](Dataset::classes).
     pub fn targets(&self) -> &[f32] {
         let size = self.target_size();
         &self.source.targets[self.samples.start * size..self.samples.end * size]
-    }
-
-    /// Adds an input behind those there are, for a model with several: `[S, T, F]` or `[S, F]` in C order, in the order of the
-    /// samples.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] if a shape does not fit its values or the samples, a value is not finite, or this is a part of a data set.
-    pub fn with_input(mut self, values: Vec<f32>, shape: &[usize]) -> Result<Dataset> {
-        let array = self.sample_array("the further input", values, shape)?;
-        Arc::make_mut(&mut self.more_inputs).push(array);
-        Ok(self)
-    }
-
-    /// Adds a target behind those there are, for a model with several outputs: `[S, O]` or `[S, T, O]`.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Dataset::with_input`], and if there is no first target.
-    pub fn with_target(mut self, values: Vec<f32>, shape: &[usize]) -> Result<Dataset> {
-        if !self.has_targets() {
-            return Err(Error::usage("a further target needs a first one"));
-        }
-        let array = self.sample_array("the further target", values, shape)?;
-        Arc::make_mut(&mut self.more_targets).push(array);
-        Ok(self)
-    }
-
-    fn sample_array(&self, name: &str, values: Vec<f32>, shape: &[usize]) -> Result<SampleArray> {
-        check_values(name, &values, shape)?;
-        let whole = self.source.starts.len();
-        if !(2..=3).contains(&shape.len()) || shape[0] != whole || self.len() != whole {
-            return Err(Error::usage(format!(
-                "{name} has the shape {shape:?}. Give [{whole}, features] or [{whole}, steps, features], before the data set is split"
-            )));
-        }
-        Ok(SampleArray { shape: shape[1..].to_vec(), values })
     }
 
     /// The shapes of all inputs without the batch axis.
@@ -214,17 +174,21 @@ impl Dataset {
         first.into_iter().chain(self.more_targets.iter().map(|array| array.part(&self.samples)))
     }
 
-    /// T, the number of steps of a sample; 1 for samples without a time axis.
+    /// T, the number of steps of the longest sample, or that to which all are padded; 1 for samples without a time axis.
     pub fn steps(&self) -> usize {
-        self.source.steps
+        match self.source.input_shape[..] {
+            [steps, _] => steps,
+            _ => 1,
+        }
     }
 
-    /// F, the number of features of a row.
+    /// F, the number of features of a step.
     pub fn features(&self) -> usize {
-        self.source.columns.len()
+        self.source.input_shape.last().copied().unwrap_or(0)
     }
 
-    /// The names of the features, `[F]`; `x0`, `x1`, ... for arrays.
+    /// The names of the columns: of the features, `[F]`, or, where a sample is a row, of all its values, `[T · F]`. Arrays
+    /// have `x0`, `x1`, ..., series `channel 1`, `channel 2`, ...
     pub fn columns(&self) -> &[String] {
         &self.source.columns
     }
@@ -234,7 +198,7 @@ impl Dataset {
         self.source.target_name.as_deref()
     }
 
-    /// The names of the classes 0 and 1, such as `["0", "1"]` or `["no", "yes"]`, if the target is a column of two
+    /// The names of the classes 0, 1, ..., such as `["0", "1"]` or `["cat", "dog", "fish"]`, if the target is a column of
     /// classes.
     pub fn classes(&self) -> Option<&[String]> {
         self.source.classes.as_deref()
@@ -243,35 +207,79 @@ impl Dataset {
     /// Where each sample ends: the line of its last row in the file, counted from 1 with the header; for arrays the
     /// index of the sample in them.
     pub fn last_rows(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
-        let steps = self.source.steps;
-        self.starts().iter().map(move |&start| match &self.source.lines {
-            Some(lines) => u64::from(lines[start as usize + steps - 1]),
-            None => (start as usize / steps) as u64,
+        self.source.places[self.samples.clone()].iter().map(|&place| u64::from(place))
+    }
+
+    /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample.
+    pub fn sample(&self, i: usize) -> (Vec<f32>, Vec<f32>) {
+        let Some(rows) = self.spans().nth(i) else { return (Vec::new(), Vec::new()) };
+        let (features, size) = (self.features(), self.target_size());
+        let values = rows.start * features..rows.end * features;
+        (self.source.rows[values].to_vec(), self.targets()[i * size..(i + 1) * size].to_vec())
+    }
+
+    /// The rows of each sample, without padding.
+    pub(super) fn spans(&self) -> impl ExactSizeIterator<Item = Range<usize>> + '_ {
+        let steps = self.steps();
+        self.samples.clone().map(move |i| {
+            let length = self.source.lengths.as_ref().map_or(steps, |lengths| lengths[i] as usize);
+            let start = self.source.starts[i] as usize;
+            start..start + length
         })
     }
 
-    /// A copy of sample `i`: its rows `[T, F]` and its target. Both are empty if there is no such sample.
-    pub fn sample(&self, i: usize) -> (Vec<f32>, Vec<f32>) {
-        let Some(&start) = self.starts().get(i) else { return (Vec::new(), Vec::new()) };
-        let (features, size) = (self.features(), self.target_size());
-        let rows = start as usize * features..(start as usize + self.source.steps) * features;
-        (self.source.rows[rows].to_vec(), self.targets()[i * size..(i + 1) * size].to_vec())
-    }
-
-    /// How many targets are 0 and how many are 1, if every sample has a single target that is one of them.
-    pub fn class_balance(&self) -> Option<[usize; 2]> {
+    /// How many samples each class has, in the order of [`classes`](Dataset::classes).
+    ///
+    /// Of arrays, whose classes have no names, the numbers 0 up to the largest target are the classes, if every sample has
+    /// a single target that is a whole number, and there are no more of them than samples (or two). `None` otherwise.
+    pub fn class_balance(&self) -> Option<Vec<usize>> {
         if self.source.target_shape != [1] {
             return None;
         }
-        let zeros = self.targets().iter().filter(|&&target| target == 0.0).count();
-        let ones = self.targets().iter().filter(|&&target| target == 1.0).count();
-        (zeros + ones == self.len()).then_some([zeros, ones])
+        let most = self.classes().map_or(self.len().max(2), <[String]>::len);
+        let named = self.classes().map_or(2, <[String]>::len);
+        let mut counts = vec![0; named];
+        for &target in self.targets() {
+            if target < 0.0 || target.fract() != 0.0 || target >= most as f32 {
+                return None;
+            }
+            let class = target as usize;
+            counts.resize(counts.len().max(class + 1), 0);
+            counts[class] += 1;
+        }
+        Some(counts)
     }
 
     /// The samples `range` of this data set, over the same rows.
     pub(super) fn part(&self, range: Range<usize>) -> Dataset {
         let start = self.samples.start;
         Dataset { samples: start + range.start..start + range.end, ..self.clone() }
+    }
+
+    /// The samples of these indices, which must be ascending, over the same rows.
+    pub(super) fn pick(&self, samples: &[usize]) -> Dataset {
+        let all = self.source.as_ref();
+        let of_source: Vec<usize> = samples.iter().map(|&i| self.samples.start + i).collect();
+        let numbers = |values: &Vec<u32>| of_source.iter().map(|&i| values[i]).collect();
+        let values = |values: &[f32], size: usize| {
+            of_source.iter().flat_map(|&i| &values[i * size..(i + 1) * size]).copied().collect()
+        };
+        let array = |array: &SampleArray| SampleArray {
+            shape: array.shape.clone(),
+            values: values(&array.values, array.size()),
+        };
+        let picked = Dataset::new(Source {
+            starts: numbers(&all.starts),
+            lengths: all.lengths.as_ref().map(numbers),
+            places: numbers(&all.places),
+            targets: values(&all.targets, self.target_size()),
+            ..all.clone()
+        });
+        Dataset {
+            more_inputs: Arc::new(self.more_inputs.iter().map(array).collect()),
+            more_targets: Arc::new(self.more_targets.iter().map(array).collect()),
+            ..picked
+        }
     }
 
     /// Values in one target.
@@ -290,118 +298,5 @@ impl fmt::Debug for Dataset {
             .field("target_name", &self.target_name())
             .field("classes", &self.classes())
             .finish_non_exhaustive()
-    }
-}
-
-/// The target's shape without the batch axis, once it is known to fit the input's.
-fn target_shape(x_shape: &[usize], y_shape: &[usize]) -> Result<Vec<usize>> {
-    let fits = match (y_shape, x_shape) {
-        ([], _) => return Ok(Vec::new()),
-        ([samples], [s, ..]) if samples == s => return Ok(vec![1]),
-        ([samples, _], [s, ..]) => samples == s,
-        ([samples, steps, _], [s, t, _]) => samples == s && steps == t,
-        _ => false,
-    };
-    if fits {
-        return Ok(y_shape[1..].to_vec());
-    }
-    Err(Error::usage(format!(
-        "y has the shape {y_shape:?}, which does not fit x of the shape {x_shape:?}. Give [samples, outputs] or, with a target for every step, [samples, steps, outputs]"
-    )))
-}
-
-/// Whether `values` are as many as `shape` says, at least one, and all finite.
-fn check_values(name: &str, values: &[f32], shape: &[usize]) -> Result<()> {
-    let wanted = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    if wanted == Some(0) {
-        return Err(Error::usage(format!(
-            "{name} has the shape {shape:?}, which holds nothing. Give at least one sample"
-        )));
-    }
-    if wanted != Some(values.len()) {
-        let message = format!(
-            "{name} holds {} values, which do not fill the shape {shape:?}. Pass all values in C order, or correct the shape",
-            values.len()
-        );
-        return Err(Error::usage(message));
-    }
-    if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-        let message = format!(
-            "{name} of the shape {shape:?} holds {} in sample {} (counted from 0). Remove or fill missing values",
-            values[i],
-            i / (values.len() / shape[0]),
-        );
-        return Err(Error::usage(message));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Five samples of two steps of three features, counted up from 0.
-    fn five() -> Dataset {
-        let x = (0..30).map(|i| i as f32).collect();
-        Dataset::from_arrays(x, &[5, 2, 3], vec![0.0, 1.0, 1.0, 0.0, 1.0], &[5, 1]).unwrap()
-    }
-
-    #[test]
-    fn arrays_become_samples_in_order() {
-        let data = five();
-        assert_eq!((data.len(), data.steps(), data.features()), (5, 2, 3));
-        assert_eq!((data.input_shape(), data.target_shape()), (&[2, 3][..], &[1][..]));
-        assert_eq!(data.starts(), [0, 2, 4, 6, 8]);
-        assert_eq!(data.sample(1), (vec![6.0, 7.0, 8.0, 9.0, 10.0, 11.0], vec![1.0]));
-        assert_eq!(data.sample(5), (vec![], vec![]));
-        assert_eq!(data.columns(), ["x0", "x1", "x2"]);
-        assert_eq!(data.last_rows().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-        assert_eq!(data.class_balance(), Some([2, 3]));
-        assert_eq!((data.classes(), data.target_name()), (None, None));
-    }
-
-    #[test]
-    fn arrays_need_neither_a_time_axis_nor_targets() {
-        let data = Dataset::from_arrays(vec![1.0, 2.0, 3.0, 4.0], &[2, 2], vec![], &[]).unwrap();
-        assert_eq!((data.input_shape(), data.steps(), data.features()), (&[2][..], 1, 2));
-        assert!(!data.has_targets() && data.target_shape().is_empty() && data.targets().is_empty());
-        assert_eq!(data.sample(1), (vec![3.0, 4.0], vec![]));
-        assert_eq!(data.class_balance(), None);
-    }
-
-    #[test]
-    fn targets_may_stand_for_every_step_or_alone() {
-        let data = Dataset::from_arrays(vec![0.0; 6], &[2, 3, 1], (0..12).map(|i| i as f32).collect(), &[2, 3, 2]);
-        let data = data.unwrap();
-        assert_eq!(data.target_shape(), [3, 2]);
-        assert_eq!(data.sample(1).1, [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-        let alone = Dataset::from_arrays(vec![0.0; 2], &[2, 1], vec![3.0, 4.0], &[2]).unwrap();
-        assert_eq!((alone.target_shape(), alone.sample(1).1), (&[1][..], vec![4.0]));
-        assert_eq!(alone.class_balance(), None);
-    }
-
-    #[test]
-    fn a_wrong_shape_or_value_is_named_with_its_cure() {
-        let error = |x: Vec<f32>, x_shape: &[usize], y: Vec<f32>, y_shape: &[usize]| {
-            let error = Dataset::from_arrays(x, x_shape, y, y_shape).unwrap_err();
-            assert_eq!(error.exit_status(), 2);
-            error.to_string()
-        };
-        let wrong_rank = error(vec![1.0], &[1], vec![], &[]);
-        assert!(wrong_rank.contains("[1]") && wrong_rank.contains("Give [samples, steps, features]"), "{wrong_rank}");
-        let too_few = error(vec![1.0; 5], &[2, 3], vec![], &[]);
-        assert!(too_few.contains("x holds 5 values") && too_few.contains("[2, 3]"), "{too_few}");
-        let nothing = error(vec![], &[0, 3], vec![], &[]);
-        assert!(nothing.contains("holds nothing") && nothing.contains("at least one sample"), "{nothing}");
-        let huge = error(vec![], &[usize::MAX, 2, 2], vec![], &[]);
-        assert!(huge.contains("do not fill the shape"), "{huge}");
-        let other_samples = error(vec![1.0; 4], &[2, 2], vec![1.0; 3], &[3, 1]);
-        assert!(other_samples.contains("[3, 1]") && other_samples.contains("[2, 2]"), "{other_samples}");
-        let other_steps = error(vec![1.0; 4], &[2, 2, 1], vec![1.0; 6], &[2, 3, 1]);
-        assert!(other_steps.contains("does not fit x"), "{other_steps}");
-        let no_shape = error(vec![1.0; 4], &[2, 2], vec![1.0; 2], &[]);
-        assert!(no_shape.contains("Give [2, outputs]"), "{no_shape}");
-        let not_finite = error(vec![1.0, 2.0, 3.0, f32::NAN], &[2, 2], vec![], &[]);
-        assert!(not_finite.contains("NaN in sample 1") && not_finite.contains("Remove or fill"), "{not_finite}");
     }
 }

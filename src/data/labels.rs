@@ -1,11 +1,11 @@
-//! The target column: two classes, or numbers.
+//! The target of every sample: classes, or numbers.
 
 use super::{
-    spelling::shown,
+    spelling::{list, shown},
     value::{self, Fault},
 };
 use crate::{Error, Result};
-use std::path::Path;
+use std::{cmp::Ordering, collections::HashMap, path::Path};
 
 /// The target of every row, gathered row by row.
 pub(super) enum Labels {
@@ -13,19 +13,29 @@ pub(super) enum Labels {
     None,
     /// A number in every row.
     Numbers(Vec<f32>),
-    /// One of two classes in every row.
+    /// One of the classes in every row.
     Classes(Classes),
 }
 
-/// Labels as 0 and 1, and what they stand for.
+/// Which values are classes.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Rule {
+    /// Two values of any kind, or words. More than two numbers are rather a quantity, and words among numbers a mistake.
+    Guessed,
+    /// Every value is a class: that is what was asked for.
+    Any,
+    /// The classes are known; what to do about others.
+    Given(&'static str),
+}
+
+/// Labels as numbers from 0, and what they stand for.
 pub(super) struct Classes {
-    labels: Vec<f32>,
+    labels: Vec<u32>,
     /// In order of appearance, or in the given order.
     classes: Vec<Class>,
-    /// The names were given, not found.
-    given: bool,
-    /// Spellings met so far, so that most rows need no parsing: `1` and `1.0` are one class.
-    spellings: Vec<(String, f32)>,
+    rule: Rule,
+    /// Classes by name, and by spellings met so far, so that most rows need no parsing: `1` and `1.0` are one class.
+    known: HashMap<String, u32>,
 }
 
 struct Class {
@@ -40,24 +50,38 @@ struct Class {
 pub(super) struct Place<'a> {
     pub path: &'a Path,
     pub line: u64,
-    pub column: &'a str,
+    /// The target's column, where it has a name.
+    pub column: Option<&'a str>,
 }
 
+/// More different words than these are hardly classes, unless so said.
+const MOST_GUESSED: usize = 100;
+/// f32, in which targets are kept, counts no further.
+const MOST: usize = 1 << f32::MANTISSA_DIGITS;
+
 impl Labels {
-    /// Labels to gather in a column of two classes; `given` are the names that 0 and 1 must stand for.
-    pub fn classes(given: Option<&[String; 2]>) -> Result<Labels> {
-        let mut classes = Vec::new();
-        for name in given.into_iter().flatten() {
-            let (name, number) = canonical(name.trim());
-            classes.push(Class { name, number, line: 0 });
+    /// Labels to gather in a column of classes that are not known before.
+    pub fn classes(rule: Rule) -> Labels {
+        Labels::Classes(Classes { labels: Vec::new(), classes: Vec::new(), rule, known: HashMap::new() })
+    }
+
+    /// Labels to gather in a column of these classes, which are numbered in this order. `cure` says what to do about another
+    /// value.
+    pub fn given<S: AsRef<str>>(names: &[S], cure: &'static str) -> Result<Labels> {
+        let mut found =
+            Classes { labels: Vec::new(), classes: Vec::new(), rule: Rule::Given(cure), known: HashMap::new() };
+        for name in names {
+            let (name, number) = canonical(name.as_ref().trim());
+            if found.known.insert(name.clone(), found.classes.len() as u32).is_some() {
+                let name = shown(&name);
+                return Err(Error::usage(format!("two class names are both `{name}`. Give different ones")));
+            }
+            found.classes.push(Class { name, number, line: 0 });
         }
-        if let [a, b] = &classes[..]
-            && a.name == b.name
-        {
-            let name = shown(&a.name);
-            return Err(Error::usage(format!("the two class names are both `{name}`. Give two different ones")));
+        if found.classes.len() < 2 {
+            return Err(Error::usage("classes are at least two. Give two names or more"));
         }
-        Ok(Labels::Classes(Classes { labels: Vec::new(), classes, given: given.is_some(), spellings: Vec::new() }))
+        Ok(Labels::Classes(found))
     }
 
     /// Adds the target of a row.
@@ -72,8 +96,8 @@ impl Labels {
         }
     }
 
-    /// The label of every row (none without a target), and the names of the two classes in the order 0, 1.
-    pub fn finish(self, path: &Path, column: &str) -> Result<(Vec<f32>, Option<Vec<String>>)> {
+    /// The label of every row (none without a target), and the names of the classes in the order 0, 1, ...
+    pub fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Option<Vec<String>>)> {
         match self {
             Labels::None => Ok((Vec::new(), None)),
             Labels::Numbers(labels) => Ok((labels, None)),
@@ -84,86 +108,124 @@ impl Labels {
 
 impl Classes {
     fn push(&mut self, text: &str, place: Place) -> Result<()> {
-        let label = match self.spellings.iter().find(|(spelling, _)| spelling == text) {
-            Some((_, label)) => *label,
+        let label = match self.known.get(text) {
+            Some(&label) => label,
             None => self.new_spelling(text, place)?,
         };
         self.labels.push(label);
         Ok(())
     }
 
-    fn new_spelling(&mut self, text: &str, place: Place) -> Result<f32> {
+    fn new_spelling(&mut self, text: &str, place: Place) -> Result<u32> {
         if let Err(fault @ (Fault::Missing | Fault::Infinite)) = value::number(text) {
             return Err(place.not_a_number(text, fault));
         }
         let (name, number) = canonical(text);
-        let class = match self.classes.iter().position(|class| class.name == name) {
-            Some(class) => class,
-            None if self.given => return Err(self.unknown(&name, place)),
-            None if self.classes.len() == 2 => return Err(self.third(&name, number, place)),
-            None => {
-                self.classes.push(Class { name, number, line: place.line });
-                self.classes.len() - 1
-            }
+        let label = match self.known.get(&name) {
+            Some(&label) => label,
+            None => self.new_class(name, number, place)?,
         };
         // A bound for a file that spells one number in thousands of ways: the rest are parsed each time.
-        if self.spellings.len() < 8 {
-            self.spellings.push((text.to_owned(), class as f32));
+        if self.known.len() < self.classes.len() + 64 {
+            self.known.insert(text.to_owned(), label);
         }
-        Ok(class as f32)
+        Ok(label)
     }
 
-    fn finish(mut self, path: &Path, column: &str) -> Result<(Vec<f32>, Vec<String>)> {
+    fn new_class(&mut self, name: String, number: Option<f64>, place: Place) -> Result<u32> {
+        let label = self.classes.len();
+        let words = number.is_none() && self.classes.iter().all(|class| class.number.is_none());
+        match self.rule {
+            Rule::Given(cure) => return Err(self.unknown(&name, cure, place)),
+            Rule::Guessed if label >= 2 && !words => return Err(self.doubtful(&name, number, place)),
+            Rule::Guessed if label == MOST_GUESSED => {
+                return Err(place.error(format!(
+                    "`{}` is the {}th different word, which is much for classes. Add `--loss sparse_categorical_crossentropy` if they are classes, or choose another column with `--target`",
+                    shown(&name),
+                    label + 1
+                )));
+            }
+            _ if label == MOST => return Err(place.error(format!("there are more than {MOST} classes. Use fewer"))),
+            _ => {}
+        }
+        self.known.insert(name.clone(), label as u32);
+        self.classes.push(Class { name, number, line: place.line });
+        Ok(label as u32)
+    }
+
+    fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Vec<String>)> {
         if let [only] = &self.classes[..] {
             let message = format!(
-                "column `{}`: the target is `{}` in every row. {}; or choose another column with `--target`",
-                shown(column),
+                "{}the target is `{}` in every row. Use a file with rows of at least two classes{}",
+                column.map_or(String::new(), |column| format!("column `{}`: ", shown(column))),
                 shown(&only.name),
-                if only.number.is_some() { TWO_CLASSES } else { TWO_WORDS }
+                match (column, only.number) {
+                    (None, _) => "",
+                    (_, None) => "; or choose another column with `--target`",
+                    _ =>
+                        ", or add `--loss mean_squared_error` to treat the target as a number; or choose another column with `--target`",
+                }
             );
             return Err(Error::input(path, message));
         }
-        if let [a, b] = &self.classes[..]
-            && !self.given
-            && b.sorts_before(a)
-        {
-            self.classes.reverse();
-            self.labels.iter_mut().for_each(|label| *label = 1.0 - *label);
+        let mut order: Vec<usize> = (0..self.classes.len()).collect();
+        if !matches!(self.rule, Rule::Given(_)) {
+            order.sort_by(|&a, &b| self.classes[a].compare(&self.classes[b]));
         }
-        Ok((self.labels, self.classes.into_iter().map(|class| class.name).collect()))
+        let mut rank = vec![0.0; order.len()];
+        order.iter().enumerate().for_each(|(i, &class)| rank[class] = i as f32);
+        let names = order.iter().map(|&class| self.classes[class].name.clone()).collect();
+        Ok((self.labels.iter().map(|&label| rank[label as usize]).collect(), names))
     }
 
-    fn unknown(&self, name: &str, place: Place) -> Error {
-        let names: Vec<String> = self.classes.iter().map(|class| format!("`{}`", shown(&class.name))).collect();
-        place.error(format!(
-            "`{}` is not one of the two classes {}. Correct the value, or train a model on files with this class",
-            shown(name),
-            names.join(" and ")
-        ))
+    fn unknown(&self, name: &str, cure: &str, place: Place) -> Error {
+        let names: Vec<String> = self.classes.iter().map(|class| class.name.clone()).collect();
+        let count = if names.len() == 2 { "two".to_owned() } else { names.len().to_string() };
+        place.error(format!("`{}` is not one of the {count} classes {}. {cure}", shown(name), list(&names)))
     }
 
-    fn third(&self, name: &str, number: Option<f64>, place: Place) -> Error {
-        let seen: Vec<String> =
-            self.classes.iter().map(|class| format!("`{}` (line {})", shown(&class.name), class.line)).collect();
+    /// A value beyond two where numbers play a part.
+    fn doubtful(&self, name: &str, number: Option<f64>, place: Place) -> Error {
+        let seen = |class: &Class| format!("`{}` (line {})", shown(&class.name), class.line);
         let numbers = number.is_some() && self.classes.iter().all(|class| class.number.is_some());
-        let cure = if numbers { TWO_CLASSES } else { TWO_WORDS };
-        place.error(format!("the target has a third value, `{}`, after {}. {cure}", shown(name), seen.join(" and ")))
+        if numbers {
+            let seen: Vec<String> = self.classes.iter().map(seen).collect();
+            let (name, seen) = (shown(name), seen.join(" and "));
+            return place.error(format!("the target has a third value, `{name}`, after {seen}. {THIRD_NUMBER}"));
+        }
+        let kind = |word: bool| if word { "a word" } else { "a number" };
+        let other = self.classes.iter().find(|class| class.number.is_some() != number.is_some());
+        let other = other.map_or(String::new(), |class| format!(", unlike {}", seen(class)));
+        place.error(format!("the target is {}, `{}`{other}. {MIXED}", kind(number.is_none()), shown(name)))
     }
 }
 
-const TWO_CLASSES: &str = "gatenorm trains on two classes: use a file with rows of exactly two, or add `--loss mean_squared_error` to treat the target as a number";
-const TWO_WORDS: &str = "gatenorm trains on two classes: use a file with rows of exactly two, or make a column that is 1 for one class and 0 for the rest";
+const THIRD_NUMBER: &str = "Say what it is: `--loss sparse_categorical_crossentropy` for one of several classes, `--loss mean_squared_error` for a number; for two classes, use a file with rows of exactly two";
+const MIXED: &str =
+    "Correct the value, or add `--loss sparse_categorical_crossentropy` if numbers and words are all names of classes";
 
 impl Class {
     /// Numbers by size, before words; words by spelling.
-    fn sorts_before(&self, other: &Class) -> bool {
+    fn compare(&self, other: &Class) -> Ordering {
         match (self.number, other.number) {
-            (Some(a), Some(b)) => a < b,
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (None, None) => self.name < other.name,
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => self.name.cmp(&other.name),
         }
     }
+}
+
+/// Names of classes in the order in which they are numbered; those that mean the same once.
+pub(super) fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let class = |name: &str| {
+        let (name, number) = canonical(name);
+        Class { name, number, line: 0 }
+    };
+    let mut classes: Vec<Class> = names.into_iter().map(class).collect();
+    classes.sort_by(Class::compare);
+    classes.dedup_by(|a, b| a.name == b.name);
+    classes.into_iter().map(|class| class.name).collect()
 }
 
 /// The one name of a class that may be spelled in several ways: `1`, `1.0` and `+1` are all `1`.
@@ -177,17 +239,16 @@ fn canonical(text: &str) -> (String, Option<f64>) {
 
 impl Place<'_> {
     fn error(self, message: String) -> Error {
-        Error::input(self.path, format!("line {}, column `{}`: {message}", self.line, shown(self.column)))
+        let column = self.column.map_or(String::new(), |column| format!(", column `{}`", shown(column)));
+        Error::input(self.path, format!("line {}{column}: {message}", self.line))
     }
 
     fn not_a_number(self, text: &str, fault: Fault) -> Error {
         let cure = match fault {
             Fault::Missing | Fault::Infinite => "Remove the row or correct the value",
-            Fault::TooLarge => "Scale the target column down",
+            Fault::TooLarge => "Scale the target down",
             Fault::DecimalComma => "Write decimals with a point",
-            Fault::Word => {
-                "Correct the value, or leave `--loss mean_squared_error` out if the target is one of two classes"
-            }
+            Fault::Word => "Correct the value, or leave `--loss mean_squared_error` out if the target is a class",
         };
         self.error(format!("{}. {cure}", fault.describe(text)))
     }

@@ -1,7 +1,7 @@
 //! Files to data sets.
 //!
 //! A [`Dataset`] keeps its rows once in host memory; a sample is a start offset into them. It comes from a CSV file
-//! ([`Dataset::csv`]) or from arrays ([`Dataset::from_arrays`]).
+//! ([`Dataset::csv`]), a `.ts` file of labelled series ([`Dataset::ts`]) or arrays ([`Dataset::from_arrays`]).
 //!
 //! ```no_run
 //! use gatenorm::data::Dataset;
@@ -12,15 +12,19 @@
 //! # Ok::<(), gatenorm::Error>(())
 //! ```
 
+mod arrays;
 mod csv;
 mod dataset;
 mod labels;
 mod layout;
+mod lines;
 mod records;
 mod spelling;
 mod split;
 mod statistics;
 mod time;
+mod ts;
+mod ts_header;
 mod value;
 mod window;
 
@@ -28,5 +32,6 @@ mod window;
 mod tests;
 
 pub use csv::CsvOptions;
-pub use dataset::Dataset;
+pub use dataset::{Dataset, SampleKind};
 pub use statistics::FeatureStatistics;
+pub use ts::TsOptions;

@@ -22,16 +22,7 @@ pub(super) struct Records<'a> {
 impl<'a> Records<'a> {
     /// Opens a file. Says in words what stands there if it is no file.
     pub fn open(path: &'a Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| match source.kind() {
-            ErrorKind::NotFound => {
-                Error::input(path, "there is no such file. Check the spelling and the folder that the path starts from")
-            }
-            _ => Error::io(path, "read", source),
-        })?;
-        let metadata = file.metadata().map_err(|source| Error::io(path, "read", source))?;
-        if metadata.is_dir() {
-            return Err(Error::input(path, "this is a folder. Name one CSV file in it"));
-        }
+        let file = open(path)?;
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -101,6 +92,21 @@ impl<'a> Records<'a> {
             _ => Error::input(self.path, format!("after line {}: {text}. Correct the file there", self.last_line)),
         }
     }
+}
+
+/// Opens a file to read. Says in words what stands there if it is no file.
+pub(super) fn open(path: &Path) -> Result<File> {
+    let file = File::open(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => {
+            Error::input(path, "there is no such file. Check the spelling and the folder that the path starts from")
+        }
+        _ => Error::io(path, "read", source),
+    })?;
+    let metadata = file.metadata().map_err(|source| Error::io(path, "read", source))?;
+    if metadata.is_dir() {
+        return Err(Error::input(path, "this is a folder. Name one file in it"));
+    }
+    Ok(file)
 }
 
 /// A file with a line break added at its end.

@@ -14,10 +14,10 @@ pub struct FeatureStatistics {
 
 impl Dataset {
     /// Mean and biased variance of every feature in f64, over the rows that some sample uses, each counted once however
-    /// many windows overlap in it.
+    /// many windows overlap in it. Padding does not count.
     pub fn feature_statistics(&self) -> FeatureStatistics {
         let features = self.features();
-        let parts: Vec<&[f32]> = used_rows(self.starts(), self.steps())
+        let parts: Vec<&[f32]> = used_rows(self.spans())
             .into_iter()
             .map(|rows| &self.rows()[rows.start * features..rows.end * features])
             .collect();
@@ -25,14 +25,13 @@ impl Dataset {
     }
 }
 
-/// The rows that windows of `length` rows at `starts` (ascending) cover, as disjoint ranges.
-fn used_rows(starts: &[u32], length: usize) -> Vec<Range<usize>> {
+/// The rows that these ranges (neither end ever goes back) cover, as disjoint ranges.
+fn used_rows(spans: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for &start in starts {
-        let (start, end) = (start as usize, start as usize + length);
+    for span in spans {
         match ranges.last_mut() {
-            Some(last) if start <= last.end => last.end = end,
-            _ => ranges.push(start..end),
+            Some(last) if span.start <= last.end => last.end = span.end,
+            _ => ranges.push(span),
         }
     }
     ranges
@@ -116,9 +115,10 @@ mod tests {
 
     #[test]
     fn a_row_in_many_windows_counts_once_and_a_row_in_none_does_not() {
-        assert_eq!(used_rows(&[0, 1, 2, 10, 12], 3), [0..5, 10..15]);
-        assert_eq!(used_rows(&[0, 3, 9], 3), [0..6, 9..12]);
-        assert_eq!(used_rows(&[0, 4, 8], 3), [0..3, 4..7, 8..11]);
+        let used = |starts: &[usize]| used_rows(starts.iter().map(|&start| start..start + 3));
+        assert_eq!(used(&[0, 1, 2, 10, 12]), [0..5, 10..15]);
+        assert_eq!(used(&[0, 3, 9]), [0..6, 9..12]);
+        assert_eq!(used(&[0, 4, 8]), [0..3, 4..7, 8..11]);
         let x: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let all = Dataset::from_arrays(x.clone(), &[3, 2, 2], vec![], &[]).unwrap();
         let expected = naive(&x, 2);

@@ -1,6 +1,6 @@
 //! Files as people write them: what is read, and what the errors say.
 
-use super::{CsvOptions, Dataset};
+use super::{CsvOptions, Dataset, SampleKind};
 use crate::Error;
 use proptest::prelude::*;
 use std::{
@@ -9,8 +9,10 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod classes;
 mod errors;
 mod occupancy;
+mod ts;
 
 /// A file in a folder that goes away with it.
 struct TestFile {
@@ -47,7 +49,7 @@ fn every_column_of_numbers_but_the_target_is_a_feature() {
     assert_eq!((data.input_shape(), data.target_shape()), (&[1, 2][..], &[1][..]));
     assert_eq!(data.target_name(), Some("y"));
     assert_eq!(data.classes().unwrap(), ["0", "1"]);
-    assert_eq!(data.class_balance(), Some([1, 2]));
+    assert_eq!(data.class_balance(), Some(vec![1, 2]));
     assert_eq!(data.last_rows().collect::<Vec<_>>(), [2, 3, 4]);
 }
 
@@ -110,6 +112,21 @@ fn a_window_takes_the_target_and_the_line_of_its_last_row() {
 }
 
 #[test]
+fn a_row_is_a_sample_of_steps_where_that_is_asked_for() {
+    let file = TestFile::new("date,a0,b0,y,a1,b1\n2015-02-04,1,2,no,3,4\n\nx,5,6,yes,7,8\n");
+    let data = file.options().target("y").row_steps(2).load().unwrap();
+    assert_eq!((data.len(), data.input_shape(), data.features()), (2, &[2, 2][..], 2));
+    assert_eq!(data.columns(), ["a0", "b0", "a1", "b1"]);
+    assert_eq!(data.sample(0), (vec![1.0, 2.0, 3.0, 4.0], vec![0.0]));
+    assert_eq!(data.sample(1), (vec![5.0, 6.0, 7.0, 8.0], vec![1.0]));
+    assert_eq!(data.last_rows().collect::<Vec<_>>(), [2, 4]);
+    assert_eq!((data.sample_kind(), data.stride()), (SampleKind::Row, 1));
+    assert_eq!(data.feature_statistics().mean, [4.0, 5.0]);
+    let chosen = file.options().target("y").row_steps(2).columns(["b1", "a0"]).load().unwrap();
+    assert_eq!((chosen.input_shape(), chosen.rows()), (&[2, 1][..], &[4.0, 1.0, 8.0, 5.0][..]));
+}
+
+#[test]
 fn a_cut_in_time_shares_no_row_and_a_validation_split_drops_no_sample() {
     let content: String = "a,y\n".to_owned() + &(0..20).map(|i| format!("{i},{}\n", i % 2)).collect::<String>();
     let data = TestFile::new(content).options().target("y").window(4).load().unwrap();
@@ -143,7 +160,7 @@ fn two_classes_keep_their_names_in_order() {
 fn given_classes_keep_their_meaning_whatever_the_file_holds() {
     let words = TestFile::new("a,y\n1,yes\n2,yes\n");
     let data = words.options().target("y").label_classes(["yes", "no"]).load().unwrap();
-    assert_eq!((data.targets(), data.class_balance()), (&[0.0, 0.0][..], Some([2, 0])));
+    assert_eq!((data.targets(), data.class_balance()), (&[0.0, 0.0][..], Some(vec![2, 0])));
     assert_eq!(data.classes().unwrap(), ["yes", "no"]);
     let numbers = TestFile::new("a,y\n1,1.0\n2,1\n");
     let data = numbers.options().target("y").label_classes(["0", "1"]).load().unwrap();

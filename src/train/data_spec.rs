@@ -2,39 +2,75 @@
 
 use std::path::Path;
 
-use super::model::DataSpec;
-use crate::data::Dataset;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{CsvOptions, Dataset, SampleKind};
 use crate::error::Result;
 
+/// How a model's input is made from a file: kept with the model, so that it takes raw rows again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DataSpec {
+    /// What a sample is in its file.
+    #[serde(default)]
+    pub samples: SampleKind,
+    /// Names of the columns, in the model's order; of a series as many as it has channels.
+    pub columns: Vec<String>,
+    /// Name of the target column.
+    pub target: Option<String>,
+    /// Steps of one sample; of series of unequal lengths those of the longest that was trained on.
+    pub window: usize,
+    /// Rows from one window to the next.
+    pub stride: usize,
+    /// Names of the classes 0, 1, ..., for a target of classes.
+    pub classes: Option<Vec<String>>,
+}
+
 impl DataSpec {
-    /// What a data set read with this window and stride says about itself.
-    pub fn of(data: &Dataset, window: usize, stride: usize) -> DataSpec {
+    /// What a data set that was read from a file says about itself.
+    pub fn of(data: &Dataset) -> DataSpec {
         DataSpec {
+            samples: data.sample_kind(),
             columns: data.columns().to_vec(),
             target: data.target_name().map(str::to_owned),
-            window,
-            stride,
+            window: data.steps(),
+            stride: data.stride(),
             classes: data.classes().map(<[String]>::to_vec),
         }
     }
 
     /// Reads a file as this says, with its target: one of the classes, or any number where there are none.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Dataset> {
-        let options = Dataset::csv(path).columns(&self.columns).window(self.window).stride(self.stride);
+        if self.samples == SampleKind::Series {
+            let options = Dataset::ts(path).channels(self.columns.len());
+            return match &self.classes {
+                Some(classes) => options.label_classes(classes).load(),
+                None => options.load(),
+            };
+        }
         let options = match &self.target {
-            Some(target) => options.target(target),
-            None => options,
+            Some(target) => self.table(path.as_ref()).target(target),
+            None => self.table(path.as_ref()),
         };
-        match self.classes.as_deref() {
-            Some([zero, one]) => options.label_classes([zero, one]).load(),
-            _ => options.numeric_target().load(),
+        match &self.classes {
+            Some(classes) => options.label_classes(classes).load(),
+            None => options.numeric_target().load(),
         }
     }
 
     /// Reads a file as this says, without a target, as for rows to predict on.
     pub fn load_inputs(&self, path: impl AsRef<Path>) -> Result<Dataset> {
-        let options = Dataset::csv(path).columns(&self.columns).window(self.window).stride(self.stride);
-        options.no_target().load()
+        if self.samples == SampleKind::Series {
+            return Dataset::ts(path).channels(self.columns.len()).no_target().load();
+        }
+        self.table(path.as_ref()).no_target().load()
+    }
+
+    fn table(&self, path: &Path) -> CsvOptions {
+        let options = Dataset::csv(path).columns(&self.columns);
+        match self.samples {
+            SampleKind::Row => options.row_steps(self.window),
+            _ => options.window(self.window).stride(self.stride),
+        }
     }
 }
 
@@ -52,7 +88,7 @@ mod tests {
         };
         let first = write("first.csv", "a,b,y\n1,2,no\n3,4,yes\n5,6,no\n");
         let data = Dataset::csv(&first).target("y").columns(["b", "a"]).window(2).load().unwrap();
-        let spec = DataSpec::of(&data, 2, 1);
+        let spec = DataSpec::of(&data);
         let second = write("second.csv", "y,a,b\nyes,7,8\nyes,9,10\n");
         let again = spec.load(&second).unwrap();
         assert_eq!(

@@ -16,12 +16,13 @@ mod run;
 mod trace;
 
 pub use checkpoint::Snapshot;
+pub use data_spec::DataSpec;
 pub use fit::{Fit, Progress};
 pub use history::{Epoch, History, Scores};
 pub use lockstep::{TrainingReport, lesson_model, lockstep_training};
 pub use loss::Loss;
 pub use metric::Metric;
-pub use model::{DataSpec, Model, Moment, Weight};
+pub use model::{Model, Moment, Weight};
 pub(crate) use optimizer::MomentSpec;
 pub use optimizer::{
     Adagrad, Adam, AdamW, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate,

@@ -3,10 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-use serde::{Deserialize, Serialize};
-
+use super::data_spec::DataSpec;
 use super::feed::Feed;
 use super::loss::Loss;
 use super::metric::Metric;
@@ -19,6 +16,8 @@ use crate::model::{
     ANY_LENGTH, Arena, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers,
 };
 use crate::plan::Plan;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 /// Programs that are kept; an epoch needs two or three.
 const PROGRAMS: usize = 12;
@@ -38,21 +37,6 @@ pub struct Weight {
 
 /// One of an optimiser's moments: its values for each trainable variable, by path.
 pub type Moment = Vec<(String, Vec<f32>)>;
-
-/// How a model's input is made from a table: kept with the model, so that it takes raw rows again.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DataSpec {
-    /// Names of the features, in the model's order.
-    pub columns: Vec<String>,
-    /// Name of the target column.
-    pub target: Option<String>,
-    /// Rows of one sample.
-    pub window: usize,
-    /// Rows from one sample to the next.
-    pub stride: usize,
-    /// Names of the classes 0 and 1, for a two-class target.
-    pub classes: Option<Vec<String>>,
-}
 
 /// A model on a device, ready to train, evaluate and predict.
 pub struct Model {
@@ -342,6 +326,9 @@ impl Model {
         }
         let wanted: Vec<&Shape> = self.network.inputs.iter().map(|input| &input.shape).collect();
         check_shapes("takes inputs of shape", &wanted, "the data set has", &data.input_shapes())?;
+        if data.lengths().is_some() {
+            return Err(Error::usage("the data set's samples have unequal lengths, which no layer here masks yet"));
+        }
         if targets {
             let given = self.network.output_shapes();
             check_shapes("gives outputs of shape", &given, "the data set's targets have", &data.target_shapes())?;

@@ -111,7 +111,7 @@ fn a_path_that_is_no_file_is_explained() {
     let missing = folder.path().join("room.csv");
     assert_says(Dataset::csv(&missing).target("y"), &["there is no such file. Check the spelling"]);
     fs::create_dir(&missing).unwrap();
-    assert_says(Dataset::csv(&missing).target("y"), &["this is a folder. Name one CSV file"]);
+    assert_says(Dataset::csv(&missing).target("y"), &["this is a folder. Name one file"]);
 }
 
 #[test]
@@ -122,6 +122,9 @@ fn a_window_or_stride_that_does_not_fit_is_explained() {
     assert_says(options().window(usize::MAX), &["has 3 rows"]);
     assert_says(options().window(0), &["window of 0 rows", "`--window 1` or more"]);
     assert_says(options().stride(0), &["stride of 0 rows", "`--stride 1` or more"]);
+    assert_says(options().row_steps(0), &["row of 0 steps", "`--row-steps 1` or more"]);
+    assert_says(options().row_steps(3), &["row of 2 columns", "3 steps", "another `--row-steps`", "`--columns`"]);
+    assert_says(options().row_steps(2).window(2), &["either a row or a window", "Leave out"]);
     assert_eq!(options().window(3).stride(usize::MAX).load().unwrap().len(), 1);
 }
 
@@ -151,12 +154,12 @@ fn columns_that_cannot_be_features_are_explained() {
 }
 
 #[test]
-fn a_target_without_exactly_two_classes_is_explained() {
+fn a_target_of_one_class_or_of_doubtful_ones_is_explained() {
     assert_file_says(
         "a,y\n1,0\n2,0\n",
         &["column `y`", "`0` in every row", "two classes", "`--loss mean_squared_error`", "`--target`"],
     );
-    assert_file_says("a,y\n1,no\n2,no\n", &["`no` in every row", "rows of exactly two", "`--target`"]);
+    assert_file_says("a,y\n1,no\n2,no\n", &["`no` in every row", "rows of at least two", "`--target`"]);
     assert_file_says(
         "a,y\n1,20.5\n2,21\n3,20.5\n4,22\n",
         &[
@@ -169,9 +172,14 @@ fn a_target_without_exactly_two_classes_is_explained() {
             "`--loss mean_squared_error`",
         ],
     );
+    let mixed = ["column `y`", "`--loss sparse_categorical_crossentropy`", "Correct the value"];
+    let says = |content: &str, parts: &[&str]| assert_file_says(content, &[&mixed[..], parts].concat());
+    says("a,y\n1,0\n2,1\n3,fish\n", &["line 4", "a word, `fish`, unlike `0` (line 2)"]);
+    says("a,y\n1,cat\n2,dog\n3,fish\n4,7\n", &["line 5", "a number, `7`, unlike `cat` (line 2)"]);
+    let words: String = (0..101).map(|i| format!("1,w{i}\n")).collect();
     assert_file_says(
-        "a,y\n1,cat\n2,dog\n3,fish\n",
-        &["line 4", "`fish`", "`cat` (line 2) and `dog` (line 3)", "two classes", "1 for one class and 0 for the rest"],
+        format!("a,y\n{words}"),
+        &["line 102", "`w100` is the 101th different word", "--loss sparse_categorical_crossentropy", "--target"],
     );
 }
 
@@ -180,7 +188,7 @@ fn a_class_that_the_model_does_not_know_is_named_with_its_line() {
     let file = TestFile::new("a,y\n1,yes\n2,maybe\n");
     assert_says(
         file.options().target("y").label_classes(["no", "yes"]),
-        &["line 3", "column `y`", "`maybe` is not one of the two classes `no` and `yes`", "Correct the value"],
+        &["line 3", "column `y`", "`maybe` is not one of the two classes `no`, `yes`", "Correct the value"],
     );
     assert_says(file.options().target("y").label_classes(["1", "1.0"]), &["class names are both `1`", "different"]);
     assert_says(

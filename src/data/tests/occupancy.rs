@@ -14,7 +14,7 @@ fn every_row_of_the_occupancy_files_is_read() {
         let data = options(name).load().unwrap();
         assert_eq!(data.len(), rows, "{name}");
         assert_eq!(data.columns(), ["Temperature", "Humidity", "Light", "CO2", "HumidityRatio"]);
-        assert_eq!(data.class_balance(), Some([rows - occupied, occupied]), "{name}");
+        assert_eq!(data.class_balance(), Some(vec![rows - occupied, occupied]), "{name}");
         assert_eq!(data.classes().unwrap(), ["0", "1"]);
         assert_eq!(data.last_rows().collect::<Vec<_>>(), (2..rows as u64 + 2).collect::<Vec<_>>());
     }

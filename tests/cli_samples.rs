@@ -1,0 +1,166 @@
+//! The commands on files whose samples stand for themselves: `.ts` series and rows with `--row-steps`.
+
+use std::fs;
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn gatenorm(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gatenorm"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
+    // Without it libwayland, which the OpenGL backend asks for a display, complains on stderr.
+    command.env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+/// Stdout and stderr of a command that ends well.
+fn done(args: &[&str]) -> (String, String) {
+    let Output { stdout, stderr, .. } = gatenorm(args).assert().success().get_output().clone();
+    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn object(args: &[&str]) -> Value {
+    serde_json::from_str(&done(&[args, &["--json"]].concat()).0).unwrap()
+}
+
+/// The command ends with status 2 and a message that holds all of `parts`.
+fn assert_refused(args: &[&str], parts: &[&str]) {
+    let output = gatenorm(args).assert().code(2).get_output().clone();
+    let text = String::from_utf8(output.stderr).unwrap();
+    for part in parts {
+        assert!(text.contains(part), "{args:?}: `{part}` is missing from: {text}");
+    }
+}
+
+/// A folder with files to read.
+struct Room(tempfile::TempDir);
+
+impl Room {
+    fn new() -> Room {
+        Room(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn write(&self, name: &str, content: &str) -> String {
+        fs::write(self.path(name), content).unwrap();
+        self.path(name)
+    }
+
+    /// Forty series of four steps of two channels, first those that rise, then those that fall.
+    fn series(&self, name: &str, header: &str) -> String {
+        let of = |i: u32| {
+            let channel = |phase: u32| {
+                let steps = (0..4).map(|t| if i < 20 { t + (i + phase) % 3 } else { 9 - t - (i + phase) % 3 });
+                steps.map(|v| v.to_string()).collect::<Vec<_>>().join(",")
+            };
+            format!("{}:{}:{}\n", channel(0), channel(1), if i < 20 { "up" } else { "down" })
+        };
+        self.write(name, &(header.to_owned() + &(0..40).map(of).collect::<String>()))
+    }
+}
+
+const HEADER: &str = "@problemName slopes\n@univariate false\n@dimensions 2\n@classLabel true up down\n@data\n";
+
+#[test]
+fn series_are_trained_on_evaluated_and_asked() {
+    let room = Room::new();
+    let (data, out) = (room.series("slopes.TS", HEADER), room.path("slopes.keras"));
+    let train = [
+        "train",
+        &data,
+        "--device",
+        "cpu",
+        "--units",
+        "4",
+        "--epochs",
+        "100",
+        "--batch-size",
+        "8",
+        "--learning-rate",
+        "0.01",
+        "--validation-split",
+        "0.25",
+    ];
+    let (_, talk) = done(&[&train[..], &["--out", &out]].concat());
+    assert!(talk.contains("data     30 series of 4 x 2 -> class: 50 % down, 50 % up\n"), "{talk}");
+    assert!(talk.contains("10 series to validate with: 50 % down, 50 % up\n"), "drawn from both classes: {talk}");
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(40), &Value::from(1.0)), "{scores}");
+    let (csv, _) = done(&["predict", &out, &data, "--device", "cpu"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (41, "row,probability,class"));
+    assert!(lines[1].starts_with("6,") && lines[1].ends_with(",up") && lines[40].ends_with(",down"), "{csv}");
+    let unlabelled = room.write("new.ts", "@data\n0,1,2,3:0,1,2,3\n9,8,7,6:9,8,7,6\n");
+    let found = object(&["predict", &out, &unlabelled, "--device", "cpu"]);
+    assert_eq!((&found["predictions"][0]["class"], &found["predictions"][1]["class"]), (&"up".into(), &"down".into()));
+    let (shown, _) = done(&["summary", &out]);
+    assert!(shown.contains("Series of 2 channels -> class (down or up)"), "{shown}");
+}
+
+#[test]
+fn series_that_do_not_fit_are_refused() {
+    let room = Room::new();
+    let (data, out) = (room.series("slopes.ts", HEADER), room.path("slopes.keras"));
+    let train = ["train", &data, "--device", "cpu", "--units", "2", "--epochs", "1", "--out", &out];
+    for (flags, part) in [
+        (["--window", "4"], "--window does not fit here"),
+        (["--target", "class"], "--target does not fit here"),
+        (["--row-steps", "4"], "--row-steps does not fit here"),
+        (["--loss", "mean_squared_error"], "does not fit a target of classes. Use `--loss binary_crossentropy`"),
+    ] {
+        assert_refused(&[&train[..], &flags].concat(), &[part]);
+    }
+    done(&train);
+    let rows = room.write("rows.csv", "a,b,y\n1,2,0\n3,4,1\n");
+    assert_refused(
+        &["evaluate", &out, &rows, "--device", "cpu"],
+        &["slopes.keras takes the series of .ts files", "rows.csv"],
+    );
+    let other = room.write("other.ts", "@classLabel true up down\n@data\n1,2,3,4:up\n");
+    assert_refused(&["evaluate", &out, &other, "--device", "cpu"], &["other.ts", "1 channels", "model takes 2"]);
+}
+
+#[test]
+fn rows_are_samples_of_steps() {
+    let room = Room::new();
+    let row = |i: u32| {
+        format!("{},{},{},{},{}\n", i % 2, i % 3, 1 - i % 2, i % 5, if i.is_multiple_of(2) { "even" } else { "odd" })
+    };
+    let rows = "a0,b0,a1,b1,y\n".to_owned() + &(0..40).map(row).collect::<String>();
+    let (data, out) = (room.write("rows.csv", &rows), room.path("rows.keras"));
+    let train = [
+        "train",
+        &data,
+        "--target",
+        "y",
+        "--row-steps",
+        "2",
+        "--device",
+        "cpu",
+        "--units",
+        "4",
+        "--epochs",
+        "100",
+        "--batch-size",
+        "8",
+        "--learning-rate",
+        "0.01",
+    ];
+    let (_, talk) = done(&[&train[..], &["--validation-split", "0.2", "--out", &out]].concat());
+    assert!(talk.contains("data     32 rows of 2 x 2 (a0, b0, a1, b1) -> y: 50 % even, 50 % odd\n"), "{talk}");
+    assert!(talk.contains("8 rows to validate with: 50 % even, 50 % odd\n"), "{talk}");
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu", "--row-steps", "2"]);
+    assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(40), &Value::from(1.0)), "{scores}");
+    let (shown, _) = done(&["summary", &out]);
+    assert!(shown.contains("Sample: a row of 2 steps") && shown.contains("Columns: a0, b0, a1, b1 -> y"), "{shown}");
+    assert_refused(&["evaluate", &out, &data, "--row-steps", "4"], &["--row-steps 4", "--row-steps 2", "contradicts"]);
+    assert_refused(&["evaluate", &out, &data, "--window", "2"], &["--window does not fit here", "whole samples"]);
+    let wrong = [&train[..4], &["--row-steps", "3", "--device", "cpu", "--out", &out]].concat();
+    assert_refused(&wrong, &["row of 4 columns does not divide into 3 steps"]);
+    let both = [&train[..], &["--window", "2", "--out", &out]].concat();
+    assert_refused(&both, &["--row-steps", "cannot be used with"]);
+}

@@ -64,7 +64,7 @@ pub fn run(args: &Demo) -> Result<()> {
     talk!("model    {}", model.network().line());
 
     let (began, mut show) = (Instant::now(), Show::new());
-    let fit = Fit::epochs(args.epochs).batch_size(32).on_progress(|progress| show.on(progress));
+    let fit = Fit::epochs(args.epochs).batch_size(32).callback(&mut show);
     let history = model.fit(&train, fit).context("the demo stopped")?;
     talk!("done in {}", report::duration(began.elapsed().as_secs_f64()));
     let scores = model.evaluate(&test)?;

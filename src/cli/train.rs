@@ -226,7 +226,7 @@ fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dat
         .batch_size(args.course.batch_size)
         .shuffle(!args.course.no_shuffle)
         .keep_best(args.course.keep == Keep::Best)
-        .on_progress(|progress| show.on(progress));
+        .callback(&mut show);
     if let Some(data) = validation {
         fit = fit.validation(data);
     }

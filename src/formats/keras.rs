@@ -63,7 +63,8 @@ impl Model {
         KerasArchive { config: config.into(), metadata, weights, extra: Some(extra) }.write(path.as_ref())
     }
 
-    fn arrays(&mut self, compilation: &Compilation) -> Result<Arrays> {
+    /// Everything that a weights file holds.
+    pub(super) fn arrays(&mut self, compilation: &Compilation) -> Result<Arrays> {
         let mut arrays = Arrays::new();
         let values = self.weights()?.into_iter().map(|weight| weight.values);
         keras_weights::write(&mut arrays, self.network(), values).map_err(unsaved)?;

@@ -17,6 +17,7 @@ mod keras_plain_layers;
 mod keras_schedule;
 mod keras_state;
 mod keras_weights;
+mod weights_file;
 mod weights_h5;
 
 pub use array::{Array, ArrayData};

@@ -1,71 +1,100 @@
-//! Training.
+//! What `fit` is asked for.
 
-use std::sync::Arc;
-use std::time::Instant;
-
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
-
+use super::callbacks::Callback;
 use super::feed::Feed;
-use super::history::{Epoch, History, Scores};
+use super::history::{History, Scores};
 use super::model::Model;
-use super::optimizer::average_to_weights;
-use super::run::{Batches, add_up, batch_sizes, check_batch_size};
+use super::run::{Batches, batch_sizes, check_batch_size};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::Mode;
 
-/// What training tells while it runs.
-#[derive(Clone, Debug)]
-pub struct Progress<'a> {
-    /// From 1.
-    pub epoch: usize,
-    /// Epochs of this call.
-    pub epochs: usize,
-    /// Steps done of this epoch.
-    pub step: usize,
-    /// Steps of an epoch.
-    pub steps: usize,
-    /// Means over this epoch so far; with the validation's at its end.
-    pub scores: &'a Scores,
-    /// True once per epoch, after validation.
-    pub epoch_done: bool,
+/// In which epochs [`Fit`] validates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ValidationFreq {
+    /// In every so manieth.
+    Every(usize),
+    /// In these, counted from 1.
+    Epochs(Vec<usize>),
 }
 
-type Report<'a> = Box<dyn FnMut(&Progress<'_>) + 'a>;
+impl From<usize> for ValidationFreq {
+    fn from(every: usize) -> Self {
+        ValidationFreq::Every(every)
+    }
+}
+
+impl From<Vec<usize>> for ValidationFreq {
+    fn from(epochs: Vec<usize>) -> Self {
+        ValidationFreq::Epochs(epochs)
+    }
+}
+
+impl ValidationFreq {
+    /// Whether an epoch, from 0, is validated.
+    pub(super) fn includes(&self, epoch: usize) -> bool {
+        match self {
+            ValidationFreq::Every(every) => (epoch + 1).is_multiple_of(*every),
+            ValidationFreq::Epochs(epochs) => epochs.contains(&(epoch + 1)),
+        }
+    }
+}
 
 /// Arguments of [`Model::fit`], with Keras's names and defaults.
 pub struct Fit<'a> {
-    epochs: usize,
-    batch_size: usize,
-    shuffle: bool,
+    pub(super) epochs: usize,
+    pub(super) initial_epoch: usize,
+    batch_size: Option<usize>,
+    pub(super) steps_per_epoch: Option<usize>,
+    pub(super) shuffle: bool,
     validation: Option<&'a Dataset>,
     validation_split: Option<f64>,
-    keep_best: bool,
-    report: Option<Report<'a>>,
+    validation_steps: Option<usize>,
+    validation_batch_size: Option<usize>,
+    pub(super) validation_freq: ValidationFreq,
+    pub(super) keep_best: bool,
+    pub(super) callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
+/// Samples of a batch, where nothing is said.
+const DEFAULT_BATCH: usize = 32;
+
 impl<'a> Fit<'a> {
-    /// So many epochs in batches of 32, shuffled.
+    /// Training up to so many epochs in batches of 32, shuffled.
     pub fn epochs(epochs: usize) -> Self {
         Fit {
             epochs,
-            batch_size: 32,
+            initial_epoch: 0,
+            batch_size: None,
+            steps_per_epoch: None,
             shuffle: true,
             validation: None,
             validation_split: None,
+            validation_steps: None,
+            validation_batch_size: None,
+            validation_freq: ValidationFreq::Every(1),
             keep_best: false,
-            report: None,
+            callbacks: Vec::new(),
         }
     }
 
-    /// Samples of one training step; an epoch's last batch may be short.
-    pub fn batch_size(self, batch_size: usize) -> Self {
-        Fit { batch_size, ..self }
+    /// The epoch to begin with, from 0, to go on with training: so many of [`Fit::epochs`] are done already.
+    pub fn initial_epoch(self, epoch: usize) -> Self {
+        Fit { initial_epoch: epoch, ..self }
     }
 
-    /// Whether each epoch takes the samples in a new order (the default).
+    /// Samples of one training step; the last batch of a pass over the data may be short.
+    pub fn batch_size(self, batch_size: usize) -> Self {
+        Fit { batch_size: Some(batch_size), ..self }
+    }
+
+    /// Training steps of an epoch, instead of a pass over the data. As in Keras, the next epoch goes on where this one stopped, and an
+    /// epoch ends early where the pass ends. Without a batch size, the data is cut into so many batches.
+    pub fn steps_per_epoch(self, steps: usize) -> Self {
+        Fit { steps_per_epoch: Some(steps), ..self }
+    }
+
+    /// Whether each pass over the data takes the samples in a new order (the default).
     pub fn shuffle(self, shuffle: bool) -> Self {
         Fit { shuffle, ..self }
     }
@@ -81,28 +110,81 @@ impl<'a> Fit<'a> {
         Fit { validation_split: Some(fraction), ..self }
     }
 
-    /// Ends with the weights of the epoch with the least `val_loss` (or `loss`, without validation), not with the last one's.
+    /// Validates with only so many batches, the first ones.
+    pub fn validation_steps(self, steps: usize) -> Self {
+        Fit { validation_steps: Some(steps), ..self }
+    }
+
+    /// Samples of one batch in validation, instead of those in training.
+    pub fn validation_batch_size(self, batch_size: usize) -> Self {
+        Fit { validation_batch_size: Some(batch_size), ..self }
+    }
+
+    /// Validates only after every so manieth epoch, or after those listed, counted from 1.
+    pub fn validation_freq(self, freq: impl Into<ValidationFreq>) -> Self {
+        Fit { validation_freq: freq.into(), ..self }
+    }
+
+    /// Ends with the weights of the epoch with the least `val_loss` (or `loss`, without validation), and the optimizer's state of
+    /// that time, not with the last one's.
     pub fn keep_best(self, keep_best: bool) -> Self {
         Fit { keep_best, ..self }
     }
 
-    /// Called about ten times a second, and at every epoch's end.
-    pub fn on_progress(self, report: impl FnMut(&Progress<'_>) + 'a) -> Self {
-        Fit { report: Some(Box::new(report)), ..self }
+    /// Adds a callback; they are called in the order in which they were added. Give `&mut callback` to look at it afterwards.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    fn check(&self) -> Result<()> {
+        let counts = [
+            ("steps_per_epoch", self.steps_per_epoch),
+            ("validation_steps", self.validation_steps),
+            (
+                "validation_freq",
+                if let ValidationFreq::Every(every) = self.validation_freq { Some(every) } else { None },
+            ),
+        ];
+        if let Some((name, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
+            return Err(Error::usage(format!("{name} must be at least 1")));
+        }
+        check_batch_size(self.batch_size.unwrap_or(1))?;
+        check_batch_size(self.validation_batch_size.unwrap_or(1))
+    }
+
+    fn batch_size_for(&self, samples: usize) -> usize {
+        let cut = |steps| samples.div_ceil(steps).max(1);
+        self.batch_size.or(self.steps_per_epoch.map(cut)).unwrap_or(DEFAULT_BATCH)
     }
 }
 
-/// The first of the streams of random numbers that shuffle epochs; those of first values are hashes, which do not come near.
-const SHUFFLE_STREAM: u64 = 1 << 32;
+/// A data set on the device, and its batches in a pass.
+pub(super) struct Pass {
+    pub feed: Feed,
+    pub samples: usize,
+    pub sizes: Vec<usize>,
+}
+
+impl Pass {
+    /// Its batches from one on.
+    pub fn batches(&self, mode: Mode, from: usize, count: usize) -> Batches<'_> {
+        let first = self.sizes[..from].iter().sum();
+        Batches { feed: &self.feed, mode, first, sizes: self.sizes[from..from + count].to_vec() }
+    }
+}
 
 impl Model {
     /// Trains for some epochs.
     ///
     /// Errors: a data set that does not fit the model, a gradient that is not finite ([`Error::NonFinite`]; the weights of the step
-    /// before are kept), a device that fails.
-    pub fn fit(&mut self, data: &Dataset, mut fit: Fit<'_>) -> Result<History> {
+    /// before are kept), a callback's error, a device that fails.
+    pub fn fit(&mut self, data: &Dataset, fit: Fit<'_>) -> Result<History> {
+        if self.fitting {
+            return Err(Error::usage("a callback of `fit` cannot call `fit`: the model is being trained"));
+        }
         self.check_data(data, true)?;
-        check_batch_size(fit.batch_size)?;
+        fit.check()?;
         let split = match (fit.validation, fit.validation_split) {
             (None, Some(fraction)) => Some(data.validation_split(fraction)?),
             _ => None,
@@ -111,83 +193,44 @@ impl Model {
             Some((train, validation)) => (train, Some(validation)),
             None => (data, fit.validation),
         };
-        let train = self.feed("train", data)?;
+        let batch_size = fit.batch_size_for(data.len());
+        let train = self.pass("train", data, batch_size)?;
         let validation = match validation {
             Some(data) => {
                 self.check_data(data, true).map_err(|e| Error::usage(format!("validation data: {e}")))?;
-                Some((self.feed("validation", data)?, data.len()))
+                let batch_size = fit.validation_batch_size.unwrap_or(batch_size);
+                let mut pass = self.pass("validation", data, batch_size)?;
+                pass.sizes.truncate(fit.validation_steps.unwrap_or(usize::MAX));
+                Some(pass)
             }
             None => None,
         };
-        self.run_epochs(&train, data.len(), validation.as_ref(), &mut fit)
+        self.fitting = true;
+        let history = self.run_epochs(&train, validation.as_ref(), fit);
+        self.fitting = false;
+        history
     }
 
-    fn run_epochs(
-        &mut self,
-        train: &Feed,
-        samples: usize,
-        validation: Option<&(Feed, usize)>,
-        fit: &mut Fit<'_>,
-    ) -> Result<History> {
-        let mut history = History::default();
-        let mut best = None;
-        for epoch in 1..=fit.epochs {
-            let began = Instant::now();
-            let mut scores = self.run_epoch(train, samples, epoch, fit)?;
-            if let Some((feed, samples)) = validation {
-                scores.0.extend(self.evaluate_feed(feed, *samples, fit.batch_size, "val_")?.0);
-            }
-            let steps = samples.div_ceil(fit.batch_size);
-            if let Some(report) = &mut fit.report {
-                let epochs = fit.epochs;
-                report(&Progress { epoch, epochs, step: steps, steps, scores: &scores, epoch_done: true });
-            }
-            let judged = scores.get("val_loss").or(scores.get("loss")).unwrap_or(f64::INFINITY);
-            if fit.keep_best && best.as_ref().is_none_or(|(least, _, _)| judged < *least) {
-                best = Some((judged, epoch, self.snapshot()?));
-            }
-            history.epochs.push(Epoch { epoch, scores, seconds: began.elapsed().as_secs_f64() });
-        }
-        if let Some((_, epoch, snapshot)) = best {
-            self.restore(&snapshot)?;
-            history.best_epoch = Some(epoch);
-        } else if fit.epochs > 0 && self.compiled.optimizer.common().use_ema {
-            let plan = Arc::new(average_to_weights(&self.network.table, self.executor.limits())?);
-            self.executor.run(&plan, 0..1)?;
-        }
-        Ok(history)
-    }
-
-    fn run_epoch(&mut self, train: &Feed, samples: usize, epoch: usize, fit: &mut Fit<'_>) -> Result<Scores> {
-        let mut order: Vec<u32> = (0..samples as u32).collect();
-        if fit.shuffle {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.network.seed);
-            rng.set_stream(SHUFFLE_STREAM + self.shuffles);
-            order.shuffle(&mut rng);
-        }
-        self.shuffles += 1;
-        train.set_order(self.executor.as_mut(), &order)?;
-        let batches = Batches { feed: train, mode: Mode::Train, sizes: batch_sizes(samples, fit.batch_size) };
-        let (steps, epochs) = (batches.sizes.len(), fit.epochs);
-        let (mut sums, mut rows, mut step) = (vec![0.0; self.compiled.columns()], 0, 0);
-        let names = self.scores(&sums, 1, "");
-        self.run_batches(&batches, |batches| {
-            add_up(batches, &mut sums, &mut rows);
-            step += batches.len();
-            if let Some(report) = &mut fit.report {
-                let mut scores = names.clone();
-                scores.0.iter_mut().zip(&sums).for_each(|((_, mean), sum)| *mean = sum / rows as f64);
-                report(&Progress { epoch, epochs, step, steps, scores: &scores, epoch_done: false });
-            }
-        })?;
-        Ok(self.scores(&sums, rows, ""))
+    fn pass(&mut self, name: &'static str, data: &Dataset, batch_size: usize) -> Result<Pass> {
+        let feed = self.feed(name, data)?;
+        Ok(Pass { feed, samples: data.len(), sizes: batch_sizes(data.len(), batch_size) })
     }
 
     /// Trains on given batches of samples, one step each, in this order; gives each step's mean loss and metrics, taken before
     /// its update. For training loops of one's own.
     pub fn train_on(&mut self, data: &Dataset, batches: &[Vec<u32>]) -> Result<Vec<Scores>> {
+        self.train_batches("train_on", data, batches)
+    }
+
+    /// The same, with the data under a name on the device.
+    pub(super) fn train_batches(
+        &mut self,
+        name: &'static str,
+        data: &Dataset,
+        batches: &[Vec<u32>],
+    ) -> Result<Vec<Scores>> {
         self.check_data(data, true)?;
-        let feed = self.feed("train_on", data)?;
+        let feed = self.feed(name, data)?;
         let mut all = Vec::with_capacity(batches.len());
         for rows in batches {
             if rows.is_empty() || rows.len() > data.len() || rows.iter().any(|&r| r as usize >= data.len()) {
@@ -195,7 +238,7 @@ impl Model {
             }
             feed.set_order(self.executor.as_mut(), rows)?;
             let mut of_batch = Vec::new();
-            let batch = Batches { feed: &feed, mode: Mode::Train, sizes: vec![rows.len()] };
+            let batch = Batches { feed: &feed, mode: Mode::Train, first: 0, sizes: vec![rows.len()] };
             self.run_batches(&batch, |done| of_batch.extend(done.iter().map(|b| (b.sums.clone(), b.rows))))?;
             all.extend(of_batch.iter().map(|(sums, rows)| self.scores(sums, *rows, "")));
         }

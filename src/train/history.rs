@@ -14,6 +14,14 @@ impl Scores {
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|(n, _)| n == name).map(|&(_, v)| v)
     }
+
+    /// Sets the value of a name, at the end where it is new.
+    pub fn set(&mut self, name: &str, value: f64) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some((_, old)) => *old = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
 }
 
 impl From<Scores> for serde_json::Map<String, serde_json::Value> {

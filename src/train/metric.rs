@@ -38,6 +38,14 @@ impl Metric {
         }
     }
 
+    /// Whether more of it is better, as of an accuracy, and not less, as of an error.
+    pub fn is_better_larger(self) -> bool {
+        match self {
+            Metric::Accuracy => true,
+            Metric::MeanAbsoluteError | Metric::MeanSquaredError => false,
+        }
+    }
+
     fn kind(self) -> u32 {
         match self {
             Metric::Accuracy => metric_kind::BINARY_ACCURACY,

@@ -1,7 +1,9 @@
 //! Compiled models: fit, evaluate, predict.
 
+mod callbacks;
 mod checkpoint;
 mod data_spec;
+mod epochs;
 mod feed;
 mod fit;
 mod history;
@@ -9,15 +11,20 @@ mod lockstep;
 mod loss;
 mod metric;
 mod model;
+mod on_batch;
 mod optimizer;
 mod programs;
 mod resume;
 mod run;
 mod trace;
 
+pub use callbacks::{
+    Batches, Better, Callback, CsvLogger, EarlyStopping, LearningRateScheduler, ModelCheckpoint, ReduceLrOnPlateau,
+    TensorBoard, TerminateOnNan, Training, UpdateFreq,
+};
 pub use checkpoint::Snapshot;
 pub use data_spec::DataSpec;
-pub use fit::{Fit, Progress};
+pub use fit::{Fit, ValidationFreq};
 pub use history::{Epoch, History, Scores};
 pub use lockstep::{TrainingReport, lesson_model, lockstep_training};
 pub use loss::Loss;

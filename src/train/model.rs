@@ -47,6 +47,8 @@ pub struct Model {
     pub(super) iterations: u64,
     /// Epochs begun, which seed the shuffling.
     pub(super) shuffles: u64,
+    /// Whether `fit` is running, whose callbacks have the model.
+    pub(super) fitting: bool,
     device: Device,
     data_spec: Option<DataSpec>,
     programs: HashMap<(Feed, Mode, usize), Program>,
@@ -115,6 +117,7 @@ impl Model {
             executor,
             iterations: 0,
             shuffles: 0,
+            fitting: false,
             device,
             data_spec: None,
             programs: HashMap::new(),
@@ -184,6 +187,11 @@ impl Model {
     /// How gradients change its weights.
     pub fn optimizer(&self) -> &Optimizer {
         &self.compiled.optimizer
+    }
+
+    /// The learning rate of the next training step.
+    pub fn learning_rate(&self) -> f64 {
+        self.compiled.optimizer.schedule().at(self.iterations)
     }
 
     /// Changes the learning rate from the next training step on; a schedule's cannot be changed.

@@ -9,16 +9,28 @@ use crate::error::{Error, Result};
 use crate::kernels::StepScalars;
 use crate::model::{Mode, buffers};
 
-/// Sums of loss and metrics of one batch.
-pub(super) struct BatchSums {
+/// Sums of loss and metrics over rows, of one batch or of several.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sums {
     pub sums: Vec<f64>,
     pub rows: usize,
 }
 
-/// Batches of a data set that is on the device: where each begins in the order of samples, and its size.
+impl Sums {
+    pub fn add(&mut self, other: &Sums) {
+        self.sums.resize(other.sums.len(), 0.0);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(sum, value)| *sum += value);
+        self.rows += other.rows;
+    }
+}
+
+/// Batches of a data set that is on the device.
 pub(super) struct Batches<'a> {
     pub feed: &'a Feed,
     pub mode: Mode,
+    /// Where the first begins in the order of samples.
+    pub first: usize,
+    /// The size of each.
     pub sizes: Vec<usize>,
 }
 
@@ -30,6 +42,48 @@ pub(super) fn batch_sizes(samples: usize, batch_size: usize) -> Vec<usize> {
 /// How long the device works before its losses are read, so that progress can be shown about ten times a second.
 const BETWEEN_READS: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// Batches that were run between two readings of their losses.
+pub(super) struct Bunch {
+    pub sums: Vec<Sums>,
+    /// Where a gradient of the last of them was not finite.
+    pub diverged: Option<Error>,
+}
+
+/// Batches that are run in order, many between two readings of their losses.
+pub(super) struct Bunches<'a, 'f> {
+    batches: &'a Batches<'f>,
+    /// One at a time.
+    each: bool,
+    done: usize,
+    at_once: usize,
+    first: usize,
+}
+
+impl<'a, 'f> Bunches<'a, 'f> {
+    pub fn new(batches: &'a Batches<'f>, each: bool) -> Self {
+        Bunches { batches, each, done: 0, at_once: 1, first: batches.first }
+    }
+
+    /// Runs some more of them; none once all are done.
+    pub fn next(&mut self, model: &mut Model) -> Result<Option<Bunch>> {
+        let all = &self.batches.sizes;
+        if self.done >= all.len() {
+            return Ok(None);
+        }
+        let sizes = &all[self.done..all.len().min(self.done + self.at_once)];
+        let began = std::time::Instant::now();
+        let bunch = model.run_some(self.batches, sizes, self.first)?;
+        self.done += sizes.len();
+        self.first += sizes.iter().sum::<usize>();
+        if !self.each {
+            let per_batch = began.elapsed() / sizes.len() as u32;
+            let fitting = BETWEEN_READS.as_nanos() / per_batch.as_nanos().max(1);
+            self.at_once = (fitting as usize).clamp(1, (2 * self.at_once).min(LOG_ROWS));
+        }
+        Ok(Some(bunch))
+    }
+}
+
 impl Model {
     /// Puts a data set on the device under a name.
     pub(super) fn feed(&mut self, name: &'static str, data: &Dataset) -> Result<Feed> {
@@ -39,24 +93,18 @@ impl Model {
     }
 
     /// Runs batches in order; `seen` gets the sums of those done since it was last called.
-    pub(super) fn run_batches(&mut self, batches: &Batches<'_>, mut seen: impl FnMut(&[BatchSums])) -> Result<()> {
-        let (mut done, mut first) = (0, 0);
-        let mut at_once = 1;
-        while done < batches.sizes.len() {
-            let sizes = &batches.sizes[done..batches.sizes.len().min(done + at_once)];
-            let began = std::time::Instant::now();
-            let sums = self.run_some(batches, sizes, first)?;
-            seen(&sums);
-            done += sizes.len();
-            first += sizes.iter().sum::<usize>();
-            let per_batch = began.elapsed() / sizes.len() as u32;
-            let fitting = BETWEEN_READS.as_nanos() / per_batch.as_nanos().max(1);
-            at_once = (fitting as usize).clamp(1, (2 * at_once).min(LOG_ROWS));
+    pub(super) fn run_batches(&mut self, batches: &Batches<'_>, mut seen: impl FnMut(&[Sums])) -> Result<()> {
+        let mut bunches = Bunches::new(batches, false);
+        while let Some(bunch) = bunches.next(self)? {
+            seen(&bunch.sums);
+            if let Some(error) = bunch.diverged {
+                return Err(error);
+            }
         }
         Ok(())
     }
 
-    fn run_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<Vec<BatchSums>> {
+    fn run_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<Bunch> {
         let training = batches.mode == Mode::Train;
         let mut at = first;
         let mut scalars = Vec::with_capacity(sizes.len());
@@ -76,41 +124,48 @@ impl Model {
             rows.extend(std::iter::repeat_n(program.loss_rows, same));
             begin += same;
         }
-        let sums = self.read_log(&rows)?;
-        if training {
-            self.check_health()?;
+        let mut sums = self.read_log(&rows)?;
+        let diverged = if training { self.diverged()? } else { None };
+        if let Some((step, _)) = diverged {
+            sums.truncate((step - self.iterations) as usize);
+            self.iterations = step - 1;
+        } else if training {
             self.iterations += sizes.len() as u64;
         }
-        Ok(sums)
+        Ok(Bunch { sums, diverged: diverged.map(|(_, error)| error) })
     }
 
-    fn read_log(&mut self, rows: &[usize]) -> Result<Vec<BatchSums>> {
+    fn read_log(&mut self, rows: &[usize]) -> Result<Vec<Sums>> {
         let columns = self.compiled.columns();
         let log = self.executor.read(buffers::LOG, 0..rows.len() * columns)?;
-        let of_batch = |(sums, &rows): (&[f64], &usize)| BatchSums { sums: sums.to_vec(), rows };
+        let of_batch = |(sums, &rows): (&[f64], &usize)| Sums { sums: sums.to_vec(), rows };
         Ok(log.chunks(columns).zip(rows).map(of_batch).collect())
     }
 
-    /// Fails where a gradient was not finite; from that step on the device has left the weights alone.
-    fn check_health(&mut self) -> Result<()> {
+    /// The step in which a gradient was not finite, as an error; from that step on the device has left the weights alone.
+    fn diverged(&mut self) -> Result<Option<(u64, Error)>> {
         let health = self.executor.read_u32(buffers::HEALTH, 0..2)?;
         if health[0] == 0 {
-            return Ok(());
+            return Ok(None);
         }
         self.executor.write_u32(&buffers::health(), &[0, 0])?;
         let step = health[0] as u64;
-        self.iterations = step - 1;
         let (tensor, index) = match self.table().locate(health[1] as usize) {
             Some((variable, index)) => (variable.path.clone(), index),
             None => (buffers::GRADIENTS.to_owned(), health[1] as usize),
         };
-        Err(Error::NonFinite { step, tensor, index })
+        Ok(Some((step, Error::NonFinite { step, tensor, index })))
+    }
+
+    /// Names of loss and metrics.
+    pub(super) fn score_names(&self, prefix: &str) -> Vec<String> {
+        let names = std::iter::once("loss").chain(self.compiled.metrics.iter().map(|m| m.name()));
+        names.map(|name| format!("{prefix}{name}")).collect()
     }
 
     /// Names and means of loss and metrics from their sums.
     pub(super) fn scores(&self, sums: &[f64], rows: usize, prefix: &str) -> Scores {
-        let names = std::iter::once("loss").chain(self.compiled.metrics.iter().map(|m| m.name()));
-        Scores(names.zip(sums).map(|(name, sum)| (format!("{prefix}{name}"), sum / rows as f64)).collect())
+        Scores(self.score_names(prefix).into_iter().zip(sums.iter().map(|sum| sum / rows as f64)).collect())
     }
 
     /// Loss and metrics in inference, as Keras's `evaluate`.
@@ -125,22 +180,23 @@ impl Model {
         self.check_data(data, true)?;
         check_batch_size(batch_size)?;
         let feed = self.feed("evaluate", data)?;
-        self.evaluate_feed(&feed, data.len(), batch_size, "")
+        self.evaluate_feed(&feed, data.len(), &batch_sizes(data.len(), batch_size), "")
     }
 
+    /// Evaluates batches of these sizes, from the first sample on.
     pub(super) fn evaluate_feed(
         &mut self,
         feed: &Feed,
         samples: usize,
-        batch_size: usize,
+        sizes: &[usize],
         prefix: &str,
     ) -> Result<Scores> {
         let order: Vec<u32> = (0..samples as u32).collect();
         feed.set_order(self.executor.as_mut(), &order)?;
-        let batches = Batches { feed, mode: Mode::Evaluate, sizes: batch_sizes(samples, batch_size) };
-        let (mut sums, mut rows) = (vec![0.0; self.compiled.columns()], 0);
-        self.run_batches(&batches, |batches| add_up(batches, &mut sums, &mut rows))?;
-        Ok(self.scores(&sums, rows, prefix))
+        let batches = Batches { feed, mode: Mode::Evaluate, first: 0, sizes: sizes.to_vec() };
+        let mut all = Sums::default();
+        self.run_batches(&batches, |sums| sums.iter().for_each(|sums| all.add(sums)))?;
+        Ok(self.scores(&all.sums, all.rows, prefix))
     }
 
     /// The model's outputs for all samples, `[S, ...output shape]` in C order, as Keras's `predict`.
@@ -152,13 +208,23 @@ impl Model {
 
     /// The same in the executor's precision.
     pub fn predict_f64(&mut self, data: &Dataset) -> Result<Vec<f64>> {
+        self.predict_in_batches("predict", data, DEFAULT_BATCH)
+    }
+
+    /// The same with the data under a name on the device, and batches of a size.
+    pub(super) fn predict_in_batches(
+        &mut self,
+        name: &'static str,
+        data: &Dataset,
+        batch_size: usize,
+    ) -> Result<Vec<f64>> {
         self.check_data(data, false)?;
-        let feed = self.feed("predict", data)?;
+        let feed = self.feed(name, data)?;
         let order: Vec<u32> = (0..data.len() as u32).collect();
         feed.set_order(self.executor.as_mut(), &order)?;
         let mut out = Vec::new();
         let mut first = 0;
-        for size in batch_sizes(data.len(), DEFAULT_BATCH) {
+        for size in batch_sizes(data.len(), batch_size) {
             let program = self.program(&feed, Mode::Predict, size)?;
             self.executor.set_scalars(&[StepScalars { first: first as u32, ..StepScalars::default() }])?;
             self.executor.run(&program.plan, 0..1)?;
@@ -176,11 +242,4 @@ const DEFAULT_BATCH: usize = 256;
 
 pub(super) fn check_batch_size(batch_size: usize) -> Result<()> {
     if batch_size == 0 { Err(Error::usage("the batch size must be at least 1")) } else { Ok(()) }
-}
-
-pub(super) fn add_up(batches: &[BatchSums], sums: &mut [f64], rows: &mut usize) {
-    for batch in batches {
-        sums.iter_mut().zip(&batch.sums).for_each(|(sum, value)| *sum += value);
-        *rows += batch.rows;
-    }
 }

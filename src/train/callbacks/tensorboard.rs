@@ -1,0 +1,165 @@
+//! Scores for TensorBoard.
+
+use std::path::PathBuf;
+
+use super::super::history::Scores;
+use super::events::EventFile;
+use super::{Batches, Callback, Training};
+use crate::error::{Error, Result};
+
+/// How often [`TensorBoard`] writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UpdateFreq {
+    /// After each epoch.
+    #[default]
+    Epoch,
+    /// After each batch, too.
+    Batch,
+    /// After every so many batches, too.
+    Batches(u64),
+}
+
+/// Writes scores for TensorBoard, under the names of Keras's `TensorBoard`: into `train`, for each epoch from 0, `epoch_loss`, metrics
+/// and `epoch_learning_rate`, and, where asked for, `batch_loss` and metrics by batch; into `validation` the same of the
+/// validation, and `evaluation_loss_vs_iterations`. Graphs, histograms and profiles are not written.
+pub struct TensorBoard {
+    log_dir: PathBuf,
+    update_freq: UpdateFreq,
+    batches: u64,
+    train: Option<EventFile>,
+    validation: Option<EventFile>,
+}
+
+impl TensorBoard {
+    /// Writes into this folder, which is made where it is missing. Each training should have one of its own.
+    pub fn new(log_dir: impl Into<PathBuf>) -> Self {
+        let log_dir = log_dir.into();
+        TensorBoard { log_dir, update_freq: UpdateFreq::Epoch, batches: 0, train: None, validation: None }
+    }
+
+    /// How often it writes.
+    pub fn update_freq(self, update_freq: UpdateFreq) -> Self {
+        TensorBoard { update_freq, ..self }
+    }
+}
+
+impl Callback for TensorBoard {
+    fn batches(&self) -> Batches {
+        if self.update_freq == UpdateFreq::Epoch { Batches::None } else { Batches::Bunched }
+    }
+
+    fn on_train_begin(&mut self, _: &mut Training<'_>) -> Result<()> {
+        if self.update_freq == UpdateFreq::Batches(0) {
+            return Err(Error::usage("TensorBoard: update_freq must be at least 1 batch"));
+        }
+        self.batches = 0;
+        (self.train, self.validation) = (Some(EventFile::create(&self.log_dir.join("train"))?), None);
+        Ok(())
+    }
+
+    fn on_batch_end(&mut self, _: usize, logs: &Scores, _: &mut Training<'_>) -> Result<()> {
+        self.batches += 1;
+        let every = if let UpdateFreq::Batches(every) = self.update_freq { every } else { 1 };
+        match &mut self.train {
+            Some(file) if self.batches.is_multiple_of(every) => write(file, self.batches, "batch_", "", &logs.0),
+            _ => Ok(()),
+        }
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &mut Scores, training: &mut Training<'_>) -> Result<()> {
+        let mut shown = logs.clone();
+        shown.set("learning_rate", training.model.learning_rate());
+        let (validation, train): (Vec<_>, Vec<_>) = shown.0.into_iter().partition(|(name, _)| name.starts_with("val_"));
+        if let Some(file) = &mut self.train {
+            write(file, epoch as u64, "epoch_", "", &train)?;
+        }
+        if validation.is_empty() {
+            return Ok(());
+        }
+        let validation: Vec<_> = validation.into_iter().map(|(name, v)| (name["val_".len()..].to_owned(), v)).collect();
+        let file = match &mut self.validation {
+            Some(file) => file,
+            none => none.insert(EventFile::create(&self.log_dir.join("validation"))?),
+        };
+        write(file, training.model.iterations(), "evaluation_", "_vs_iterations", &validation)?;
+        write(file, epoch as u64, "epoch_", "", &validation)
+    }
+
+    fn on_train_end(&mut self, _: &Scores, _: &mut Training<'_>) -> Result<()> {
+        (self.train, self.validation) = (None, None);
+        Ok(())
+    }
+}
+
+fn write(file: &mut EventFile, step: u64, before: &str, after: &str, scores: &[(String, f64)]) -> Result<()> {
+    let tags: Vec<String> = scores.iter().map(|(name, _)| format!("{before}{name}{after}")).collect();
+    file.scalars(step, tags.iter().map(String::as_str).zip(scores.iter().map(|(_, value)| *value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::events::tests::{Field, fields, records};
+    use super::super::tests::{model, scores, training};
+    use super::*;
+
+    fn bytes(fields: &[Field], number: u64) -> Vec<u8> {
+        let of = fields.iter().find_map(|f| match f {
+            Field::Bytes(n, bytes) if *n == number => Some(bytes.clone()),
+            _ => None,
+        });
+        of.unwrap_or_else(|| panic!("no field {number} in {fields:?}"))
+    }
+
+    /// Step, tag and value of every scalar in the only event file of a folder.
+    fn scalars(folder: &std::path::Path) -> Vec<(u64, String, f32)> {
+        let mut names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        let (name, none) = (names.next().unwrap(), names.next());
+        assert!(name.to_str().unwrap().contains("events.out.tfevents.") && none.is_none());
+        let records = records(&std::fs::read(name).unwrap());
+        assert_eq!(bytes(&fields(&records[0]), 3), b"brain.Event:2");
+        let mut found = Vec::new();
+        for event in records[1..].iter().map(|r| fields(r)) {
+            let step = event.iter().find_map(|f| if let Field::Number(2, step) = f { Some(*step) } else { None });
+            for value in fields(&bytes(&event, 5)) {
+                let Field::Bytes(1, value) = value else { panic!("{value:?}") };
+                let value = fields(&value);
+                assert_eq!(bytes(&fields(&bytes(&fields(&bytes(&value, 9)), 1)), 1), b"scalars");
+                let number: [u8; 4] = bytes(&fields(&bytes(&value, 8)), 5).try_into().unwrap();
+                let tag = String::from_utf8(bytes(&value, 1)).unwrap();
+                found.push((step.unwrap(), tag, f32::from_le_bytes(number)));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn scalars_have_kerass_names_and_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut model, mut board) = (model(), TensorBoard::new(folder.path()).update_freq(UpdateFreq::Batches(2)));
+        let mut training = training(&mut model, 2);
+        board.on_train_begin(&mut training).unwrap();
+        for epoch in 0..2 {
+            for batch in 0..3 {
+                let loss = (10 * epoch + batch) as f64;
+                board.on_batch_end(batch, &scores(&[("loss", loss)]), &mut training).unwrap();
+            }
+            let mut logs = scores(&[("loss", 0.5), ("mae", 300.0)]);
+            if epoch == 1 {
+                logs.set("val_loss", 0.75);
+            }
+            board.on_epoch_end(epoch, &mut logs, &mut training).unwrap();
+            assert_eq!(logs.get("learning_rate"), None, "others do not see it");
+        }
+        board.on_train_end(&Scores::default(), &mut training).unwrap();
+        let named = |step, tag: &str, value| (step, tag.to_owned(), value);
+        let epoch = |step| {
+            [("loss", 0.5), ("mae", 300.0), ("learning_rate", 0.5)].map(|(n, v)| named(step, &format!("epoch_{n}"), v))
+        };
+        let (first, second) = (epoch(0), epoch(1));
+        let batches = [(2, 1.0), (4, 10.0), (6, 12.0)].map(|(step, loss)| named(step, "batch_loss", loss));
+        let expected = [&batches[..1], &first, &batches[1..], &second].concat();
+        assert_eq!(scalars(&folder.path().join("train")), expected);
+        let validation = [named(0, "evaluation_loss_vs_iterations", 0.75), named(1, "epoch_loss", 0.75)];
+        assert_eq!(scalars(&folder.path().join("validation")), validation);
+    }
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
+use gatenorm::model::SpatialDropout1D;
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, CosineDecay, CosineDecayRestarts, DataSpec, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -153,7 +154,13 @@ fn every_kind_of_layer_comes_back() {
 #[test]
 fn layers_without_variables_come_back() {
     let data = data(12);
-    let model = Sequential::new(&[5, 3]).add(Masking::new().mask_value(-0.1)).add(Lstm::new(2)).add(Dense::new(1));
+    let model = Sequential::new(&[5, 3])
+        .add(Masking::new().mask_value(-0.1))
+        .add(SpatialDropout1D::new(0.25).seed(3))
+        .add(Lstm::new(2))
+        .add(Dropout::new(0.5).noise_shape(&[None, Some(1)]))
+        .add(Dense::new(1))
+        .seed(5);
     let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
     model.fit(&data, Fit::epochs(1)).unwrap();
     let mut loaded = saved_and_loaded(&mut model);

@@ -108,7 +108,7 @@ fn other_models_and_layers_are_refused_by_name() {
     (functional.config["class_name"], functional.config["registered_name"]) =
         (json!("Functional"), json!("Functional"));
     refused(&functional, &["class `Functional`", "supported here: Sequential"]);
-    for class in ["GRU", "Bidirectional", "Dropout", "Sequential", "InputLayer"] {
+    for class in ["GRU", "Bidirectional", "Sequential", "InputLayer"] {
         let words = ["layer `lstm`", &format!("class `{class}` is not supported"), "LSTM, BatchNormalization, Dense"];
         refused(&with("/config/layers/2", "class_name", json!(class)), &words);
     }

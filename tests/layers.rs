@@ -1,5 +1,6 @@
 //! What single layers give and pass back, against values worked out by hand.
 
+use gatenorm::model::{Mode, SpatialDropout1D};
 use gatenorm::prelude::*;
 use gatenorm::train::Trace;
 
@@ -37,4 +38,94 @@ fn masking_passes_0_on_for_masked_steps_and_no_gradient_back() {
 fn masking_takes_sequences() {
     refused(Sequential::new(&[3]).add(Masking::new()).add(Dense::new(1)), &["layer `masking`", "[steps, features]"]);
     refused(Sequential::new(&[3, 1]).add(Masking::new().mask_value(f64::NAN)), &["`masking`", "finite mask_value"]);
+}
+
+/// What a Dropout of half gives for ones, in one training-mode pass.
+fn dropped(layer: Dropout, name: &str, seed: u64, shape: &[usize]) -> Trace {
+    let ones = vec![1.0; shape.iter().product()];
+    let model = Sequential::new(&shape[1..]).add_named(name, std::sync::Arc::new(layer)).seed(seed);
+    traced(model, &ones, shape, shape)
+}
+
+#[test]
+fn dropout_keeps_the_rest_larger_and_passes_the_same_back() {
+    let shape = [3, 5, 7];
+    let trace = dropped(Dropout::new(0.5), "a", 1, &shape);
+    let (y, dx) = (&trace.outputs[0].values, &trace.input_gradients[0].values);
+    let kept = y.iter().filter(|&&y| y == 2.0).count();
+    assert!(y.iter().all(|&y| y == 0.0 || y == 2.0) && (20..=85).contains(&kept), "{kept} of 105 kept");
+    // The loss is the mean of squares, so dy = 2 y / 105, and the factor of what is kept is y itself.
+    assert!(y.iter().zip(dx).all(|(y, dx)| (dx - y * 2.0 * y / 105.0).abs() < 1e-15));
+}
+
+#[test]
+fn dropout_depends_on_seed_and_name_and_on_nothing_else() {
+    let pattern = |layer: Dropout, name: &str, seed| dropped(layer, name, seed, &[3, 5, 7]).outputs[0].values.clone();
+    let half = || Dropout::new(0.5);
+    let first = pattern(half(), "a", 1);
+    assert_eq!(first, pattern(half(), "a", 1));
+    assert_ne!(first, pattern(half(), "a", 2));
+    assert_ne!(first, pattern(half(), "b", 1));
+    assert_eq!(first, pattern(half().seed(1), "a", 2), "its own seed is used instead of the model's");
+}
+
+#[test]
+fn dropout_shares_factors_along_axes_of_one() {
+    let shape = [6, 5, 8];
+    let shared = |noise: [Option<usize>; 3]| {
+        let y = dropped(Dropout::new(0.5).noise_shape(&noise), "a", 1, &shape).outputs[0].values.clone();
+        let at = |n: usize, t: usize, f: usize| y[(n * 5 + t) * 8 + f];
+        let all =
+            |same: &dyn Fn(usize, usize, usize) -> bool| (0..6).all(|n| (0..5).all(|t| (0..8).all(|f| same(n, t, f))));
+        [
+            all(&|n, t, f| at(n, t, f) == at(0, t, f)),
+            all(&|n, t, f| at(n, t, f) == at(n, 0, f)),
+            all(&|n, t, f| at(n, t, f) == at(n, t, 0)),
+        ]
+    };
+    assert_eq!(shared([None, None, None]), [false, false, false]);
+    assert_eq!(shared([Some(1), None, Some(8)]), [true, false, false]);
+    assert_eq!(shared([None, Some(1), None]), [false, true, false]);
+    assert_eq!(shared([None, Some(5), Some(1)]), [false, false, true]);
+    assert_eq!(shared([Some(1), Some(1), None]), [true, true, false]);
+}
+
+#[test]
+fn dropout_is_not_there_in_inference_and_changes_from_step_to_step() {
+    let x: Vec<f32> = (0..120).map(|i| (i as f32 * 0.7).sin()).collect();
+    let data = Dataset::from_arrays(x, &[10, 4, 3], vec![0.5; 10], &[10, 1]).unwrap();
+    let model = |rate: f64| {
+        let model = Sequential::new(&[4, 3])
+            .add(Dropout::new(rate))
+            .add(SpatialDropout1D::new(rate))
+            .add(Lstm::new(3))
+            .add(Dense::new(1))
+            .seed(1);
+        model.compile(Device::Cpu, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap()
+    };
+    let (mut with, mut without) = (model(0.5), model(0.0));
+    assert_eq!(with.predict(&data).unwrap(), without.predict(&data).unwrap());
+    assert_eq!(with.evaluate(&data).unwrap(), without.evaluate(&data).unwrap());
+    assert_eq!(with.plan(&data, Mode::Predict, 10).unwrap().steps().len(), {
+        let plan = without.plan(&data, Mode::Train, 10).unwrap();
+        assert!(plan.steps().iter().all(|step| step.kernel.name != "dropout"), "a rate of 0 drops nothing");
+        without.plan(&data, Mode::Predict, 10).unwrap().steps().len()
+    });
+    // The weights stay, so that the losses of steps over all samples differ by what is dropped alone.
+    let history = with.fit(&data, Fit::epochs(3).batch_size(10).shuffle(false)).unwrap();
+    let losses = history.get("loss");
+    assert!(losses[0] != losses[1] && losses[1] != losses[2], "{losses:?}");
+}
+
+#[test]
+fn rates_and_noise_shapes_that_do_not_fit_are_refused() {
+    for rate in [-0.1, 1.0, 1.0 - 1e-12, f64::NAN] {
+        refused(Sequential::new(&[3]).add(Dropout::new(rate)).add(Dense::new(1)), &["`dropout`", "from 0 to below 1"]);
+    }
+    let spatial = Sequential::new(&[3]).add(SpatialDropout1D::new(0.1)).add(Dense::new(1));
+    refused(spatial, &["`spatial_dropout1d`", "[steps, features]"]);
+    for noise in [&[None, None][..], &[Some(6), None, None], &[None, Some(2), None]] {
+        let model = Sequential::new(&[5, 3]).add(Dropout::new(0.1).noise_shape(noise)).add(Dense::new(1));
+        refused(model, &["`dropout`", "noise_shape", "[5, 3]"]);
+    }
 }

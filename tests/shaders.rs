@@ -16,7 +16,7 @@ const MAX_THREADS: u32 = 256;
 /// What one dynamic uniform offset shows.
 const UNIFORM_SLOT: usize = 256;
 /// Files that are appended to every kernel.
-const COMMON: [&str; 3] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl"];
+const COMMON: [&str; 4] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl", "random.wgsl"];
 
 fn parse(source: &str) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
@@ -219,7 +219,7 @@ fn a_changed_shader_is_seen() {
     must_fail("copy", "    x_at: u32,\n    out_at: u32,", "    out_at: u32,\n    x_at: u32,", "out_at: u32 at 4");
     must_fail("fill", "    at: u32,\n    value: f32,", "    value: f32,\n    at: u32,", "value: f32 at 4");
     must_fail("fill", "    value: f32,\n", "    value: f32, more: f32,\n", "more: f32 at 12");
-    must_fail("fill", "    step: u32,\n", "    step: f32,\n", "group 0 binding 1");
+    must_fail("fill", "    log_row: u32,\n", "    log_row: f32,\n", "group 0 binding 1");
     must_fail("copy", "var<storage, read> x", "var<storage, read_write> x", "group 1 binding 0");
     must_fail(
         "copy",

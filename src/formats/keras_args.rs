@@ -46,9 +46,14 @@ impl<'a> Args<'a> {
         )
     }
 
+    /// The message for an argument that must be there.
+    pub fn missing(&self, name: &str) -> String {
+        format!("{}: argument `{name}` is missing", self.place)
+    }
+
     /// A required whole number from 1.
     pub fn count(&mut self, name: &'static str) -> Read<usize> {
-        let value = self.get(name).ok_or_else(|| format!("{}: argument `{name}` is missing", self.place))?;
+        let value = self.get(name).ok_or_else(|| self.missing(name))?;
         count(value).ok_or_else(|| self.wrong(name, value, &format!("a whole number from 1 to {MAX_COUNT}")))
     }
 

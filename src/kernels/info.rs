@@ -148,11 +148,12 @@ impl KernelInfo {
     /// The whole WGSL module: the kernel first, so that error lines stay right, then what kernels share.
     pub fn source(&self) -> String {
         format!(
-            "{}\n{}\n{}\n{}",
+            "{}\n{}\n{}\n{}\n{}",
             self.wgsl,
             include_str!("../../shaders/common.wgsl"),
             include_str!("../../shaders/activation.wgsl"),
-            include_str!("../../shaders/lstm_cell.wgsl")
+            include_str!("../../shaders/lstm_cell.wgsl"),
+            include_str!("../../shaders/random.wgsl")
         )
     }
 }

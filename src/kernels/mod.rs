@@ -22,6 +22,8 @@ mod batch_norm_partial;
 mod clip;
 mod column_sum;
 mod copy;
+mod dropout;
+mod dropout_mask;
 mod fill;
 mod gather;
 mod grad_norm;
@@ -36,6 +38,7 @@ mod mask_rows;
 mod matmul;
 mod metric;
 mod nadam;
+pub mod random;
 mod rmsprop;
 mod sgd;
 mod step_mask;
@@ -57,6 +60,8 @@ pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
 pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
 pub use copy::{Copy, CopySlots};
+pub use dropout::{Dropout, DropoutSlots};
+pub use dropout_mask::{DropoutMask, DropoutMaskSlots};
 pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
@@ -116,6 +121,8 @@ pub static ALL: &[&KernelInfo] = &[
     Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,
+    Dropout::INFO,
+    DropoutMask::INFO,
     Fill::INFO,
     Gather::INFO,
     GradNorm::INFO,

@@ -159,6 +159,7 @@ impl Network {
 
     /// Records all calls' forward passes; gives every value's tensor.
     pub fn record(&self, recorder: &mut Recorder, inputs: Vec<Tensor>) -> Vec<Tensor> {
+        recorder.seed = self.seed;
         let mut values: Vec<Option<Tensor>> = vec![None; self.values.len()];
         values.iter_mut().zip(inputs).for_each(|(value, input)| *value = Some(input));
         for call in &self.calls {
@@ -185,16 +186,36 @@ impl Network {
     }
 }
 
-/// `BatchNormalization` to `batch_normalization`, `LSTM` to `lstm`.
+/// `BatchNormalization` to `batch_normalization`, `LSTM` to `lstm`, `SpatialDropout1D` to `spatial_dropout1d`, as Keras does: a
+/// word begins with an upper-case letter that has a lower-case one before or behind it.
 pub(crate) fn snake_case(class_name: &str) -> String {
+    let chars: Vec<char> = class_name.chars().collect();
     let mut out = String::new();
-    let mut before_lower = false;
-    for c in class_name.chars() {
-        if c.is_uppercase() && before_lower {
+    for (i, c) in chars.iter().enumerate() {
+        let lower = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| c.is_lowercase());
+        if c.is_uppercase() && i > 0 && (lower(i.checked_sub(1)) || lower(Some(i + 1))) {
             out.push('_');
         }
-        before_lower = c.is_lowercase() || c.is_ascii_digit();
         out.extend(c.to_lowercase());
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_keras() {
+        for (class, name) in [
+            ("LSTM", "lstm"),
+            ("BatchNormalization", "batch_normalization"),
+            ("SpatialDropout1D", "spatial_dropout1d"),
+            ("GlobalAveragePooling1D", "global_average_pooling1d"),
+            ("TimeDistributed", "time_distributed"),
+            ("RNNCell", "rnn_cell"),
+        ] {
+            assert_eq!(snake_case(class), name);
+        }
+    }
 }

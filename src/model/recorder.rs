@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::activation::Activation;
+use super::random::hash;
 use super::table::{Arena, Table, buffers};
 use crate::plan::{Limits, Plan, Slot};
 
@@ -60,6 +61,8 @@ pub struct Recorder {
     pub samples: usize,
     /// Whether the layer that records is trained.
     pub trainable: bool,
+    /// Of what is drawn at random in training.
+    pub seed: u64,
     /// Slots of one number each: what regularizers add to the loss, weighted already.
     pub penalties: Vec<Slot>,
     table: Arc<Table>,
@@ -67,6 +70,8 @@ pub struct Recorder {
     tape: Vec<(Scope, Backward)>,
     last: Vec<(Scope, Backward)>,
     gradients: HashMap<usize, Slot>,
+    /// How many keys of random numbers were taken under each path.
+    keys: HashMap<String, u32>,
     with_gradient: HashSet<String>,
     tensors: usize,
 }
@@ -79,12 +84,14 @@ impl Recorder {
             mode,
             samples,
             trainable: true,
+            seed: 0,
             penalties: Vec::new(),
             table,
             layer: String::new(),
             tape: Vec::new(),
             last: Vec::new(),
             gradients: HashMap::new(),
+            keys: HashMap::new(),
             with_gradient: HashSet::new(),
             tensors: 0,
         }
@@ -169,6 +176,18 @@ impl Recorder {
                 None
             }
         }
+    }
+
+    /// A key of random numbers that depends on the seed (a layer's own, or else the model's), the current layer's path, what they
+    /// are for, and how often that was asked for: each call of a shared layer draws anew, and a plan that is recorded again draws
+    /// the same. Their second source is the number of the training step, which the kernels know.
+    pub fn random_key(&mut self, what: &str, seed: Option<u64>) -> [u32; 2] {
+        let path = format!("{}/{what}", self.layer);
+        let before = self.keys.entry(path.clone()).or_default();
+        let parts = [&seed.unwrap_or(self.seed).to_le_bytes()[..], path.as_bytes(), &before.to_le_bytes()];
+        *before += 1;
+        let key = hash(parts.concat());
+        [key as u32, (key >> 32) as u32]
     }
 
     /// The gradient that has reached a tensor.

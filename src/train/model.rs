@@ -13,7 +13,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
 use crate::model::{
-    ANY_LENGTH, Arena, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers,
+    ANY_LENGTH, Arena, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers, hash,
 };
 use crate::plan::Plan;
 use rand::SeedableRng;
@@ -90,7 +90,8 @@ impl Model {
         let seed = network.seed;
         let draw = |_, variable: &Variable| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            rng.set_stream(stream(&variable.path));
+            // A stream of its own, so that adding a layer elsewhere in a model leaves this one's first weights as they are.
+            rng.set_stream(hash(variable.path.bytes()));
             variable.spec.initializer.draw(&variable.spec.shape, &mut rng)
         };
         Model::new(network, compiled, device, draw)
@@ -362,12 +363,6 @@ fn check_shapes(verb: &str, wanted: &[&Shape], data: &str, given: &[&[usize]]) -
     let words = |shapes: Vec<String>| shapes.join(", ");
     let (wanted, given) = (wanted.iter().map(|s| format!("{s:?}")), given.iter().map(|s| format!("{s:?}")));
     Err(Error::usage(format!("the model {verb} {}, but {data} {}", words(wanted.collect()), words(given.collect()))))
-}
-
-/// The stream of random numbers that a variable's first values come from: the FNV-1a hash of its path, so that adding a layer
-/// elsewhere in a model leaves this one's first weights as they are.
-fn stream(path: &str) -> u64 {
-    path.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Puts a variable's values, in Keras's order, into its arena.

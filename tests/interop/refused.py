@@ -62,7 +62,7 @@ CASES = [
     ("a class of one's own", own, ["memory", "Own"]),
     ("GRU", with_layer(lambda: L.GRU(4, return_sequences=True)), ["GRU", "LSTM"]),
     ("Bidirectional", with_layer(lambda: L.Bidirectional(L.LSTM(4, return_sequences=True))), ["Bidirectional"]),
-    ("Dropout", with_layer(lambda: L.Dropout(0.1)), ["Dropout"]),
+    ("all dropped", with_layer(lambda: L.Dropout(1.0)), ["dropout", "rate", "below 1"]),
     ("axis", with_layer(lambda: L.BatchNormalization(axis=1)), ["batch_normalization", "axis", "1"]),
     ("inverted Normalization", with_layer(lambda: L.Normalization(invert=True)), ["normalization", "invert"]),
     ("any number of steps", lambda: keras.Sequential([keras.Input((None, 3)), L.LSTM(2)]), ["batch_shape", "steps"]),

@@ -23,8 +23,6 @@ const STILL_TO_COME: &[&str] = &[
     "masking",
     "layer Bidirectional",
     "layer GRU",
-    "layer Dropout",
-    "layer SpatialDropout1D",
     "layer Activation",
     "layer Flatten",
     "layer GlobalAveragePooling1D",

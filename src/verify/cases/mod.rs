@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod clipping;
+mod dropout;
 mod elementwise;
 mod losses;
 mod masks;
@@ -31,6 +32,8 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "clip" => clipping::clip,
         "column_sum" => matrix::column_sum,
         "copy" => elementwise::copy,
+        "dropout" => dropout::dropout,
+        "dropout_mask" => dropout::dropout_mask,
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,

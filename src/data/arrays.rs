@@ -41,6 +41,7 @@ impl Dataset {
             kind: SampleKind::Series,
             stride: 1,
             input_shape: x_shape[1..].to_vec(),
+            steps,
             target_shape,
             rows: Arc::new(x),
             starts: (0..samples).map(|i| (i * steps) as u32).collect(),
@@ -92,7 +93,7 @@ impl Dataset {
 }
 
 /// The target's shape without the batch axis, once it is known to fit the input's.
-fn target_shape(x_shape: &[usize], y_shape: &[usize]) -> Result<Vec<usize>> {
+pub(super) fn target_shape(x_shape: &[usize], y_shape: &[usize]) -> Result<Vec<usize>> {
     let fits = match (y_shape, x_shape) {
         ([], _) => return Ok(Vec::new()),
         ([samples], [s, ..]) if samples == s => return Ok(vec![1]),
@@ -109,7 +110,7 @@ fn target_shape(x_shape: &[usize], y_shape: &[usize]) -> Result<Vec<usize>> {
 }
 
 /// Whether `values` are as many as `shape` says, at least one, and all finite.
-fn check_values(name: &str, values: &[f32], shape: &[usize]) -> Result<()> {
+pub(super) fn check_values(name: &str, values: &[f32], shape: &[usize]) -> Result<()> {
     let wanted = shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     if wanted == Some(0) {
         return Err(Error::usage(format!(

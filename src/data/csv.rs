@@ -140,6 +140,7 @@ impl CsvOptions {
             kind: if self.row_steps.is_some() { SampleKind::Row } else { SampleKind::Window },
             stride: self.windows.stride,
             input_shape: vec![self.windows.length * per_row, table.columns.len() / per_row],
+            steps: self.windows.length * per_row,
             target_shape: if table.target_name.is_some() { vec![1] } else { vec![] },
             targets: labels.iter().map(|&row| table.labels[row]).collect(),
             places: last_rows.iter().map(|&row| table.lines[row]).collect(),

@@ -7,13 +7,15 @@ use std::{fmt, ops::Range, path::Path, sync::Arc};
 /// Sequences and their targets in host memory.
 ///
 /// The rows are kept once; a sample is a start offset into them, never a copy. Clones and splits share the rows, so both
-/// are cheap. S is the number of samples, T of steps, F of features, R of rows. Samples may have unequal lengths
-/// ([`lengths`](Dataset::lengths)); T is then the longest, or the length that was asked for.
+/// are cheap. S is the number of samples, T of steps, F of features, R of rows.
+///
+/// Samples may have unequal [`lengths`](Dataset::lengths). A model pads them at their ends to the longest, or to the length of
+/// [`pad_to`](Dataset::pad_to), with the value that its `Masking` layer masks.
 #[derive(Clone)]
 pub struct Dataset {
     pub(super) source: Arc<Source>,
     /// The samples of `source` that this data set has.
-    samples: Range<usize>,
+    pub(super) samples: Range<usize>,
     /// Inputs behind the first, for models with several.
     pub(super) more_inputs: Arc<Vec<SampleArray>>,
     /// Targets behind the first.
@@ -58,8 +60,10 @@ pub(super) struct Source {
     pub kind: SampleKind,
     /// Rows from one window to the next; 1 for samples that are no windows.
     pub stride: usize,
-    /// `[T, F]`, or `[F]` where a sample is a single row without a time axis.
+    /// `[T, F]`, or `[F]` where a sample is a single row without a time axis; T is [`ANY_LENGTH`](crate::model::ANY_LENGTH) with `lengths`.
     pub input_shape: Vec<usize>,
+    /// T: of the longest sample, or what all are padded to.
+    pub steps: usize,
     /// `[O]`, `[T, O]`, or `[]` without targets.
     pub target_shape: Vec<usize>,
     /// `[R, F]`
@@ -115,7 +119,8 @@ impl Dataset {
         self.source.stride
     }
 
-    /// The shape of a sample without the batch axis: `[T, F]`, or `[F]`. From a file it is always `[T, F]`.
+    /// The shape of a sample without the batch axis, as a model takes it: `[T, F]`, or `[F]`; T is [`ANY_LENGTH`](crate::model::ANY_LENGTH) for samples of
+    /// unequal lengths. From a file it is never `[F]`.
     pub fn input_shape(&self) -> &[usize] {
         &self.source.input_shape
     }
@@ -140,7 +145,7 @@ impl Dataset {
         &self.source.starts[self.samples.clone()]
     }
 
-    /// The number of steps of each sample, `[S]`, where they are not all [`steps`](Dataset::steps): the rest is padding.
+    /// The number of steps of each sample, `[S]`, where samples have unequal lengths or are padded.
     pub fn lengths(&self) -> Option<&[u32]> {
         self.source.lengths.as_ref().map(|lengths| &lengths[self.samples.clone()])
     }
@@ -176,10 +181,7 @@ impl Dataset {
 
     /// T, the number of steps of the longest sample, or that to which all are padded; 1 for samples without a time axis.
     pub fn steps(&self) -> usize {
-        match self.source.input_shape[..] {
-            [steps, _] => steps,
-            _ => 1,
-        }
+        self.source.steps
     }
 
     /// F, the number of features of a step.
@@ -248,6 +250,26 @@ impl Dataset {
             counts[class] += 1;
         }
         Some(counts)
+    }
+
+    /// The rows of all samples one after another, `[S, T, F]`; behind a sample's own steps they hold `padding`, `[F]`.
+    pub(crate) fn padded_rows(&self, padding: &[f32]) -> Vec<f32> {
+        let features = self.features();
+        let mut rows = Vec::with_capacity(self.len() * self.steps() * features);
+        for (i, span) in self.spans().enumerate() {
+            rows.extend_from_slice(&self.source.rows[span.start * features..span.end * features]);
+            (i * self.steps() + span.len()..(i + 1) * self.steps()).for_each(|_| rows.extend_from_slice(padding));
+        }
+        rows
+    }
+
+    /// Where a row stands that has these very values, if one does: the place of its sample as in
+    /// [`last_rows`](Dataset::last_rows), and the step in it, from 1.
+    pub(crate) fn find_row(&self, values: &[f32]) -> Option<(u64, usize)> {
+        let rows =
+            |span: Range<usize>| self.source.rows[span.start * values.len()..].chunks(values.len()).take(span.len());
+        let found = |(place, span)| Some((place, 1 + rows(span).position(|row| row == values)?));
+        self.last_rows().zip(self.spans()).find_map(found)
     }
 
     /// The samples `range` of this data set, over the same rows.

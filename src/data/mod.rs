@@ -17,6 +17,7 @@ mod csv;
 mod dataset;
 mod labels;
 mod layout;
+mod lengths;
 mod lines;
 mod records;
 mod spelling;

@@ -7,7 +7,7 @@ use super::{
     ts_header::{Header, Target},
     value::{self, Fault},
 };
-use crate::{Error, Result};
+use crate::{Error, Result, model::ANY_LENGTH};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -52,8 +52,8 @@ impl TsOptions {
         self
     }
 
-    /// Reads the file. A sample has the shape `[T, channels]`; where series have unequal lengths, T is the longest, and
-    /// [`Dataset::lengths`] tells them.
+    /// Reads the file. A sample has the shape `[T, channels]`; where series have unequal lengths, [`Dataset::lengths`] tells
+    /// them.
     ///
     /// # Errors
     ///
@@ -87,11 +87,12 @@ impl TsOptions {
         let Some(&longest) = series.lengths.iter().max() else {
             return Err(Error::input(path, "the file has a header and no series. Add a series a line below `@data`"));
         };
-        let unequal = series.lengths.iter().any(|&length| length != longest);
+        let (steps, unequal) = (longest as usize, series.lengths.iter().any(|&length| length != longest));
         Ok(Dataset::new(Source {
             kind: SampleKind::Series,
             stride: 1,
-            input_shape: vec![longest as usize, found],
+            input_shape: vec![if unequal { ANY_LENGTH } else { steps }, found],
+            steps,
             target_shape: if self.targets { vec![1] } else { vec![] },
             rows: Arc::new(series.rows),
             starts: series.starts,

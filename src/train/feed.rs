@@ -33,10 +33,14 @@ fn split(shape: &[usize]) -> (Option<usize>, usize) {
 }
 
 impl Feed {
-    /// How a data set lies on the device under this name.
+    /// How a data set lies on the device under this name. Samples of unequal lengths lie there padded.
     pub fn new(name: &'static str, data: &Dataset) -> Feed {
         let (steps, features) = split(data.input_shape());
-        let rows = data.rows().len() / features.max(1);
+        let steps = steps.map(|_| data.steps());
+        let rows = match data.lengths() {
+            Some(lengths) => lengths.len() * data.steps(),
+            None => data.rows().len() / features.max(1),
+        };
         let more_inputs = data.input_shapes().into_iter().skip(1).map(split).collect();
         let targets = data.target_shapes().into_iter().map(split).collect();
         Feed { name, samples: data.len(), rows, steps, features, more_inputs, targets }
@@ -63,10 +67,16 @@ impl Feed {
         self.buffer(&format!("{part}_{index}"), &[self.samples * steps.unwrap_or(1), features])
     }
 
-    /// Puts the data on the device, where it stays.
-    pub fn upload(&self, executor: &mut dyn Executor, data: &Dataset) -> Result<()> {
-        executor.write(&self.rows_spec(), data.rows())?;
-        executor.write_u32(&self.starts_spec(), data.starts())?;
+    /// Puts the data on the device, where it stays; samples of unequal lengths with `padding`, `[F]`.
+    pub fn upload(&self, executor: &mut dyn Executor, data: &Dataset, padding: Option<&[f32]>) -> Result<()> {
+        if let Some(padding) = padding {
+            let starts: Vec<u32> = (0..self.samples).map(|i| (i * data.steps()) as u32).collect();
+            executor.write(&self.rows_spec(), &data.padded_rows(padding))?;
+            executor.write_u32(&self.starts_spec(), &starts)?;
+        } else {
+            executor.write(&self.rows_spec(), data.rows())?;
+            executor.write_u32(&self.starts_spec(), data.starts())?;
+        }
         for (i, (shape, values)) in self.more_inputs.iter().zip(data.more_inputs()).enumerate() {
             executor.write(&self.array_spec("input", i + 1, *shape), values)?;
         }

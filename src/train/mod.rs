@@ -13,6 +13,7 @@ mod metric;
 mod model;
 mod on_batch;
 mod optimizer;
+mod padding;
 mod programs;
 mod resume;
 mod run;

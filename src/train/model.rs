@@ -322,7 +322,7 @@ impl Model {
 
     /// The plan of a batch of `samples` of this data set, to look at.
     pub fn plan(&mut self, data: &Dataset, mode: Mode, samples: usize) -> Result<Plan> {
-        let feed = Feed::new("data", data);
+        let feed = Feed::new("data", &self.lengthened(data)?);
         let limits = self.executor.limits();
         let program = record(&self.network, &self.compiled, &feed, mode, samples, limits)?;
         Ok((*program.plan).clone())
@@ -334,10 +334,12 @@ impl Model {
             return Err(Error::usage("the data set has no samples"));
         }
         let wanted: Vec<&Shape> = self.network.inputs.iter().map(|input| &input.shape).collect();
-        check_shapes("takes inputs of shape", &wanted, "the data set has", &data.input_shapes())?;
+        let padded = [self.padded_steps(data), data.features()];
+        let mut given = data.input_shapes();
         if data.lengths().is_some() {
-            return Err(Error::usage("the data set's samples have unequal lengths, which no layer here masks yet"));
+            given[0] = &padded;
         }
+        check_shapes("takes inputs of shape", &wanted, "the data set has", &given)?;
         if targets {
             let given = self.network.output_shapes();
             check_shapes("gives outputs of shape", &given, "the data set's targets have", &data.target_shapes())?;

@@ -87,8 +87,14 @@ impl<'a, 'f> Bunches<'a, 'f> {
 impl Model {
     /// Puts a data set on the device under a name.
     pub(super) fn feed(&mut self, name: &'static str, data: &Dataset) -> Result<Feed> {
-        let feed = Feed::new(name, data);
-        feed.upload(self.executor.as_mut(), data)?;
+        if data.lengths().is_none() {
+            let feed = Feed::new(name, data);
+            feed.upload(self.executor.as_mut(), data, None)?;
+            return Ok(feed);
+        }
+        let data = self.lengthened(data)?;
+        let (feed, padding) = (Feed::new(name, &data), self.padding(&data)?);
+        feed.upload(self.executor.as_mut(), &data, Some(&padding))?;
         Ok(feed)
     }
 

@@ -1,7 +1,7 @@
 //! `.ts` files of labelled series.
 
 use super::*;
-use crate::data::TsOptions;
+use crate::{data::TsOptions, model::ANY_LENGTH};
 
 fn options(content: impl AsRef<[u8]>) -> (TestFile, TsOptions) {
     let file = TestFile::new(content);
@@ -34,7 +34,8 @@ const TWO: &str = "# a comment\n@problemName two\n@timeStamps false\n@univariate
 #[test]
 fn channels_become_features_and_series_keep_their_lengths() {
     let data = load(TWO);
-    assert_eq!((data.len(), data.input_shape(), data.target_shape()), (2, &[3, 2][..], &[1][..]));
+    assert_eq!((data.len(), data.input_shape(), data.target_shape()), (2, &[ANY_LENGTH, 2][..], &[1][..]));
+    assert_eq!(data.steps(), 3);
     assert_eq!(data.sample(0), (vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0], vec![0.0]));
     assert_eq!(data.sample(1), (vec![7.0, 9.0, 8.0, 10.0], vec![1.0]));
     assert_eq!((data.starts(), data.lengths()), (&[0, 3][..], Some(&[3, 2][..])));
@@ -185,7 +186,7 @@ fn every_series_of_the_vowels_is_read() {
     };
     let (train, test) = (load("TRAIN"), load("TEST"));
     assert_eq!((train.len(), test.len()), (270, 370));
-    assert_eq!((train.input_shape(), test.input_shape()), (&[26, 12][..], &[29, 12][..]));
+    assert_eq!((train.input_shape(), train.steps(), test.steps()), (&[ANY_LENGTH, 12][..], 26, 29));
     assert_eq!(train.lengths().unwrap().iter().min(), Some(&7));
     assert_eq!(test.lengths().unwrap().iter().min(), Some(&7));
     assert_eq!(train.class_balance(), Some(vec![30; 9]));

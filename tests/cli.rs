@@ -302,6 +302,23 @@ fn a_model_is_trained_on_and_contradictions_are_refused() {
 }
 
 #[test]
+fn epochs_in_parts_have_rates_of_their_own() {
+    let room = Room::new();
+    let (rows, out) = (room.rows(), room.path("parts.keras"));
+    let train = ["train", &rows, "--device", "cpu", "--units", "4", "--out", &out];
+    let train = [&train[..], &USUAL].concat();
+    let value = object(&[&train[..], &["--epochs", "2,1,2", "--learning-rate", "0.5,1e-1,0.25"]].concat());
+    let rates: Vec<f64> =
+        value["epochs"].as_array().unwrap().iter().map(|e| e["learning_rate"].as_f64().unwrap()).collect();
+    assert_eq!(rates, [0.5, 0.5, 0.1, 0.25, 0.25]);
+    assert_eq!((&value["saved_epoch"], object(&["summary", &out])["learning_rate"].as_f64()), (&5.into(), Some(0.25)));
+    for flags in [["--epochs", "2,1", "--learning-rate", "0.5"], ["--epochs", "3", "--learning-rate", "0.5,0.1"]] {
+        assert_refused(&[&train[..], &flags].concat(), &["Give a rate for each", "--epochs 50,20"]);
+    }
+    assert_refused(&[&train[..], &["--epochs", "2,1"]].concat(), &["--epochs has 2 numbers, --learning-rate 0"]);
+}
+
+#[test]
 fn a_model_is_shown() {
     let room = Room::new();
     let (_, model) = trained(&room);

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::atomic;
 use gatenorm::model::{Activation, Dense, Mode, Normalization, Sequential, grouped};
-use gatenorm::train::{Adam, DataSpec, Fit, History, Loss, Metric, Model, Optimizer, Sgd};
+use gatenorm::train::{Adam, DataSpec, Fit, History, LearningRateScheduler, Loss, Metric, Model, Optimizer, Sgd};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
@@ -91,15 +91,16 @@ struct CourseFlags {
     /// A model to train on, instead of a new one; its layers, optimizer and columns come from the file.
     #[arg(long, value_name = "FILE.keras")]
     model: Option<PathBuf>,
-    /// Passes over the data.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
-    epochs: usize,
+    /// Passes over the data; or several numbers of them, separated by commas, each at a --learning-rate of its own.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
+    epochs: Vec<usize>,
     /// Samples of one training step.
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
     batch_size: usize,
-    /// Step size [default: 0.001 with adam, 0.01 with sgd, or the model's].
-    #[arg(long, value_name = "RATE", value_parser = learning_rate, allow_negative_numbers = true)]
-    learning_rate: Option<f64>,
+    /// Step size [default: 0.001 with adam, 0.01 with sgd, or the model's]; or one for each number in --epochs, such as
+    /// `--epochs 50,20 --learning-rate 1e-3,1e-4`.
+    #[arg(long, value_name = "RATE,...", value_delimiter = ',', value_parser = learning_rate, allow_negative_numbers = true)]
+    learning_rate: Vec<f64>,
     /// Take the samples in the order of the file.
     #[arg(long)]
     no_shuffle: bool,
@@ -130,6 +131,7 @@ enum Keep {
 /// Checks, trains, saves, reports.
 pub fn run(args: &Train) -> Result<()> {
     args.layers.check()?;
+    args.course.check()?;
     let read = [Some(&args.data), args.validation.as_ref()];
     keep_apart(&args.out, &read)?;
     atomic::check(&args.out)?;
@@ -168,7 +170,7 @@ fn begin(args: &Train) -> Result<Prepared> {
     let mut model = model
         .add_lstms(args.layers.units.as_deref().unwrap_or(&[64, 32]))
         .add(Dense::new(1).activation(activation))
-        .compile(device, loss, args.layers.optimizer(args.course.learning_rate), [metric])?;
+        .compile(device, loss, args.layers.optimizer(args.course.learning_rate.first().copied()), [metric])?;
     if !args.layers.no_scaling {
         model.adapt(&train)?;
     }
@@ -180,7 +182,7 @@ fn begin(args: &Train) -> Result<Prepared> {
 fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     let (device, why) = args.device.open()?;
     let mut model = Model::load(file, device)?;
-    if let Some(rate) = args.course.learning_rate {
+    if let Some(&rate) = args.course.learning_rate.first() {
         model.set_learning_rate(rate)?;
     }
     let data = args.table.load_for(&args.data, &model, file, true)?;
@@ -222,11 +224,14 @@ fn tell_data(train: &Dataset, validation: Option<&Dataset>) {
 
 fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dataset>) -> Result<History> {
     let mut show = Show::new();
-    let mut fit = Fit::epochs(args.course.epochs)
+    let mut fit = Fit::epochs(args.course.all_epochs())
         .batch_size(args.course.batch_size)
         .shuffle(!args.course.no_shuffle)
-        .keep_best(args.course.keep == Keep::Best)
-        .callback(&mut show);
+        .keep_best(args.course.keep == Keep::Best);
+    if args.course.epochs.len() > 1 {
+        fit = fit.callback(LearningRateScheduler::new(|epoch, _| args.course.rate_at(epoch)));
+    }
+    fit = fit.callback(&mut show);
     if let Some(data) = validation {
         fit = fit.validation(data);
     }
@@ -241,7 +246,7 @@ fn finish(
     train: &Dataset,
     validation: Option<&Dataset>,
 ) -> Result<()> {
-    let saved = history.best_epoch.unwrap_or(args.course.epochs);
+    let saved = history.best_epoch.unwrap_or(args.course.all_epochs());
     let best = history.best();
     if args.json {
         let (name, value, epoch) = best.unwrap_or(("loss", f64::NAN, 0));
@@ -274,6 +279,34 @@ fn finish(
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())
+}
+
+impl CourseFlags {
+    /// Refuses what clap cannot see.
+    fn check(&self) -> gatenorm::Result<()> {
+        let (parts, rates) = (self.epochs.len(), self.learning_rate.len());
+        if rates == parts || (parts == 1 && rates == 0) {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "--epochs has {parts} numbers, --learning-rate {rates}. Give a rate for each, such as --epochs 50,20 --learning-rate 1e-3,1e-4"
+        )))
+    }
+
+    fn all_epochs(&self) -> usize {
+        self.epochs.iter().sum()
+    }
+
+    /// The learning rate of an epoch, from 0.
+    fn rate_at(&self, epoch: usize) -> f64 {
+        let mut end = 0;
+        let ends = self.epochs.iter().map(|epochs| {
+            end += epochs;
+            end
+        });
+        let part = ends.take_while(|&end| end <= epoch).count();
+        self.learning_rate[part.min(self.learning_rate.len() - 1)]
+    }
 }
 
 impl LayerFlags {

@@ -19,9 +19,26 @@ fn values(len: usize, seed: f32) -> Vec<f32> {
     (0..len).map(|i| on_grid(((i as f32 + 1.0) * 0.7 + seed).sin())).collect()
 }
 
-struct Case {
+/// A model in either form.
+trait Compile {
+    fn compiled(&self, loss: Loss) -> Model;
+}
+
+impl Compile for Sequential {
+    fn compiled(&self, loss: Loss) -> Model {
+        self.clone().compile(Device::CpuF64, loss, Sgd::new(0.0), []).unwrap()
+    }
+}
+
+impl Compile for Functional {
+    fn compiled(&self, loss: Loss) -> Model {
+        self.clone().compile(Device::CpuF64, loss, Sgd::new(0.0), []).unwrap()
+    }
+}
+
+struct Case<M = Sequential> {
     name: &'static str,
-    model: Sequential,
+    model: M,
     loss: Loss,
     samples: usize,
     x_shape: Vec<usize>,
@@ -30,7 +47,7 @@ struct Case {
     fixed: Vec<(&'static str, Vec<f32>)>,
 }
 
-impl Case {
+impl<M> Case<M> {
     fn data(&self, x: &[f32]) -> Dataset {
         let with_samples = |shape: &[usize]| [&[self.samples], shape].concat();
         let y: Vec<f32> = values(self.samples * self.y_shape.iter().product::<usize>(), 0.3)
@@ -65,8 +82,8 @@ fn derivative(at: f32, mut loss_at: impl FnMut(f32) -> f64) -> f64 {
 /// STEP: about 1e-12. A wrong gradient is off by far more than a thousand times that.
 const TOLERANCE: f64 = 1e-9;
 
-fn check(case: &Case) {
-    let mut model = case.model.clone().compile(Device::CpuF64, case.loss, Sgd::new(0.0), []).unwrap();
+fn check<M: Compile>(case: &Case<M>) {
+    let mut model = case.model.compiled(case.loss);
     // Away from Keras's first values, where betas and biases are 0 and gammas 1.
     let weights: Vec<_> = model
         .weights()

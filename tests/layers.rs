@@ -1,6 +1,8 @@
 //! What single layers give and pass back, against values worked out by hand.
 
-use gatenorm::model::{Mode, SpatialDropout1D};
+use std::sync::Arc;
+
+use gatenorm::model::{ANY_LENGTH, Concatenate, Layer, Merge, Mode, SpatialDropout1D};
 use gatenorm::prelude::*;
 use gatenorm::train::Trace;
 
@@ -43,7 +45,7 @@ fn masking_takes_sequences() {
 /// What a Dropout of half gives for ones, in one training-mode pass.
 fn dropped(layer: Dropout, name: &str, seed: u64, shape: &[usize]) -> Trace {
     let ones = vec![1.0; shape.iter().product()];
-    let model = Sequential::new(&shape[1..]).add_named(name, std::sync::Arc::new(layer)).seed(seed);
+    let model = Sequential::new(&shape[1..]).add_named(name, Arc::new(layer)).seed(seed);
     traced(model, &ones, shape, shape)
 }
 
@@ -127,5 +129,84 @@ fn rates_and_noise_shapes_that_do_not_fit_are_refused() {
     for noise in [&[None, None][..], &[Some(6), None, None], &[None, Some(2), None]] {
         let model = Sequential::new(&[5, 3]).add(Dropout::new(0.1).noise_shape(noise)).add(Dense::new(1));
         refused(model, &["`dropout`", "noise_shape", "[5, 3]"]);
+    }
+}
+
+/// One pass of a model of two inputs of the same shape, each masked where its features are 0, joined by a layer: the joined
+/// values.
+fn joined(layer: impl Layer + 'static, a: &[f32], b: &[f32], shape: &[usize]) -> Vec<f64> {
+    let mut graph = Functional::new();
+    let inputs = ["a", "b"].map(|name| graph.input(name, &shape[1..]).unwrap());
+    let masked = inputs.map(|input| graph.add(Masking::new(), &[input]).unwrap());
+    let output = graph.add(layer, &masked).unwrap();
+    let mut model =
+        graph.outputs(&[output]).compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    let data = Dataset::from_arrays(a.to_vec(), shape, vec![], &[]).unwrap().with_input(b.to_vec(), shape).unwrap();
+    model.predict_f64(&data).unwrap()
+}
+
+/// One sample of four steps: both count, only the first, only the second, none.
+const A: [f32; 8] = [1.0, -2.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0];
+const B: [f32; 8] = [5.0, -3.0, 0.0, 0.0, 7.0, -8.0, 0.0, 0.0];
+
+#[test]
+fn merging_heeds_masks_as_keras_does() {
+    let merged = |merge: Merge| joined(merge, &A, &B, &[1, 4, 2]);
+    assert_eq!(merged(Merge::Add), [6.0, -5.0, 3.0, 4.0, 7.0, -8.0, 0.0, 0.0]);
+    assert_eq!(merged(Merge::Subtract), [-4.0, 1.0, 3.0, 4.0, -7.0, 8.0, 0.0, 0.0]);
+    assert_eq!(merged(Merge::Average), [3.0, -2.5, 1.5, 2.0, 3.5, -4.0, 0.0, 0.0]);
+    // What is masked counts as 1, and 0 comes out where both are.
+    assert_eq!(merged(Merge::Multiply), [5.0, 6.0, 3.0, 4.0, 7.0, -8.0, 0.0, 0.0]);
+    assert_eq!(merged(Merge::Maximum), [5.0, -2.0, 3.0, 4.0, 7.0, -8.0, 0.0, 0.0]);
+    assert_eq!(merged(Merge::Minimum), [1.0, -3.0, 3.0, 4.0, 7.0, -8.0, 0.0, 0.0]);
+}
+
+#[test]
+fn concatenation_puts_features_and_steps_behind_each_other() {
+    let features = joined(Concatenate::new(), &A, &B, &[2, 2, 2]);
+    assert_eq!(features, [1., -2., 5., -3., 3., 4., 0., 0., 0., 0., 7., -8., 0., 0., 0., 0.]);
+    let steps = joined(Concatenate::new().axis(-2), &A, &B, &[2, 2, 2]);
+    assert_eq!(steps, [1., -2., 3., 4., 5., -3., 0., 0., 0., 0., 0., 0., 7., -8., 0., 0.]);
+}
+
+#[test]
+fn inputs_that_do_not_fit_together_are_refused() {
+    let shapes = |layer: &dyn Layer, shapes: &[&[usize]]| {
+        let shapes: Vec<Vec<usize>> = shapes.iter().map(|shape| shape.to_vec()).collect();
+        layer.output_shapes(&shapes).map_err(|error| error.to_string())
+    };
+    let refused = |layer: &dyn Layer, inputs: &[&[usize]], words: &[&str]| {
+        let error = shapes(layer, inputs).unwrap_err();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    };
+    refused(&Merge::Add, &[&[3]], &["Add takes two inputs or more, but gets 1"]);
+    refused(&Merge::Add, &[&[3], &[3], &[4]], &["of one shape", "[3], [3], [4]"]);
+    refused(&Merge::Subtract, &[&[3], &[3], &[3]], &["Subtract takes two inputs, but gets 3"]);
+    refused(&Concatenate::new(), &[&[3, 2]], &["two inputs or more"]);
+    refused(&Concatenate::new(), &[&[3, 2], &[4, 2]], &["along axis -1 alone"]);
+    refused(&Concatenate::new().axis(1), &[&[3, 2], &[3, 1]], &["along axis 1 alone"]);
+    refused(&Concatenate::new().axis(0), &[&[3, 2], &[3, 2]], &["axis 0", "takes 1 to 2"]);
+    refused(&Concatenate::new().axis(-2), &[&[3], &[3]], &["axis -2", "takes 1 to 1"]);
+    assert_eq!(shapes(&Concatenate::new().axis(2), &[&[0, 2], &[0, 1]]), Ok(vec![vec![0, 3]]), "any length");
+    assert_eq!(shapes(&Concatenate::new().axis(1), &[&[0, 2], &[5, 2]]), Ok(vec![vec![0, 2]]), "any length");
+}
+
+#[test]
+fn sequences_of_any_length_must_have_the_same_where_they_meet() {
+    let layers: [Arc<dyn Layer>; 2] = [Arc::new(Merge::Add), Arc::new(Concatenate::new())];
+    for layer in layers {
+        let mut graph = Functional::new();
+        let inputs = ["a", "b"].map(|name| graph.input(name, &[ANY_LENGTH, 2]).unwrap());
+        let layer = graph.place(None, layer, true).unwrap();
+        let outputs = graph.call(layer, &inputs).unwrap();
+        let graph = graph.outputs(&outputs);
+        let mut model = graph.compile(Device::Cpu, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+        let data = |steps: usize| {
+            let data = Dataset::from_arrays(vec![1.0; 12], &[2, 3, 2], vec![], &[]).unwrap();
+            data.with_input(vec![1.0; steps * 4], &[2, steps, 2]).unwrap()
+        };
+        assert!(model.predict(&data(3)).is_ok());
+        let error = model.predict(&data(4)).unwrap_err().to_string();
+        assert!(error.contains("one length, but gets [3, 4] steps"), "{error}");
     }
 }

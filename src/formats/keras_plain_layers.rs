@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::keras_args::{Args, Read, count};
-use crate::model::{Dropout, Layer, Masking, SpatialDropout1D};
+use crate::model::{Concatenate, Dropout, Layer, Masking, Merge, SpatialDropout1D};
 
 /// The classes, for messages.
-pub(super) const SUPPORTED: &str = "Masking, Dropout, SpatialDropout1D";
+pub(super) const SUPPORTED: &str =
+    "Masking, Dropout, SpatialDropout1D, Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate";
 
 /// The layer of this class, if it is one without variables.
 pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Layer>>> {
@@ -19,7 +20,11 @@ pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Laye
             let layer = SpatialDropout1D::new(rate(args)?);
             Arc::new(seed(args)?.map_or(layer.clone(), |seed| layer.seed(seed)))
         }
-        _ => return Ok(None),
+        "Concatenate" => Arc::new(concatenate(args)?),
+        _ => match Merge::ALL.into_iter().find(|merge| merge.class_name() == class) {
+            Some(merge) => Arc::new(merge),
+            None => return Ok(None),
+        },
     };
     // There is nothing to train.
     args.ignore(&["trainable"]);
@@ -50,4 +55,10 @@ fn rate(args: &mut Args<'_>) -> Read<f64> {
 fn seed(args: &mut Args<'_>) -> Read<Option<u64>> {
     let Some(value) = args.get("seed") else { return Ok(None) };
     value.as_u64().map(Some).ok_or_else(|| args.wrong("seed", value, "null, or a whole number from 0"))
+}
+
+fn concatenate(args: &mut Args<'_>) -> Read<Concatenate> {
+    let Some(value) = args.get("axis") else { return Ok(Concatenate::new()) };
+    let axis = value.as_i64().ok_or_else(|| args.wrong("axis", value, "a whole number"))?;
+    Ok(Concatenate::new().axis(axis))
 }

@@ -36,9 +36,12 @@ mod lstm_step;
 mod lstm_step_grad;
 mod mask_rows;
 mod matmul;
+mod merge;
+mod merge_grad;
 mod metric;
 mod nadam;
 pub mod random;
+mod rearrange;
 mod rmsprop;
 mod sgd;
 mod step_mask;
@@ -76,10 +79,14 @@ pub use lstm_step::{LstmStep, LstmStepSlots};
 pub use lstm_step_grad::{LstmStepGrad, LstmStepGradSlots};
 pub use mask_rows::{MaskRows, MaskRowsSlots};
 pub use matmul::{Matmul, MatmulSlots};
+pub(crate) use merge::merge_op;
+pub use merge::{Merge, MergeSlots};
+pub use merge_grad::{MergeGrad, MergeGradSlots};
 pub(crate) use metric::kind as metric_kind;
 pub use metric::{Metric, MetricSlots};
 pub use nadam::Nadam;
 pub use real::Real;
+pub use rearrange::{Rearrange, RearrangeSlots, Strides};
 pub use rmsprop::{Rmsprop, RmspropSlots};
 pub use sgd::{Sgd, SgdSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
@@ -134,8 +141,11 @@ pub static ALL: &[&KernelInfo] = &[
     LstmStepGrad::INFO,
     MaskRows::INFO,
     Matmul::INFO,
+    Merge::INFO,
+    MergeGrad::INFO,
     Metric::INFO,
     Nadam::INFO,
+    Rearrange::INFO,
     Rmsprop::INFO,
     Sgd::INFO,
     StepMask::INFO,

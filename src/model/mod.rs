@@ -2,6 +2,7 @@
 
 mod activation;
 mod batch_normalization;
+mod concatenate;
 mod dense;
 mod dropout;
 mod functional;
@@ -9,6 +10,7 @@ mod initializer;
 mod layer;
 mod lstm;
 mod masking;
+mod merge;
 mod network;
 mod normalization;
 mod products;
@@ -21,6 +23,7 @@ mod table;
 
 pub use activation::Activation;
 pub use batch_normalization::BatchNormalization;
+pub use concatenate::Concatenate;
 pub use dense::Dense;
 pub use dropout::{Dropout, SpatialDropout1D};
 pub use functional::{Functional, Shared, Symbol};
@@ -28,6 +31,7 @@ pub use initializer::Initializer;
 pub use layer::{ANY_LENGTH, Layer, Layout, Shape, VariableSpec};
 pub use lstm::Lstm;
 pub use masking::Masking;
+pub use merge::Merge;
 pub(crate) use network::snake_case;
 pub use network::{Call, Input, Network, Placed, ValueId};
 pub use normalization::Normalization;

@@ -1,6 +1,6 @@
 //! Layers without variables, each between layers that are trained.
 
-use gatenorm::model::SpatialDropout1D;
+use gatenorm::model::{Concatenate, Layer, Merge, SpatialDropout1D, Symbol};
 
 use super::*;
 
@@ -39,4 +39,102 @@ fn dropout_and_spatial_dropout() {
         y_shape: vec![2],
         fixed: vec![],
     });
+}
+
+/// A model of three branches over one sequence, joined by `join`, with `last` behind.
+fn joined(join: impl Fn(&mut Functional, [Symbol; 3]) -> Result<Symbol>) -> Functional {
+    let build = || {
+        let mut graph = Functional::new();
+        let x = graph.input("x", &[3, 2])?;
+        let a = graph.add(Dense::new(4).activation(Activation::Tanh), &[x])?;
+        let b = graph.add(Lstm::new(4).return_sequences(true), &[x])?;
+        let c = graph.add(Dense::new(4), &[a])?;
+        let merged = join(&mut graph, [a, b, c])?;
+        let last = graph.add(Dense::new(2), &[merged])?;
+        Ok::<_, Error>(graph.outputs(&[last]))
+    };
+    build().unwrap()
+}
+
+fn check_joined(name: &'static str, y_shape: &[usize], join: impl Fn(&mut Functional, [Symbol; 3]) -> Result<Symbol>) {
+    check(&Case {
+        name,
+        model: joined(join),
+        loss: Loss::MeanSquaredError,
+        samples: 3,
+        x_shape: vec![3, 2],
+        y_shape: y_shape.to_vec(),
+        fixed: vec![],
+    });
+}
+
+#[test]
+fn merging_layers() {
+    for merge in Merge::ALL.into_iter().filter(|&merge| merge != Merge::Subtract) {
+        check_joined(merge.class_name(), &[3, 2], |graph, abc| graph.add(merge, &abc));
+    }
+    check_joined("Subtract", &[3, 2], |graph, [a, b, c]| {
+        let difference = graph.add(Merge::Subtract, &[a, b])?;
+        graph.add(Merge::Subtract, &[c, difference])
+    });
+    // Both operands, and a skip connection beside them: gradients of one tensor sum up.
+    check_joined("twice", &[3, 2], |graph, [a, b, c]| {
+        let square = graph.add(Merge::Multiply, &[a, a])?;
+        graph.add(Merge::Add, &[square, b, c, a, square])
+    });
+}
+
+#[test]
+fn concatenated_features_and_steps() {
+    check_joined("features", &[3, 2], |graph, [a, b, c]| graph.add(Concatenate::new(), &[a, b, c, a]));
+    check_joined("steps", &[2], |graph, [a, b, c]| {
+        let steps = graph.add(Concatenate::new().axis(1), &[a, b, c, a])?;
+        graph.add(Lstm::new(3), &[steps])
+    });
+}
+
+/// Two branches whose units are all above 0 in some steps and all below in others, which relu and Masking turn into steps that
+/// are masked, far enough from 0 that differences do not change the masks; and a third one, masked nowhere or with no mask.
+fn check_masked(name: &'static str, third: Option<f64>, join: impl Fn(&mut Functional, [Symbol; 3]) -> Result<Symbol>) {
+    let build = || {
+        let mut graph = Functional::new();
+        let x = graph.input("x", &[3, 2])?;
+        let branch = |graph: &mut Functional, activation, mask_value: Option<f64>| {
+            let dense = graph.add(Dense::new(3).activation(activation), &[x])?;
+            mask_value.map_or(Ok(dense), |value| graph.add(Masking::new().mask_value(value), &[dense]))
+        };
+        let a = branch(&mut graph, Activation::Relu, Some(0.0))?;
+        let b = branch(&mut graph, Activation::Relu, Some(0.0))?;
+        let c = branch(&mut graph, Activation::Tanh, third)?;
+        let merged = join(&mut graph, [a, b, c])?;
+        let last = graph.add(Dense::new(2), &[merged])?;
+        Ok::<_, Error>(graph.outputs(&[last]))
+    };
+    check(&Case {
+        name,
+        model: build().unwrap(),
+        loss: Loss::MeanSquaredError,
+        samples: 4,
+        x_shape: vec![3, 2],
+        y_shape: vec![3, 2],
+        fixed: vec![
+            ("dense/kernel", vec![0.5, 1.0, 1.5, 0.25, 0.5, 0.75]),
+            ("dense/bias", vec![0.0; 3]),
+            ("dense_1/kernel", vec![-0.25, -0.5, -0.75, 1.0, 2.0, 3.0]),
+            ("dense_1/bias", vec![0.0; 3]),
+        ],
+    });
+}
+
+#[test]
+fn merging_layers_with_masks() {
+    for third in [None, Some(2.0)] {
+        for merge in Merge::ALL.into_iter().filter(|&merge| merge != Merge::Subtract) {
+            check_masked(merge.class_name(), third, |graph, abc| graph.add(merge, &abc));
+            check_masked(merge.class_name(), third, |graph, [a, b, c]| {
+                let two = graph.add(merge, &[a, b])?;
+                graph.add(Merge::Add, &[two, c])
+            });
+        }
+    }
 }

@@ -7,6 +7,7 @@ mod elementwise;
 mod losses;
 mod masks;
 mod matrix;
+mod merging;
 mod optimizers;
 mod recurrent;
 
@@ -45,8 +46,11 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "lstm_step_grad" => recurrent::lstm_step_grad,
         "mask_rows" => masks::mask_rows,
         "matmul" => matrix::matmul,
+        "merge" => merging::merge,
+        "merge_grad" => merging::merge_grad,
         "metric" => losses::metric,
         "nadam" => optimizers::nadam,
+        "rearrange" => merging::rearrange,
         "rmsprop" => optimizers::rmsprop,
         "sgd" => optimizers::sgd,
         "step_mask" => masks::step_mask,

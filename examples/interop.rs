@@ -1,5 +1,5 @@
 //! Drives models from the command line for `tests/interop`, which compares them with Keras. Arrays travel as JSON:
-//! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order.
+//! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order, and further inputs in `more_x`.
 
 use std::error::Error;
 use std::fs;
@@ -14,6 +14,7 @@ const USAGE: &str =
     "usage: interop train-and-save KIND DATA.json OUT.keras OUT.json (KIND: adam, momentum, nesterov, sgd, raw, \
                      untrained, several)
        interop open FILE.keras DATA.json OUT.json
+       interop predict FILE.keras DATA.json OUT.keras OUT.json
        interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json";
 
 fn main() -> Outcome {
@@ -22,6 +23,12 @@ fn main() -> Outcome {
     match arguments[..] {
         ["train-and-save", kind, data, out, report] => train_and_save(kind, &read_data(data)?, out, report),
         ["open", file, data, out] => describe(&mut Model::load(file, Device::Cpu)?, &read_data(data)?, &[], out),
+        ["predict", file, data, saved, out] => {
+            let mut model = Model::load(file, Device::Cpu)?;
+            let predictions = model.predict_all(&read_data(data)?)?;
+            model.save(saved)?;
+            Ok(fs::write(out, json!({ "predictions": predictions }).to_string())?)
+        }
         ["continue", file, steps, data, out, report] => {
             let (mut model, data) = (Model::load(file, Device::Cpu)?, read_data(data)?);
             let losses = full_batches(&mut model, steps.parse()?, &data)?;
@@ -36,7 +43,13 @@ fn read_data(path: &str) -> Outcome<Dataset> {
     let json: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
     let values = |name: &str| serde_json::from_value::<Vec<f32>>(json[name].clone());
     let shape = |name: &str| serde_json::from_value::<Vec<usize>>(json[name].clone());
-    Ok(Dataset::from_arrays(values("x")?, &shape("x_shape")?, values("y")?, &shape("y_shape")?)?)
+    let mut data = Dataset::from_arrays(values("x")?, &shape("x_shape")?, values("y")?, &shape("y_shape")?)?;
+    for more in json["more_x"].as_array().into_iter().flatten() {
+        let part = |name: &str| more[name].clone();
+        data = data
+            .with_input(serde_json::from_value(part("x"))?, &serde_json::from_value::<Vec<usize>>(part("x_shape"))?)?;
+    }
+    Ok(data)
 }
 
 fn train_and_save(kind: &str, data: &Dataset, out: &str, report: &str) -> Outcome {
@@ -115,7 +128,9 @@ fn describe(model: &mut Model, data: &Dataset, losses: &[f64], out: &str) -> Out
         "metrics": metrics,
         "losses": losses,
     });
-    report["scores"] = serde_json::to_value(model.evaluate(data)?)?;
-    report["predictions"] = model.predict(data)?.into();
+    if model.network().outputs.len() == 1 {
+        report["scores"] = serde_json::to_value(model.evaluate(data)?)?;
+    }
+    report["predictions"] = json!(model.predict_all(data)?.concat());
     Ok(fs::write(out, serde_json::to_string(&report)?)?)
 }

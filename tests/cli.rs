@@ -354,6 +354,20 @@ fn a_file_that_is_no_model_is_refused() {
 }
 
 #[test]
+fn a_model_of_several_inputs_is_shown_but_not_fed_from_a_file() {
+    let room = Room::new();
+    let (rows, model) = (room.rows(), "tests/fixtures/keras_functional.keras");
+    for command in ["evaluate", "predict"] {
+        let parts = ["keras_functional.keras", "several inputs (rows, context)", "Dataset::with_input"];
+        assert_refused(&[command, model, &rows, "--device", "cpu"], &parts);
+    }
+    let table = stdout(&["summary", model]);
+    assert!(table.contains("Connected to") && table.contains("late[0][0], context[0][0]"), "{table}");
+    let value = object(&["summary", model]);
+    assert_eq!(value["inputs"][1], serde_json::json!({"name": "context", "shape": [3]}));
+}
+
+#[test]
 fn the_plan_is_printed_on_request() {
     let room = Room::new();
     let rows = room.rows();

@@ -103,11 +103,10 @@ fn arguments_that_are_no_arguments_are_refused_by_name() {
 
 #[test]
 fn other_models_and_layers_are_refused_by_name() {
-    refused(&with("", "class_name", json!("Functional")), &["class `Functional`", "keras.Sequential(model.layers)"]);
-    let mut functional = with("", "module", json!("keras.src.models.functional"));
-    (functional.config["class_name"], functional.config["registered_name"]) =
-        (json!("Functional"), json!("Functional"));
-    refused(&functional, &["class `Functional`", "supported here: Sequential"]);
+    refused(&with("", "class_name", json!("Functional")), &["the model's `input_layers` hold null"]);
+    let mut own = with("", "module", json!("mine"));
+    own.config["class_name"] = json!("Forecaster");
+    refused(&own, &["class `Forecaster`", "supported here: Sequential, Functional"]);
     for class in ["GRU", "Bidirectional", "Sequential", "InputLayer"] {
         let words = ["layer `lstm`", &format!("class `{class}` is not supported"), "LSTM, BatchNormalization, Dense"];
         refused(&with("/config/layers/2", "class_name", json!(class)), &words);
@@ -115,7 +114,7 @@ fn other_models_and_layers_are_refused_by_name() {
     refused(&with("/config/layers/2", "registered_name", json!("mine>LSTM")), &["layer `lstm`", "a class of"]);
     refused(&with("/config/layers/2", "module", json!("my_layers")), &["`LSTM` is a class of my_layers"]);
     let input = "/config/layers/0/config";
-    refused(&with(input, "batch_shape", json!([null, null, 2])), &["`batch_shape`", "a fixed number of steps"]);
+    refused(&with(input, "batch_shape", json!([null, 4, null])), &["`batch_shape`", "[null, steps, features]"]);
     refused(&with(input, "batch_shape", json!([null, 4, 2, 1])), &["`batch_shape`", "[null, steps, features]"]);
     refused(&with(input, "batch_shape", json!([])), &["`batch_shape`", "batch size"]);
     refused(&with(input, "dtype", json!("float64")), &["the InputLayer", "`dtype`"]);

@@ -81,6 +81,7 @@ impl TableFlags {
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
     pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, targets: bool) -> Result<Dataset> {
+        one_input_and_output(model, model_file)?;
         let Some(spec) = model.data_spec() else {
             return self.load_unsaid(path, model, model_file, targets);
         };
@@ -168,6 +169,21 @@ impl TableFlags {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses a model of several inputs or outputs: a file gives one of each.
+fn one_input_and_output(model: &Model, file: &Path) -> Result<()> {
+    let network = model.network();
+    let inputs: Vec<&str> = network.inputs.iter().filter_map(|input| input.name.as_deref()).collect();
+    let several = match (network.inputs.len(), network.outputs.len()) {
+        (0 | 1, 0 | 1) => return Ok(()),
+        (0 | 1, _) => format!("gives several outputs ({})", network.output_names().join(", ")),
+        _ => format!("takes several inputs ({})", inputs.join(", ")),
+    };
+    Err(Error::usage(format!(
+        "{} {several}, but a data file makes one input and one target. Use it from the library (Dataset::with_input, with_target, Model::predict_all), or in Keras",
+        file.display()
+    )))
 }
 
 /// Whether a file is one of series, by the end of its name.

@@ -75,7 +75,7 @@ impl Model {
 
     /// Reads a `.keras` file, saved here or by any release of Keras 3, onto a device, ready to predict and to train further.
     ///
-    /// It may hold a `Sequential` of `LSTM`, `BatchNormalization`, `Dense` and `Normalization` layers, compiled with any of the optimizers here. A
+    /// It may hold a `Sequential` or a `Functional` of `LSTM`, `BatchNormalization`, `Dense` and `Normalization` layers, compiled with any of the optimizers here. A
     /// model that was not compiled gets Adam, and the loss that fits its last layer: binary crossentropy for a single sigmoid, else
     /// the mean squared error. Initializers are not read: the weights are there. Of a file from Keras, which does not hold them,
     /// the seed is 0 and no epoch has been shuffled.
@@ -127,8 +127,8 @@ fn from_archive(path: &Path, archive: &KerasArchive, undecayed: &[String], devic
         let why = format!("saved by Keras {version}, whose files differ; load it in Keras 3 and save it again");
         return Err(in_file(path, "metadata.json", why));
     }
-    let read = keras_config::sequential_from_config(&archive.config).map_err(in_config)?;
-    let network = read.sequential.build().map_err(|error| blame(path, error))?;
+    let read = keras_config::network_from_config(&archive.config).map_err(in_config)?;
+    let network = read.network;
     let compiled = keras_compile::read(archive.config.get("compile_config"), &network).map_err(in_config)?;
     let values = keras_weights::read(&archive.weights, &network, &read.scaling).map_err(in_weights)?;
     let (compilation, state) = match compiled {

@@ -47,7 +47,7 @@ pub(super) fn fitting(network: &Network) -> Compilation {
 }
 
 fn fitting_loss(network: &Network) -> Loss {
-    let activation = network.layers.last().and_then(|l| l.layer.config().remove("activation"));
+    let activation = network.output_layer().and_then(|l| l.layer.config().remove("activation"));
     let sigmoid = activation.is_some_and(|name| name == "sigmoid");
     if sigmoid && outputs(network) == 1 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError }
 }

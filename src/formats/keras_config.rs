@@ -3,13 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::keras_args::{Args, Read, count, object, short};
+use super::keras_functional;
 use super::keras_layers::{self, Scaling};
+use super::keras_nodes::batch_shape;
 use crate::model::{ANY_LENGTH, Network, Sequential};
 
 /// A model that Keras's JSON describes, without weights.
 #[derive(Debug)]
 pub(crate) struct FromConfig {
-    pub sequential: Sequential,
+    pub network: Network,
     /// For each layer, what a Normalization in the config was given.
     pub scaling: Vec<Option<Scaling>>,
 }
@@ -17,13 +19,17 @@ pub(crate) struct FromConfig {
 /// Reads the layers of a model's JSON, as in `config.json` and as `model.to_json()` gives it.
 ///
 /// The error is a text, since only the caller knows the file's name.
-pub(crate) fn sequential_from_config(model: &Value) -> Result<FromConfig, String> {
-    if let Some(class) = class_name(model).filter(|class| *class != "Sequential") {
-        return Err(format!(
-            "the model is of the class `{class}`; supported here: Sequential. If its layers follow one another, save `keras.Sequential(model.layers)` in Keras"
-        ));
-    }
-    let (_, config) = object("the model", model)?;
+pub(crate) fn network_from_config(model: &Value) -> Result<FromConfig, String> {
+    let functional = match class_name(model) {
+        Some("Functional" | "Model") => true,
+        Some("Sequential") | None => false,
+        Some(class) => {
+            return Err(format!(
+                "the model is of the class `{class}`; supported here: Sequential, Functional. Build it as one of these in Keras, set its weights and save it"
+            ));
+        }
+    };
+    let config = if functional { model.get("config") } else { object("the model", model)?.1 };
     let mut args = Args::new("the model", config)?;
     args.ignore(&["name"]);
     args.trained_in_f32()?;
@@ -31,6 +37,11 @@ pub(crate) fn sequential_from_config(model: &Value) -> Result<FromConfig, String
         Some(Value::Array(entries)) => entries.as_slice(),
         other => return Err(format!("the model's `layers` are {}, not a list", short(other.unwrap_or(&Value::Null)))),
     };
+    if functional {
+        let read = keras_functional::read(&mut args, entries)?;
+        args.finish()?;
+        return Ok(read);
+    }
     let built = args.get("build_input_shape").or_else(|| model.get("build_config")?.get("input_shape"));
     args.finish()?;
     let (input_shape, entries) = match entries.split_first() {
@@ -42,28 +53,29 @@ pub(crate) fn sequential_from_config(model: &Value) -> Result<FromConfig, String
         }
         None => return Err("the model has no layers".to_owned()),
     };
-    layers(&input_shape, entries)
+    sequential(&input_shape, entries)
 }
 
-fn layers(input_shape: &[usize], entries: &[Value]) -> Read<FromConfig> {
+fn sequential(input_shape: &[usize], entries: &[Value]) -> Read<FromConfig> {
     let mut sequential = Sequential::new(input_shape);
     let mut scaling = Vec::with_capacity(entries.len());
     let mut input = input_shape.to_vec();
     for (i, entry) in entries.iter().enumerate() {
-        let read = keras_layers::read(entry, i + 1, &input)?;
+        let read = keras_layers::read(entry, i + 1, std::slice::from_ref(&input))?;
         sequential.push(read.name, read.layer, true);
         scaling.push(read.scaling);
         input = read.output_shape;
     }
-    Ok(FromConfig { sequential, scaling })
+    let network = sequential.build().map_err(|error| error.to_string())?;
+    Ok(FromConfig { network, scaling })
 }
 
-fn class_name(entry: &Value) -> Option<&str> {
+pub(super) fn class_name(entry: &Value) -> Option<&str> {
     entry.get("class_name")?.as_str()
 }
 
 /// The shape of an InputLayer, without the batch axis.
-fn input_layer(entry: &Value) -> Read<Vec<usize>> {
+pub(super) fn input_layer(entry: &Value) -> Read<Vec<usize>> {
     let (_, config) = object("the InputLayer", entry)?;
     let mut args = Args::new("the InputLayer", config)?;
     args.ignore(&["name", "trainable"]);
@@ -80,14 +92,15 @@ fn shape(value: &Value, name: &str) -> Read<Vec<usize>> {
     let wrong = |why: &str| format!("the model's `{name}` is {}; {why}", short(value));
     let axes = value.as_array().map_or(&[][..], |axes| axes.as_slice());
     let [_batch, axes @ ..] = axes else { return Err(wrong("a list that begins with the batch size is needed")) };
-    if axes.iter().any(Value::is_null) {
-        return Err(wrong(
-            "supported here: a fixed number of steps. In Keras, build the model with `keras.Input((steps, features))`, set its weights to this one's and save it",
-        ));
-    }
     let fits = (1..=2).contains(&axes.len());
-    let sizes: Option<Vec<usize>> = axes.iter().map(count).collect();
-    sizes.filter(|_| fits).ok_or_else(|| wrong("supported here: [null, steps, features] and [null, features]"))
+    let size = |(i, axis): (usize, &Value)| match axis {
+        Value::Null if axes.len() == 2 && i == 0 => Some(ANY_LENGTH),
+        axis => count(axis),
+    };
+    let sizes: Option<Vec<usize>> = axes.iter().enumerate().map(size).collect();
+    sizes.filter(|_| fits).ok_or_else(|| {
+        wrong("supported here: [null, steps, features], with null for steps of any number, and [null, features]")
+    })
 }
 
 /// The JSON of a model's layers: few arguments, so that every release of Keras 3 knows them all.
@@ -98,21 +111,22 @@ pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
             bad.name
         ));
     }
-    let batch_shape: Vec<Option<usize>> =
-        std::iter::once(None).chain(network.input_shape().iter().map(|&n| (n != ANY_LENGTH).then_some(n))).collect();
-    let taken = |name: &String| network.layers.iter().any(|l| l.name == *name);
-    // Keras wants it unlike every other layer's.
-    let name = (0..).map(|i| if i == 0 { "input_layer".to_owned() } else { format!("input_layer_{i}") });
-    let name = name.take(network.layers.len() + 1).find(|name| !taken(name));
-    let input = json!({ "name": name, "batch_shape": batch_shape, "dtype": "float32" });
-    let mut layers = vec![entry("InputLayer", input)];
-    for placed in &network.layers {
+    let layers = network.layers.iter().map(|placed| {
         let mut config = placed.layer.config();
         config.insert("name".into(), placed.name.as_str().into());
         // Without it Keras takes the reader's default.
         config.insert("dtype".into(), "float32".into());
-        layers.push(entry(placed.layer.class_name(), config.into()));
+        entry(placed.layer.class_name(), config.into())
+    });
+    if network.functional {
+        return keras_functional::write(network, layers.collect());
     }
+    let taken = |name: &String| network.layers.iter().any(|l| l.name == *name);
+    // Keras wants it unlike every other layer's.
+    let name = (0..).map(|i| if i == 0 { "input_layer".to_owned() } else { format!("input_layer_{i}") });
+    let name = name.take(network.layers.len() + 1).find(|name| !taken(name));
+    let input = json!({ "name": name, "batch_shape": batch_shape(network.input_shape()), "dtype": "float32" });
+    let layers: Vec<Value> = std::iter::once(entry("InputLayer", input)).chain(layers).collect();
     let mut model = Map::new();
     model.insert("module".into(), "keras".into());
     model.insert("class_name".into(), "Sequential".into());
@@ -121,6 +135,6 @@ pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
     Ok(model)
 }
 
-fn entry(class_name: &str, config: Value) -> Value {
+pub(super) fn entry(class_name: &str, config: Value) -> Value {
     json!({ "module": "keras.layers", "class_name": class_name, "config": config, "registered_name": null })
 }

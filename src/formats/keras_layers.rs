@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::keras_args::{Args, Read, object, short};
 use super::keras_plain_layers;
-use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization};
+use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization, Shape};
 
 /// What a layer's entry says.
 pub(super) struct Entry {
@@ -15,7 +15,7 @@ pub(super) struct Entry {
     pub layer: Arc<dyn Layer>,
     /// Of a Normalization whose numbers stand in the config, not among the weights.
     pub scaling: Option<Scaling>,
-    /// The shape of its output, without the batch axis.
+    /// The shape of its first output, without the batch axis.
     pub output_shape: Vec<usize>,
 }
 
@@ -29,14 +29,15 @@ pub(crate) struct Scaling {
 /// Layers that are supported, for messages.
 const SUPPORTED: &str = "LSTM, BatchNormalization, Dense, Normalization";
 
-/// Reads the entry of the layer `index` (from 1), which gets an input of this shape.
-pub(super) fn read(entry: &Value, index: usize, input: &[usize]) -> Read<Entry> {
+/// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
+pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
     let name = entry.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
     let called = name.map_or(format!("layer {index}"), |name| format!("layer `{name}`"));
     let (class, config) = object(&called, entry)?;
     let place = format!("{called} ({class})");
     let mut args = Args::new(&place, config)?;
     args.ignore(&["name"]);
+    let input = inputs.first().map_or(&[][..], Vec::as_slice);
     // With the batch axis, as Keras counts.
     let rank = input.len() + 1;
     let mut scaling = None;
@@ -56,7 +57,7 @@ pub(super) fn read(entry: &Value, index: usize, input: &[usize]) -> Read<Entry> 
         })?,
     };
     args.finish()?;
-    let outputs = layer.output_shapes(&[input.to_vec()]).map_err(|error| format!("{place}: {error}"))?;
+    let outputs = layer.output_shapes(inputs).map_err(|error| format!("{place}: {error}"))?;
     let output_shape = outputs.into_iter().next().unwrap_or_default();
     Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::layer::Layer;
-use super::network::{Network, ValueId};
+use super::network::{Keys, Network, ValueId};
 use crate::error::{Error, Result};
 
 /// What a layer gives, or an input: to be handed on to other layers of the same model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Symbol(ValueId);
 
 /// A layer that may be called several times, sharing its variables.
@@ -36,12 +36,14 @@ pub struct Shared(usize);
 pub struct Functional {
     network: Network,
     outputs: Vec<ValueId>,
+    /// The layers' names in the order of a file; else they get Keras's.
+    order: Vec<String>,
 }
 
 impl Functional {
     /// An empty graph.
     pub fn new() -> Self {
-        Functional { network: Network { functional: true, ..Network::default() }, outputs: Vec::new() }
+        Functional { network: Network { functional: true, ..Network::default() }, ..Functional::default() }
     }
 
     /// An input of this shape, without the batch axis: `[T, F]` or `[F]`; T may be [`ANY_LENGTH`](super::ANY_LENGTH).
@@ -78,7 +80,12 @@ impl Functional {
         Ok(self.call(layer, inputs)?[0])
     }
 
-    /// Names the model's outputs.
+    /// The shape of a value, without the batch axis.
+    pub fn shape(&self, symbol: Symbol) -> &[usize] {
+        self.network.values.get(symbol.0).map_or(&[], Vec::as_slice)
+    }
+
+    /// Names the model's outputs. What leads to none of them is left out, as in Keras.
     pub fn outputs(mut self, outputs: &[Symbol]) -> Self {
         self.outputs = outputs.iter().map(|symbol| symbol.0).collect();
         self
@@ -90,7 +97,18 @@ impl Functional {
         self
     }
 
+    /// The layers in the order of a file.
+    pub(crate) fn in_order(self, names: Vec<String>) -> Self {
+        Functional { order: names, ..self }
+    }
+
+    /// Takes a dict of inputs, or gives a dict of outputs, where there are names.
+    pub(crate) fn keyed(mut self, keys: Keys) -> Self {
+        self.network.keys = keys;
+        self
+    }
+
     pub(crate) fn build(self) -> Result<Network> {
-        self.network.finish(&self.outputs)
+        self.network.finish(&self.outputs, &self.order)
     }
 }

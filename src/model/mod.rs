@@ -1,6 +1,7 @@
 //! Layers under Keras's names, and how they record themselves into a plan. Knows no device.
 
 mod activation;
+mod arrange;
 mod batch_normalization;
 mod concatenate;
 mod dense;
@@ -33,7 +34,7 @@ pub use lstm::Lstm;
 pub use masking::Masking;
 pub use merge::Merge;
 pub(crate) use network::snake_case;
-pub use network::{Call, Input, Network, Placed, ValueId};
+pub use network::{Call, Input, Keys, Network, Placed, ValueId};
 pub use normalization::Normalization;
 pub(crate) use random::hash;
 pub use recorder::{Mode, Recorder, Tensor};

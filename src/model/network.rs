@@ -1,5 +1,6 @@
 //! A model whose shapes and variables are known: layers, and the graph of their calls.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::layer::{Layer, Shape};
@@ -45,6 +46,15 @@ pub struct Input {
     pub shape: Shape,
 }
 
+/// Keras's names for the inputs and outputs of a model that takes or gives a dict; none where it is a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Of each input.
+    pub inputs: Vec<String>,
+    /// Of each output.
+    pub outputs: Vec<String>,
+}
+
 /// A model whose shapes and variables are known.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
@@ -64,6 +74,8 @@ pub struct Network {
     pub seed: u64,
     /// Whether it was built as a `Functional` model, and is saved as one.
     pub functional: bool,
+    /// Of a functional model's dicts.
+    pub keys: Keys,
 }
 
 impl Network {
@@ -93,11 +105,12 @@ impl Network {
     /// Calls a layer; its first call makes its variables.
     pub(super) fn call(&mut self, layer: usize, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.values[id].clone()).collect();
+        // Its backward pass is not implemented: behind a trained layer it would cut the gradient off.
+        let cuts = self.layers[layer].layer.class_name() == "Normalization" && self.depend_on_training(inputs);
         let placed = &mut self.layers[layer];
         let named = |error: Error| Error::usage(format!("layer `{}`: {error}", placed.name));
         let output_shapes = placed.layer.output_shapes(&shapes).map_err(named)?;
-        // Its backward pass is not implemented: behind a trained layer it would cut the gradient off.
-        if placed.layer.class_name() == "Normalization" && self.table.count().0 > 0 {
+        if cuts {
             return Err(named(Error::usage("Normalization must come before all layers that are trained")));
         }
         let again = self.calls.iter().any(|call| call.layer == layer);
@@ -121,8 +134,22 @@ impl Network {
         Ok(outputs)
     }
 
-    /// Names the outputs, and checks that there is something to train or run.
-    pub(super) fn finish(mut self, outputs: &[ValueId]) -> Result<Network> {
+    /// Whether a trained variable has a part in one of these values.
+    fn depend_on_training(&self, values: &[ValueId]) -> bool {
+        let mut needed: HashSet<ValueId> = values.iter().copied().collect();
+        self.calls.iter().rev().any(|call| {
+            let Placed { layer, trainable, input_shapes, .. } = &self.layers[call.layer];
+            let leads_there = call.outputs.iter().any(|id| needed.contains(id));
+            if leads_there {
+                needed.extend(&call.inputs);
+            }
+            leads_there && *trainable && layer.variables(input_shapes).iter().any(|spec| spec.trainable)
+        })
+    }
+
+    /// Names the outputs, and checks that there is something to train or run. The layers of a functional model get Keras's order,
+    /// or the one that a file has them in, and those that lead to no output go, as in Keras.
+    pub(super) fn finish(mut self, outputs: &[ValueId], order: &[String]) -> Result<Network> {
         if self.layers.is_empty() {
             return Err(Error::usage("the model has no layers: add some before compiling it"));
         }
@@ -133,7 +160,7 @@ impl Network {
             return Err(Error::usage(format!("layer `{}` is never called", unused.name)));
         }
         self.outputs = outputs.to_vec();
-        Ok(self)
+        Ok(if self.functional { self.arranged(order) } else { self })
     }
 
     /// The shape of the first input.
@@ -151,10 +178,22 @@ impl Network {
         self.outputs.iter().map(|&id| &self.values[id]).collect()
     }
 
-    /// The name of the layer that gives each output.
+    /// The name of each output: in a dict its key, else that of the layer that gives it.
     pub fn output_names(&self) -> Vec<&str> {
-        let giver = |id| self.calls.iter().find(|call| call.outputs.contains(id));
-        self.outputs.iter().map(|id| giver(id).map_or("input", |call| self.layers[call.layer].name.as_str())).collect()
+        if !self.keys.outputs.is_empty() {
+            return self.keys.outputs.iter().map(String::as_str).collect();
+        }
+        self.outputs.iter().map(|&id| self.giver(id).map_or("input", |placed| placed.name.as_str())).collect()
+    }
+
+    /// The layer that gives the first output.
+    pub fn output_layer(&self) -> Option<&Placed> {
+        self.outputs.first().and_then(|&id| self.giver(id))
+    }
+
+    fn giver(&self, id: ValueId) -> Option<&Placed> {
+        let call = self.calls.iter().find(|call| call.outputs.contains(&id))?;
+        Some(&self.layers[call.layer])
     }
 
     /// Records all calls' forward passes; gives every value's tensor.

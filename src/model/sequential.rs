@@ -69,6 +69,6 @@ impl Sequential {
             // Of a layer with several outputs the first goes on.
             value = network.call(layer, &[value])?[0];
         }
-        network.finish(&[value])
+        network.finish(&[value], &[])
     }
 }

@@ -4,24 +4,22 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::layer::ANY_LENGTH;
-use super::network::Network;
+use super::layer::{ANY_LENGTH, Shape};
+use super::network::{Call, Input, Network, Placed, ValueId};
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shape = |shape: &[usize]| {
-            let dim = |&n: &usize| if n == ANY_LENGTH { "None".into() } else { n.to_string() };
-            let dims: Vec<String> = std::iter::once("None".into()).chain(shape.iter().map(dim)).collect();
-            format!("({})", dims.join(", "))
-        };
-        let rule = "─".repeat(78);
-        writeln!(f, "{:<44}{:<22}{:>12}", "Layer (type)", "Output Shape", "Param #")?;
+        let rows = self.rows();
+        let connected = rows.iter().any(|row| row.connected.is_some());
+        let (width, last) = if connected { (104, "  Connected to") } else { (78, "") };
+        let rule = "─".repeat(width);
+        writeln!(f, "{:<44}{:<22}{:>12}{last}", "Layer (type)", "Output Shape", "Param #")?;
         writeln!(f, "{rule}")?;
-        for placed in &self.layers {
-            let title = format!("{} ({})", placed.name, placed.layer.class_name());
-            let specs = placed.layer.variables(&placed.input_shapes);
-            let count: usize = specs.iter().map(|s| s.shape.iter().product::<usize>()).sum();
-            writeln!(f, "{title:<44}{:<22}{:>12}", shape(&placed.output_shapes[0]), grouped(count))?;
+        for Row { title, shapes, count, connected } in rows {
+            let connected = connected.map(|to| format!("  {to}")).unwrap_or_default();
+            writeln!(f, "{title:<44}{:<22}{:>12}{connected}", shapes[0], grouped(count))?;
+            // Of a layer with several outputs each has a line.
+            shapes[1..].iter().try_for_each(|shape| writeln!(f, "{:<44}{shape}", ""))?;
         }
         writeln!(f, "{rule}")?;
         let (trainable, others) = self.table.count();
@@ -31,8 +29,82 @@ impl fmt::Display for Network {
     }
 }
 
+/// A line of the table.
+struct Row {
+    title: String,
+    /// Of each output.
+    shapes: Vec<String>,
+    /// Numbers in its variables.
+    count: usize,
+    /// Where its inputs come from, in a graph.
+    connected: Option<String>,
+}
+
 impl Network {
-    /// All layers in one line: `LSTM 64 -> BatchNormalization -> Dense 1 sigmoid`.
+    /// The inputs of a graph, and the layers.
+    fn rows(&self) -> Vec<Row> {
+        let graph = !self.is_chain();
+        let input = |input: &Input| Row {
+            title: format!("{} (InputLayer)", input.name.as_deref().unwrap_or("input")),
+            shapes: vec![shape(&input.shape)],
+            count: 0,
+            connected: Some("-".into()),
+        };
+        let layer = |(i, placed): (usize, &Placed)| Row {
+            title: format!("{} ({})", placed.name, placed.layer.class_name()),
+            shapes: placed.output_shapes.iter().map(|s| shape(s)).collect(),
+            count: placed.parameters(),
+            connected: graph.then(|| self.connected(i).join(", ")),
+        };
+        let inputs = self.inputs.iter().filter(|_| graph).map(input);
+        inputs.chain(self.layers.iter().enumerate().map(layer)).collect()
+    }
+
+    /// Whether every layer gets what the one before it gives, and nothing else.
+    fn is_chain(&self) -> bool {
+        let mut last = 0;
+        let linked = self.calls.iter().enumerate().all(|(i, call)| {
+            let linked = call.layer == i && call.inputs == [last];
+            last = call.outputs.first().copied().unwrap_or(last);
+            linked
+        });
+        linked && self.inputs.len() == 1 && self.outputs == [last]
+    }
+
+    /// Where a layer's inputs come from, call by call, as Keras has it: `lstm[0][1]`, the second output of the first call.
+    fn connected(&self, layer: usize) -> Vec<String> {
+        let of_input = |id: &ValueId| self.inputs.get(*id).map(|input| input.name.as_deref().unwrap_or("input"));
+        let word = |id: &ValueId| match of_input(id) {
+            Some(name) => format!("{name}[0][0]"),
+            None => self.origin(*id).map(|(name, node, i)| format!("{name}[{node}][{i}]")).unwrap_or_default(),
+        };
+        self.calls.iter().filter(|call| call.layer == layer).flat_map(|call| call.inputs.iter().map(word)).collect()
+    }
+
+    /// The layer, its call, and which of what that gives, that a value is.
+    fn origin(&self, id: ValueId) -> Option<(&str, usize, usize)> {
+        let at = self.calls.iter().position(|call| call.outputs.contains(&id))?;
+        let Call { layer, outputs, .. } = &self.calls[at];
+        let node = self.calls[..at].iter().filter(|call| call.layer == *layer).count();
+        Some((&self.layers[*layer].name, node, outputs.iter().position(|output| *output == id)?))
+    }
+}
+
+impl Placed {
+    fn parameters(&self) -> usize {
+        self.layer.variables(&self.input_shapes).iter().map(|s| s.shape.iter().product::<usize>()).sum()
+    }
+}
+
+/// `(None, 10, 5)`, with the batch axis.
+fn shape(shape: &[usize]) -> String {
+    let dim = |&n: &usize| if n == ANY_LENGTH { "None".into() } else { n.to_string() };
+    let dims: Vec<String> = std::iter::once("None".into()).chain(shape.iter().map(dim)).collect();
+    format!("({})", dims.join(", "))
+}
+
+impl Network {
+    /// All layers in one line: `LSTM 64 -> BatchNormalization -> Dense 1 sigmoid`; those of a graph with commas.
     pub fn line(&self) -> String {
         let layers = self.layers.iter().map(|placed| {
             let config = placed.layer.config();
@@ -42,28 +114,39 @@ impl Network {
             let activation = activation.map(|a| format!(" {a}")).unwrap_or_default();
             format!("{}{units}{activation}", placed.layer.class_name())
         });
-        layers.collect::<Vec<_>>().join(" -> ")
+        layers.collect::<Vec<_>>().join(if self.is_chain() { " -> " } else { ", " })
     }
 
-    /// Keras's table as data: every layer with its arguments, and the counts.
+    /// Keras's table as data: every layer with its arguments, and the counts; of a functional model also its graph.
     pub fn to_json(&self) -> Value {
-        let layers = self.layers.iter().map(|placed| {
-            let specs = placed.layer.variables(&placed.input_shapes);
-            json!({
+        let layers = self.layers.iter().enumerate().map(|(i, placed)| {
+            let mut layer = json!({
                 "name": placed.name,
                 "class": placed.layer.class_name(),
                 "config": placed.layer.config(),
                 "output_shape": placed.output_shapes[0],
-                "parameters": specs.iter().map(|s| s.shape.iter().product::<usize>()).sum::<usize>(),
-            })
+                "parameters": placed.parameters(),
+            });
+            if self.functional {
+                layer["output_shapes"] = json!(placed.output_shapes);
+                layer["connected_to"] = self.connected(i).into();
+            }
+            layer
         });
         let (trainable, others) = self.table.count();
-        json!({
+        let mut model = json!({
             "input_shape": self.input_shape(),
             "layers": layers.collect::<Vec<_>>(),
             "parameters": trainable + others,
             "trainable_parameters": trainable,
-        })
+        });
+        if self.functional {
+            let input = |input: &Input| json!({"name": input.name, "shape": input.shape});
+            let output = |(name, shape): (&str, &Shape)| json!({"name": name, "shape": shape});
+            model["inputs"] = self.inputs.iter().map(input).collect();
+            model["outputs"] = self.output_names().into_iter().zip(self.output_shapes()).map(output).collect();
+        }
+        model
     }
 }
 

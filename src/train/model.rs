@@ -13,7 +13,8 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
 use crate::model::{
-    ANY_LENGTH, Arena, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers, hash,
+    ANY_LENGTH, Arena, Call, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers,
+    hash,
 };
 use crate::plan::Plan;
 use rand::SeedableRng;
@@ -165,7 +166,9 @@ impl Model {
     pub fn adapt(&mut self, data: &Dataset) -> Result<()> {
         self.check_data(data, false)?;
         let statistics = data.feature_statistics();
-        let layer = self.network.layers.first().filter(|l| l.layer.class_name() == "Normalization");
+        let class = |call: &Call| self.network.layers[call.layer].layer.class_name();
+        let at_front = |call: &&Call| call.inputs == [0] && class(call) == "Normalization";
+        let layer = self.network.calls.iter().find(at_front).map(|call| &self.network.layers[call.layer]);
         let name = layer.map(|l| l.name.clone());
         let name = name.ok_or_else(|| Error::usage("adapt needs a Normalization layer at the model's front"))?;
         let mean: Vec<f32> = statistics.mean.iter().map(|&m| m as f32).collect();

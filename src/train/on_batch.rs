@@ -28,11 +28,11 @@ impl Model {
         self.evaluate_feed(&feed, batch.len(), &batch_sizes(batch.len(), batch.len()), "")
     }
 
-    /// The model's outputs for one batch, in C order; without targets.
+    /// The model's first output for one batch, in C order; without targets.
     ///
     /// Errors: a batch that does not fit the model, a device that fails.
     pub fn predict_on_batch(&mut self, batch: &Dataset) -> Result<Vec<f32>> {
-        let values = self.predict_in_batches(FEED, batch, batch.len())?;
+        let values = self.predict_in_batches(FEED, batch, batch.len())?.into_iter().next().unwrap_or_default();
         Ok(values.into_iter().map(|v| v as f32).collect())
     }
 }

@@ -205,15 +205,25 @@ impl Model {
         Ok(self.scores(&all.sums, all.rows, prefix))
     }
 
-    /// The model's outputs for all samples, `[S, ...output shape]` in C order, as Keras's `predict`.
+    /// The model's first output for all samples, `[S, ...output shape]` in C order, as Keras's `predict`.
     ///
     /// Errors: a data set that does not fit the model, a device that fails.
     pub fn predict(&mut self, data: &Dataset) -> Result<Vec<f32>> {
-        Ok(self.predict_f64(data)?.into_iter().map(|v| v as f32).collect())
+        Ok(single(self.predict_f64(data)?))
     }
 
     /// The same in the executor's precision.
     pub fn predict_f64(&mut self, data: &Dataset) -> Result<Vec<f64>> {
+        Ok(self.predict_all_f64(data)?.into_iter().next().unwrap_or_default())
+    }
+
+    /// All outputs of a model with several, in its order, each as of [`Model::predict`].
+    pub fn predict_all(&mut self, data: &Dataset) -> Result<Vec<Vec<f32>>> {
+        Ok(self.predict_all_f64(data)?.into_iter().map(single).collect())
+    }
+
+    /// The same in the executor's precision.
+    pub fn predict_all_f64(&mut self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
         self.predict_in_batches("predict", data, DEFAULT_BATCH)
     }
 
@@ -223,24 +233,28 @@ impl Model {
         name: &'static str,
         data: &Dataset,
         batch_size: usize,
-    ) -> Result<Vec<f64>> {
+    ) -> Result<Vec<Vec<f64>>> {
         self.check_data(data, false)?;
         let feed = self.feed(name, data)?;
         let order: Vec<u32> = (0..data.len() as u32).collect();
         feed.set_order(self.executor.as_mut(), &order)?;
-        let mut out = Vec::new();
+        let mut out = vec![Vec::new(); self.network().outputs.len()];
         let mut first = 0;
         for size in batch_sizes(data.len(), batch_size) {
             let program = self.program(&feed, Mode::Predict, size)?;
             self.executor.set_scalars(&[StepScalars { first: first as u32, ..StepScalars::default() }])?;
             self.executor.run(&program.plan, 0..1)?;
-            if let Some(place) = program.results.first() {
+            for (out, place) in out.iter_mut().zip(&program.results) {
                 out.extend(self.read_place(place, size)?);
             }
             first += size;
         }
         Ok(out)
     }
+}
+
+fn single(values: Vec<f64>) -> Vec<f32> {
+    values.into_iter().map(|v| v as f32).collect()
 }
 
 /// Samples at once in inference, where none is asked for.

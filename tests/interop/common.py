@@ -39,8 +39,11 @@ def report(path):
 
 
 def write_data(name, x, y):
+    """Writes samples; `x` is an array, or a list of them for a model with several inputs."""
     path = FOLDER / f"{name}.json"
+    x, *more = x if isinstance(x, list) else [x]
     data = {"x": x.ravel().tolist(), "x_shape": x.shape, "y": y.ravel().tolist(), "y_shape": y.shape}
+    data["more_x"] = [{"x": array.ravel().tolist(), "x_shape": array.shape} for array in more]
     path.write_text(json.dumps(data))
     return path
 

@@ -25,9 +25,15 @@ def compiled(optimizer="adam", loss="mse", metrics=None, **arguments):
     return model
 
 
-def functional():
+def nested():
     x = keras.Input(SHAPE)
-    return keras.Model(x, L.Dense(1)(L.LSTM(4)(x)))
+    inner = keras.Sequential([keras.Input(SHAPE), L.LSTM(4)], name="inner")
+    return keras.Model(x, L.Dense(1)(inner(x)))
+
+
+def operation():
+    x = keras.Input(SHAPE)
+    return keras.Model(x, L.Dense(3)(x) + x)
 
 
 def frozen():
@@ -49,7 +55,8 @@ def own():
 
 
 CASES = [
-    ("a functional model", functional, ["Functional", "Sequential"]),
+    ("a model within a model", nested, ["inner", "Sequential"]),
+    ("an operation", operation, ["Add", "operation", "keras.layers.Add"]),
     ("activation", lstm(activation="relu"), ["memory", "activation", "relu", "tanh"]),
     ("recurrent activation", lstm(recurrent_activation="hard_sigmoid"), ["memory", "recurrent_activation", "sigmoid"]),
     ("dropout", lstm(dropout=0.2), ["memory", "dropout", "0.2"]),
@@ -65,7 +72,6 @@ CASES = [
     ("all dropped", with_layer(lambda: L.Dropout(1.0)), ["dropout", "rate", "below 1"]),
     ("axis", with_layer(lambda: L.BatchNormalization(axis=1)), ["batch_normalization", "axis", "1"]),
     ("inverted Normalization", with_layer(lambda: L.Normalization(invert=True)), ["normalization", "invert"]),
-    ("any number of steps", lambda: keras.Sequential([keras.Input((None, 3)), L.LSTM(2)]), ["batch_shape", "steps"]),
     ("never built", lambda: keras.Sequential([L.LSTM(2)]), ["no input shape"]),
     ("loss", compiled(loss="huber"), ["loss", "huber", "binary_crossentropy"]),
     ("loss from logits", compiled(loss=keras.losses.BinaryCrossentropy(from_logits=True)), ["from_logits"]),

@@ -56,6 +56,9 @@ fn optimizers() -> Vec<Optimizer> {
         Nadam::new(0.003).global_clipnorm(0.5).into(),
         Adagrad::new(CosineDecayRestarts::new(0.1, 3).m_mul(0.5)).into(),
         Lion::new(0.001).into(),
+        // Saved between two updates.
+        Adam::new(0.003).gradient_accumulation_steps(5).clipnorm(0.3).into(),
+        Nadam::new(0.003).gradient_accumulation_steps(2).use_ema(0.5, Some(2)).into(),
     ]
 }
 

@@ -144,7 +144,7 @@ fn other_losses_optimizers_and_metrics_are_refused_by_name() {
     refused(&with(compile, "metrics", json!([strict])), &["metric (BinaryAccuracy)", "`threshold` is 0.7"]);
     refused(&with(compile, "optimizer", json!("ftrl")), &["`optimizer` is \"ftrl\"", "Adam, AdamW, SGD"]);
     refused(&with(compile, "optimizer", Value::Null), &["no `optimizer`", "rmsprop"]);
-    for (name, value) in [("gradient_accumulation_steps", json!(2)), ("loss_scale_factor", json!(1024.0))] {
+    for (name, value) in [("gradient_accumulation_steps", json!(1)), ("loss_scale_factor", json!(1024.0))] {
         refused(&with(ADAM, name, value), &["optimizer (Adam)", &format!("argument `{name}` is")]);
     }
     for (name, value) in [("weight_decay", json!("much")), ("amsgrad", json!(3)), ("clipnorm", json!([]))] {

@@ -158,6 +158,68 @@ fn the_average_of_the_weights_takes_their_place() {
     }
 }
 
+/// Without batch statistics, so that a batch's parts have the gradient of the whole.
+fn plain(device: &Device, optimizer: impl Into<Optimizer>) -> Model {
+    let layers = Sequential::new(&[6, 2]).add(Lstm::new(8)).add(Dense::new(1).activation(Activation::Sigmoid)).seed(7);
+    layers.compile(device.clone(), Loss::BinaryCrossentropy, optimizer, []).unwrap()
+}
+
+#[test]
+fn gradients_of_several_batches_update_as_one() {
+    for device in devices() {
+        let data = data(24);
+        let parts: Vec<Vec<u32>> = (0..6).map(|b| (4 * b..4 * b + 4).collect()).collect();
+        let wholes: Vec<Vec<u32>> = vec![(0..12).collect(), (12..24).collect()];
+        let optimizers: [(Optimizer, Optimizer); 3] = [
+            (Sgd::new(0.5).gradient_accumulation_steps(3).into(), Sgd::new(0.5).into()),
+            (Adam::new(0.01).gradient_accumulation_steps(3).into(), Adam::new(0.01).into()),
+            (
+                Sgd::new(0.5).weight_decay(0.1).global_clipnorm(0.01).gradient_accumulation_steps(3).into(),
+                Sgd::new(0.5).weight_decay(0.1).global_clipnorm(0.01).into(),
+            ),
+        ];
+        for (accumulating, at_once) in optimizers {
+            let (mut a, mut b) = (plain(&device, accumulating), plain(&device, at_once));
+            let first = a.weights().unwrap();
+            a.train_on(&data, &parts[..2]).unwrap();
+            assert_eq!(a.weights().unwrap(), first, "{device}: two batches of three leave the weights");
+            a.train_on(&data, &parts[2..]).unwrap();
+            b.train_on(&data, &wholes).unwrap();
+            assert_eq!((a.iterations(), b.iterations()), (6, 2));
+            for (a, b) in a.weights().unwrap().iter().zip(b.weights().unwrap()) {
+                for (a, b) in a.values.iter().zip(&b.values) {
+                    // Sums in another order; Adam's root makes an error of 1e-7 in a gradient of 1e-4 one of 1e-3 in a step of 1e-2.
+                    assert!((a - b).abs() <= 1e-5, "{device}: {a} is not {b}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_parts_of_an_update_are_kept_over_a_gradient_that_is_not_finite() {
+    for device in devices() {
+        let x: Vec<f32> = (0..24).map(|i| if i >= 20 { 3e38 } else { 0.1 * i as f32 }).collect();
+        let data = Dataset::from_arrays(x, &[6, 4], vec![0.5; 6], &[6, 1]).unwrap();
+        let compile = || {
+            let optimizer = Sgd::new(0.1).gradient_accumulation_steps(3);
+            Sequential::new(&[4])
+                .add(Dense::new(1))
+                .compile(device.clone(), Loss::MeanSquaredError, optimizer, [])
+                .unwrap()
+        };
+        let (mut through, mut plain) = (compile(), compile());
+        for bad_at in [1, 2] {
+            through.train_on(&data, &vec![vec![0, 1]; bad_at]).unwrap();
+            let error = through.train_on(&data, &[vec![4, 5]]).unwrap_err();
+            assert!(matches!(error, Error::NonFinite { .. }), "{device}: {error}");
+            through.train_on(&data, &vec![vec![2, 3]; 3 - bad_at]).unwrap();
+            plain.train_on(&data, &[vec![vec![0, 1]; bad_at], vec![vec![2, 3]; 3 - bad_at]].concat()).unwrap();
+            assert_eq!(through.weights().unwrap(), plain.weights().unwrap(), "{device}, after {bad_at}");
+        }
+    }
+}
+
 #[test]
 fn variables_are_kept_out_of_the_weight_decay_by_name() {
     for device in devices() {
@@ -190,6 +252,7 @@ fn optimizers_that_cannot_train_are_refused_in_words() {
     refused(Adam::default().global_clipnorm(0.0).into(), &["global_clipnorm", "above 0"]);
     refused(Sgd::default().weight_decay(f64::NAN).into(), &["weight_decay", "at least 0"]);
     refused(Sgd::default().exclude_from_weight_decay(&["bias"]).into(), &["needs a weight_decay"]);
+    refused(Sgd::default().gradient_accumulation_steps(1).into(), &["gradient_accumulation_steps", "at least 2"]);
     refused(Sgd::default().use_ema(1.5, None).into(), &["ema_momentum", "1.5"]);
     refused(RmsProp::default().rho(1.0).into(), &["rho", "less than 1"]);
     refused(Adam::new(CosineDecay::new(0.1, 0)).into(), &["decay_steps", "at least 1"]);

@@ -42,7 +42,7 @@ pub(super) fn read(value: &Value) -> Read<Optimizer> {
         optimizer.set_learning_rate(learning_rate(&args, &place, rate)?);
     }
     common(&mut args, optimizer.common_mut())?;
-    args.off(&["gradient_accumulation_steps", "is_legacy_optimizer"])?;
+    args.off(&["is_legacy_optimizer"])?;
     if let Some(factor) = args.get("loss_scale_factor").filter(|factor| factor.as_f64() != Some(1.0)) {
         return Err(args.wrong("loss_scale_factor", factor, "none (null)"));
     }
@@ -70,6 +70,15 @@ fn common(args: &mut Args<'_>, common: &mut Common) -> Read<()> {
     common.clipnorm = limit("clipnorm")?;
     common.global_clipnorm = limit("global_clipnorm")?;
     common.clipvalue = limit("clipvalue")?;
+    common.gradient_accumulation_steps = match args.get("gradient_accumulation_steps") {
+        None => None,
+        Some(value) => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+            // Keras takes 0 for none.
+            Some(0) => None,
+            Some(steps) if steps > 1 => Some(steps),
+            _ => return Err(args.wrong("gradient_accumulation_steps", value, "a whole number of at least 2")),
+        },
+    };
     common.use_ema = args.flag("use_ema", false)?;
     let momentum = args.number("ema_momentum", common.ema_momentum)?;
     let frequency = args.get("ema_overwrite_frequency");
@@ -183,6 +192,9 @@ fn write_common(optimizer: &Optimizer, config: &mut Map<String, Value>) {
     ];
     for (name, value) in numbers.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         config.insert(name.into(), value.into());
+    }
+    if let Some(steps) = common.gradient_accumulation_steps {
+        config.insert("gradient_accumulation_steps".into(), steps.into());
     }
     if common.use_ema {
         config.insert("use_ema".into(), true.into());

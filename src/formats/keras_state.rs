@@ -128,7 +128,7 @@ pub(super) fn write(
         }
     }
     if let (Some(path), Optimizer::Nadam(nadam)) = (places.product, optimizer) {
-        arrays.insert(path, Array::f32(&[], vec![nadam.momentum_product(iterations) as f32]));
+        arrays.insert(path, Array::f32(&[], vec![nadam.momentum_product(optimizer.updates(iterations)) as f32]));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod info;
 pub mod real;
 pub mod tracked;
 
+mod accumulate_gradient;
 mod activate;
 mod activate_grad;
 pub(crate) mod activation;
@@ -49,6 +50,7 @@ mod variable_squares;
 mod weight_average;
 mod weight_decay;
 
+pub use accumulate_gradient::{AccumulateGradient, AccumulateGradientSlots};
 pub use activate::{Activate, ActivateSlots};
 pub use activate_grad::{ActivateGrad, ActivateGradSlots};
 pub use adagrad::{Adagrad, AdagradSlots};
@@ -115,6 +117,7 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
 
 /// Every kernel there is.
 pub static ALL: &[&KernelInfo] = &[
+    AccumulateGradient::INFO,
     Activate::INFO,
     ActivateGrad::INFO,
     Adagrad::INFO,

@@ -13,8 +13,10 @@ params! {
         pub momentum: f32,
         /// 1 - momentum, rounded once.
         pub one_minus_momentum: f32,
-        /// After so many steps the average becomes the weights; 0: never.
+        /// After so many updates the average becomes the weights; 0: never.
         pub frequency: u32,
+        /// Training steps of an update.
+        pub accumulation: u32,
     }
 }
 
@@ -48,15 +50,15 @@ impl Kernel for WeightAverage {
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
-        let step = args.scalars.step;
+        let update = (args.scalars.step - 1) / self.accumulation + 1;
         let (health, params, average) = (args.read_u32(), args.write(), args.write());
         if health[0] != 0 {
             return;
         }
         let (momentum, rest) = (T::decimal(self.momentum), T::decimal(self.one_minus_momentum));
-        let overwrite = self.frequency != 0 && step.is_multiple_of(self.frequency);
+        let overwrite = self.frequency != 0 && update.is_multiple_of(self.frequency);
         for (w, a) in params.iter_mut().zip(average).take(self.n as usize) {
-            *a = if step == 1 { *w } else { momentum * *a + rest * *w };
+            *a = if update == 1 { *w } else { momentum * *a + rest * *w };
             if overwrite {
                 *w = *a;
             }

@@ -17,6 +17,8 @@ pub enum Mode {
     Evaluate,
     /// Everything of a training step but the optimiser's update, and the gradient of the input too.
     Gradients,
+    /// A training step that keeps its gradient for a later one's update.
+    Accumulate,
     /// A training step.
     Train,
 }
@@ -24,7 +26,7 @@ pub enum Mode {
 impl Mode {
     /// Whether batch statistics are used and gradients computed.
     pub fn is_training(self) -> bool {
-        matches!(self, Mode::Gradients | Mode::Train)
+        matches!(self, Mode::Gradients | Mode::Accumulate | Mode::Train)
     }
 }
 

@@ -128,6 +128,8 @@ pub mod buffers {
     pub const MOMENT_3: &str = "moment_3";
     /// The moving average of the weights.
     pub const AVERAGE: &str = "average";
+    /// The sum of the gradients of the batches since the last update.
+    pub const ACCUMULATOR: &str = "gradient_accumulator";
     /// Variables that are not trained.
     pub const STATE: &str = "state";
     /// The first step and index of a gradient that is not finite.

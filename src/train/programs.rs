@@ -85,8 +85,10 @@ pub(super) fn record(
         recorder.updates();
         recorder.enter("optimizer");
     }
-    if mode == Mode::Train {
-        compiled.optimizer.record(&mut recorder.plan, &network.table);
+    match mode {
+        Mode::Train => compiled.optimizer.record(&mut recorder.plan, &network.table),
+        Mode::Accumulate => compiled.optimizer.record_accumulation(&mut recorder.plan, &network.table),
+        Mode::Predict | Mode::Evaluate | Mode::Gradients => {}
     }
     let place = |tensor: &Tensor, slot: &Slot| Place {
         buffer: recorder.plan.buffers()[slot.buffer].name.clone(),

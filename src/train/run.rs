@@ -122,10 +122,17 @@ impl Model {
         }
         self.executor.set_scalars(&scalars)?;
         let mut rows = Vec::with_capacity(sizes.len());
+        // Plans of one kind after another: of a size, and with an update of the weights or without.
+        let kind = |row: usize| {
+            let updates = !training || self.compiled.optimizer.is_update(self.iterations + 1 + row as u64);
+            (if updates { batches.mode } else { Mode::Accumulate }, sizes[row])
+        };
+        let kinds: Vec<(Mode, usize)> = (0..sizes.len()).map(kind).collect();
         let mut begin = 0;
         while begin < sizes.len() {
-            let same = sizes[begin..].iter().take_while(|&&s| s == sizes[begin]).count();
-            let program = self.program(batches.feed, batches.mode, sizes[begin])?;
+            let same = kinds[begin..].iter().take_while(|&&kind| kind == kinds[begin]).count();
+            let (mode, size) = kinds[begin];
+            let program = self.program(batches.feed, mode, size)?;
             self.executor.run(&program.plan, begin..begin + same)?;
             rows.extend(std::iter::repeat_n(program.loss_rows, same));
             begin += same;

@@ -94,6 +94,12 @@ def nesterov():
     return keras.optimizers.SGD(0.02, momentum=0.8, nesterov=True)
 
 
+def accumulating_average():
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 3, 0.9)
+    average = {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2}
+    return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=0.01, gradient_accumulation_steps=4, **average)
+
+
 # Keras calls a metric what its model's maker called it.
 SPELLINGS = {"MAE": "mae", "acc": "accuracy", "binary_accuracy": "accuracy"}
 BCE = keras.losses.BinaryCrossentropy()
@@ -123,6 +129,10 @@ OPTIMIZERS = [
     ("Nadam", lambda: O.Nadam(0.002)),
     ("Adagrad", lambda: O.Adagrad(0.01)),
     ("Lion", lambda: O.Lion(0.001)),
+    # Saved between two updates.
+    ("Adam, gradient accumulation", lambda: O.Adam(0.002, gradient_accumulation_steps=4)),
+    ("Nadam, gradient accumulation", lambda: O.Nadam(0.002, clipnorm=0.1, gradient_accumulation_steps=4)),
+    ("SGD, gradient accumulation, averaged weights, ExponentialDecay", accumulating_average),
 ]
 
 

@@ -81,7 +81,8 @@ impl Callback for TensorBoard {
             Some(file) => file,
             none => none.insert(EventFile::create(&self.log_dir.join("validation"))?),
         };
-        write(file, training.model.iterations(), "evaluation_", "_vs_iterations", &validation)?;
+        let updates = training.model.optimizer().updates(training.model.iterations());
+        write(file, updates, "evaluation_", "_vs_iterations", &validation)?;
         write(file, epoch as u64, "epoch_", "", &validation)
     }
 

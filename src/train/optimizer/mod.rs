@@ -145,6 +145,9 @@ impl Optimizer {
         if self.common().use_ema {
             groups.push(vec![moment(buffers::AVERAGE, "average")]);
         }
+        if self.common().gradient_accumulation_steps.is_some() {
+            groups.push(vec![moment(buffers::ACCUMULATOR, "gradient_accumulator")]);
+        }
         match self {
             Optimizer::Adam(Adam { amsgrad, .. }) | Optimizer::AdamW(AdamW { amsgrad, .. }) => {
                 groups.push(vec![moment(m, "momentum"), squares(v, "velocity")]);
@@ -171,19 +174,31 @@ impl Optimizer {
         self.moment_groups().concat()
     }
 
-    /// The scalars of training step `step`, from 1.
+    /// Updates of the weights in so many training steps: as many, or one for every `gradient_accumulation_steps` of them.
+    pub fn updates(&self, steps: u64) -> u64 {
+        steps / u64::from(self.common().gradient_accumulation_steps.unwrap_or(1))
+    }
+
+    /// Whether training step `step`, from 1, updates the weights.
+    pub(super) fn is_update(&self, step: u64) -> bool {
+        self.updates(step) > self.updates(step - 1)
+    }
+
+    /// The scalars of training step `step`, from 1. As in Keras a schedule counts steps, a bias correction counts updates.
     pub(super) fn scalars(&self, step: u64) -> StepScalars {
-        let learning_rate = self.schedule().at(step.saturating_sub(1));
+        let done = step.saturating_sub(1);
+        let learning_rate = self.schedule().at(done);
         let scalars = StepScalars { learning_rate, step: step as u32, ..StepScalars::default() };
-        let t = step as f64;
+        let update = self.updates(done) + 1;
+        let t = update as f64;
         match self {
             Optimizer::Adam(Adam { beta_1, beta_2, .. }) | Optimizer::AdamW(AdamW { beta_1, beta_2, .. }) => {
                 let adam_rate = learning_rate * (1.0 - beta_2.powf(t)).sqrt() / (1.0 - beta_1.powf(t));
                 StepScalars { adam_rate, ..scalars }
             }
             Optimizer::Nadam(nadam) => {
-                let (u, u_next) = (nadam.momentum(step), nadam.momentum(step + 1));
-                let product = nadam.momentum_product(step);
+                let (u, u_next) = (nadam.momentum(update), nadam.momentum(update + 1));
+                let product = nadam.momentum_product(update);
                 StepScalars {
                     momentum_rate: learning_rate * u_next / (1.0 - product * u_next),
                     gradient_rate: learning_rate * (1.0 - u) / (1.0 - product),
@@ -197,12 +212,12 @@ impl Optimizer {
 }
 
 impl Nadam {
-    /// The momentum of step `step`, from 1: beta_1 (1 - 0.96^step / 2).
+    /// The momentum of update `step`, from 1: beta_1 (1 - 0.96^step / 2).
     fn momentum(&self, step: u64) -> f64 {
         self.beta_1 * (1.0 - 0.5 * 0.96f64.powf(step as f64))
     }
 
-    /// The product of the momenta of all steps up to this one.
+    /// The product of the momenta of all updates up to this one.
     pub(crate) fn momentum_product(&self, step: u64) -> f64 {
         // From here on 0.96^step is lost beside 1.
         const LAST: u64 = 1000;
@@ -228,6 +243,9 @@ impl Common {
         }
         if self.use_ema && !(0.0..=1.0).contains(&self.ema_momentum) {
             return Err(Error::usage(format!("ema_momentum must be from 0 to 1, not {}", self.ema_momentum)));
+        }
+        if self.gradient_accumulation_steps.is_some_and(|steps| steps < 2) {
+            return Err(Error::usage("gradient_accumulation_steps must be at least 2"));
         }
         if self.ema_overwrite_frequency == Some(0) {
             return Err(Error::usage("ema_overwrite_frequency must be at least 1"));

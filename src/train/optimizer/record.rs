@@ -3,9 +3,10 @@
 use super::{Optimizer, rules};
 use crate::exec::Executor;
 use crate::kernels::{
-    self, AdagradSlots, AdamSlots, Clip, ClipBy, ColumnSum, ColumnSumSlots, Copy, CopySlots, GradNorm, GradNormPartial,
-    GradNormPartialSlots, GradNormSlots, LionSlots, RmspropSlots, SgdSlots, VariableSquares, VariableSquaresSlots,
-    WeightAverage, WeightAverageSlots, WeightDecay, WeightDecaySlots,
+    self, AccumulateGradient, AccumulateGradientSlots, AdagradSlots, AdamSlots, Clip, ClipBy, ColumnSum,
+    ColumnSumSlots, Copy, CopySlots, GradNorm, GradNormPartial, GradNormPartialSlots, GradNormSlots, LionSlots,
+    RmspropSlots, SgdSlots, VariableSquares, VariableSquaresSlots, WeightAverage, WeightAverageSlots, WeightDecay,
+    WeightDecaySlots,
 };
 use crate::model::{Arena, Table, Variable, buffers};
 use crate::plan::{ALIGNMENT, BufferSpec, Limits, Plan, Slot};
@@ -93,9 +94,14 @@ impl Optimizer {
         if trained(table).next().is_none() {
             return;
         }
-        self.record_clipping(plan, table);
         let arena = Arenas { n: table.arena_len(Arena::Trainable) as u32, table };
         let common = self.common();
+        if common.gradient_accumulation_steps.is_some() {
+            self.accumulate(true, plan, &arena);
+            // Of the mean: it is what is clipped, and finite numbers may have an infinite sum.
+            record_health(plan, table);
+        }
+        self.record_clipping(plan, table);
         if let Some(decay) = common.weight_decay {
             let (kept, _) = Tables::kept(table, &common.exclude_from_weight_decay);
             let (health, params) = (plan.persistent(&buffers::health()), arena.slot(plan, buffers::PARAMETERS));
@@ -103,17 +109,43 @@ impl Optimizer {
             WeightDecay { n: arena.n, decay: decay as f32 }.record(plan, slots);
         }
         self.record_rule(plan, &arena);
-        if common.use_ema {
-            let health = plan.persistent(&buffers::health());
-            let [params, average] = [buffers::PARAMETERS, buffers::AVERAGE].map(|name| arena.slot(plan, name));
-            WeightAverage {
-                n: arena.n,
-                momentum: common.ema_momentum as f32,
-                one_minus_momentum: (1.0 - common.ema_momentum) as f32,
-                frequency: common.ema_overwrite_frequency.unwrap_or(0),
-            }
-            .record(plan, WeightAverageSlots { health, params, average });
+        self.record_average(plan, &arena);
+    }
+
+    /// Records what a training step without an update does: it keeps the gradient. As in Keras, the weights' average takes part in
+    /// each step.
+    pub(in crate::train) fn record_accumulation(&self, plan: &mut Plan, table: &Table) {
+        if trained(table).next().is_none() {
+            return;
         }
+        let arena = Arenas { n: table.arena_len(Arena::Trainable) as u32, table };
+        self.accumulate(false, plan, &arena);
+        self.record_average(plan, &arena);
+    }
+
+    fn accumulate(&self, mean: bool, plan: &mut Plan, arena: &Arenas<'_>) {
+        let health = plan.persistent(&buffers::health());
+        let [grads, accumulator] = [buffers::GRADIENTS, buffers::ACCUMULATOR].map(|name| arena.slot(plan, name));
+        let steps = self.common().gradient_accumulation_steps.unwrap_or(1) as f32;
+        let kernel = AccumulateGradient { n: arena.n, steps };
+        kernel.record(mean, plan, AccumulateGradientSlots { health, grads, accumulator });
+    }
+
+    fn record_average(&self, plan: &mut Plan, arena: &Arenas<'_>) {
+        let common = self.common();
+        if !common.use_ema {
+            return;
+        }
+        let health = plan.persistent(&buffers::health());
+        let [params, average] = [buffers::PARAMETERS, buffers::AVERAGE].map(|name| arena.slot(plan, name));
+        WeightAverage {
+            n: arena.n,
+            momentum: common.ema_momentum as f32,
+            one_minus_momentum: (1.0 - common.ema_momentum) as f32,
+            frequency: common.ema_overwrite_frequency.unwrap_or(0),
+            accumulation: common.gradient_accumulation_steps.unwrap_or(1),
+        }
+        .record(plan, WeightAverageSlots { health, params, average });
     }
 
     fn record_clipping(&self, plan: &mut Plan, table: &Table) {

@@ -22,6 +22,8 @@ pub struct Common {
     pub ema_momentum: f64,
     /// After every so many steps the average becomes the weights.
     pub ema_overwrite_frequency: Option<u32>,
+    /// The weights are updated once in so many training steps, with the mean of their gradients.
+    pub gradient_accumulation_steps: Option<u32>,
 }
 
 impl Default for Common {
@@ -35,6 +37,7 @@ impl Default for Common {
             use_ema: false,
             ema_momentum: 0.99,
             ema_overwrite_frequency: None,
+            gradient_accumulation_steps: None,
         }
     }
 }
@@ -102,6 +105,12 @@ macro_rules! optimizer {
                 self.common.use_ema = true;
                 self.common.ema_momentum = momentum;
                 self.common.ema_overwrite_frequency = overwrite_frequency;
+                self
+            }
+            /// Updates the weights once in so many training steps, 2 or more, with the mean of their gradients, as if their batches
+            /// were one.
+            pub fn gradient_accumulation_steps(mut self, steps: u32) -> Self {
+                self.common.gradient_accumulation_steps = Some(steps);
                 self
             }
         }

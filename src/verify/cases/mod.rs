@@ -20,6 +20,7 @@ pub(super) type Generator = fn(&mut Builder, &Options);
 /// What makes a kernel's cases.
 pub(super) fn generator(kernel: &str) -> Option<Generator> {
     Some(match kernel {
+        "accumulate_gradient" => optimizers::accumulate_gradient,
         "activate" => elementwise::activate,
         "activate_grad" => elementwise::activate_grad,
         "adagrad" => optimizers::adagrad,

@@ -3,8 +3,8 @@
 use super::super::case::Builder;
 use super::super::draw::{LENGTHS, Numbers};
 use crate::kernels::{
-    Adagrad, AdagradSlots, Adam, AdamSlots, Lion, LionSlots, Nadam, Options, Rmsprop, RmspropSlots, Sgd, SgdSlots,
-    WeightAverage, WeightAverageSlots, WeightDecay, WeightDecaySlots,
+    AccumulateGradient, AccumulateGradientSlots, Adagrad, AdagradSlots, Adam, AdamSlots, Lion, LionSlots, Nadam,
+    Options, Rmsprop, RmspropSlots, Sgd, SgdSlots, WeightAverage, WeightAverageSlots, WeightDecay, WeightDecaySlots,
 };
 use crate::plan::ALIGNMENT;
 
@@ -73,6 +73,16 @@ pub(super) fn lion(b: &mut Builder, _: &Options) {
     step.record(&mut b.plan, LionSlots { grads, health, params, m });
 }
 
+pub(super) fn accumulate_gradient(b: &mut Builder, options: &Options) {
+    let n = b.draw.size(&LENGTHS, 1 << 18);
+    let health = b.health();
+    let steps = b.draw.size(&[2, 3, 7], 2) as f32;
+    let grads = b.input("grads", n, Numbers::Logits);
+    let accumulator = b.input("accumulator", n, Numbers::Logits);
+    let slots = AccumulateGradientSlots { health, grads, accumulator };
+    AccumulateGradient { n: n as u32, steps }.record(options.get("MEAN") != 0, &mut b.plan, slots);
+}
+
 /// Some variables keep out of it.
 pub(super) fn weight_decay(b: &mut Builder, _: &Options) {
     let n = b.draw.size(&LENGTHS, 1 << 18);
@@ -89,9 +99,10 @@ pub(super) fn weight_average(b: &mut Builder, _: &Options) {
     let n = b.draw.size(&LENGTHS, 1 << 18);
     let health = b.health();
     let frequency = b.draw.size(&[0, 1, 4], 0) as u32;
-    b.scalars.step = 1 + b.draw.below(4) as u32;
+    let accumulation = b.draw.size(&[1, 3], 1) as u32;
+    b.scalars.step = 1 + b.draw.below(4 * accumulation as usize) as u32;
     let params = b.input("params", n, Numbers::Unit);
     let average = b.input("average", n, Numbers::Unit);
-    let step = WeightAverage { n: n as u32, momentum: 0.99, one_minus_momentum: 0.01, frequency };
+    let step = WeightAverage { n: n as u32, momentum: 0.99, one_minus_momentum: 0.01, frequency, accumulation };
     step.record(&mut b.plan, WeightAverageSlots { health, params, average });
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
-use gatenorm::model::SpatialDropout1D;
+use gatenorm::model::{
+    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Merge, RepeatVector, Reshape, SpatialDropout1D,
+    TimeDistributed,
+};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, CosineDecay, CosineDecayRestarts, DataSpec, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -160,11 +163,37 @@ fn layers_without_variables_come_back() {
     let model = Sequential::new(&[5, 3])
         .add(Masking::new().mask_value(-0.1))
         .add(SpatialDropout1D::new(0.25).seed(3))
-        .add(Lstm::new(2))
+        .add(TimeDistributed::new(Dense::new(4)))
+        .add(Activation::Relu)
+        .add(Reshape::new(&[Some(10), None]))
+        .add(GlobalMaxPooling1D::new().keepdims(true))
+        .add(Flatten::new())
+        .add(RepeatVector::new(2))
+        .add(GlobalAveragePooling1D::new())
         .add(Dropout::new(0.5).noise_shape(&[None, Some(1)]))
         .add(Dense::new(1))
         .seed(5);
     let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    model.fit(&data, Fit::epochs(1)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_same(&mut loaded, &mut model, &data);
+    for (a, b) in model.network().layers.iter().zip(&loaded.network().layers) {
+        assert_eq!((a.layer.class_name(), a.layer.config()), (b.layer.class_name(), b.layer.config()));
+    }
+}
+
+#[test]
+fn merging_layers_come_back() {
+    let data = data(12);
+    let mut graph = Functional::new();
+    let x = graph.input("x", &[5, 3]).unwrap();
+    let [a, b] = [2, 2].map(|units| graph.add(Lstm::new(units).return_sequences(true), &[x]).unwrap());
+    let merged = Merge::ALL.map(|merge| graph.add(merge, &[a, b]).unwrap());
+    let steps = graph.add(Concatenate::new().axis(1), &merged).unwrap();
+    let features = graph.add(Concatenate::new(), &[steps, steps]).unwrap();
+    let mean = graph.add(GlobalAveragePooling1D::new(), &[features]).unwrap();
+    let output = graph.add(Dense::new(1), &[mean]).unwrap();
+    let mut model = graph.outputs(&[output]).compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
     model.fit(&data, Fit::epochs(1)).unwrap();
     let mut loaded = saved_and_loaded(&mut model);
     assert_same(&mut loaded, &mut model, &data);

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use gatenorm::model::{ANY_LENGTH, Concatenate, Layer, Merge, Mode, SpatialDropout1D};
+use gatenorm::model::{
+    ANY_LENGTH, Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, Mode, RepeatVector,
+    Reshape, SpatialDropout1D, TimeDistributed,
+};
 use gatenorm::prelude::*;
 use gatenorm::train::Trace;
 
@@ -209,4 +212,87 @@ fn sequences_of_any_length_must_have_the_same_where_they_meet() {
         let error = model.predict(&data(4)).unwrap_err().to_string();
         assert!(error.contains("one length, but gets [3, 4] steps"), "{error}");
     }
+}
+
+/// What a model without variables gives for one input.
+fn given(model: Sequential, x: &[f32], shape: &[usize]) -> Vec<f64> {
+    let data = Dataset::from_arrays(x.to_vec(), shape, vec![], &[]).unwrap();
+    let mut model = model.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    model.predict_f64(&data).unwrap()
+}
+
+#[test]
+fn pooling_takes_the_mean_of_what_counts_and_the_largest_of_all() {
+    // Two samples of three steps of two features; the second has a masked step, the third none that counts.
+    let x = [1., 2., 3., -4., 5., 6., 7., 8., 0., 0., -1., 4., 0., 0., 0., 0., 0., 0.];
+    let shape = [3, 3, 2];
+    let model = || Sequential::new(&shape[1..]);
+    let mean = given(model().add(Masking::new()).add(GlobalAveragePooling1D::new()), &x, &shape);
+    let third = |sum: f64| sum / 3.0;
+    assert_eq!(mean[..4], [3.0, third(4.0), 3.0, 6.0]);
+    assert!(mean[4..].iter().all(|mean| mean.is_nan()), "of no step, as in Keras: {mean:?}");
+    let plain = given(model().add(GlobalAveragePooling1D::new().keepdims(true)), &x, &shape);
+    assert_eq!(plain, [3.0, third(4.0), 2.0, 4.0, 0.0, 0.0]);
+    let largest = given(model().add(Masking::new()).add(GlobalMaxPooling1D::new()), &x, &shape);
+    assert_eq!(largest, [5.0, 6.0, 7.0, 8.0, 0.0, 0.0]);
+}
+
+#[test]
+fn masks_of_merged_sequences_are_those_of_keras() {
+    // A and B: both count in step 0, only A in 1, only B in 2, none in 3.
+    let mean = |layer: Arc<dyn Layer>, masks: [bool; 2]| {
+        let mut graph = Functional::new();
+        let inputs = ["a", "b"].map(|name| graph.input(name, &[4, 2]).unwrap());
+        let mut masked = inputs;
+        for (input, _) in masked.iter_mut().zip(masks).filter(|(_, mask)| *mask) {
+            *input = graph.add(Masking::new(), &[*input]).unwrap();
+        }
+        let layer = graph.place(None, layer, true).unwrap();
+        let merged = graph.call(layer, &masked).unwrap()[0];
+        let mean = graph.add(GlobalAveragePooling1D::new(), &[merged]).unwrap();
+        let graph = graph.outputs(&[mean]);
+        let mut model = graph.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+        let data = Dataset::from_arrays(A.to_vec(), &[1, 4, 2], vec![], &[]).unwrap();
+        model.predict_f64(&data.with_input(B.to_vec(), &[1, 4, 2]).unwrap()).unwrap()
+    };
+    let add = || Arc::new(Merge::Add);
+    // The sums are 16 and -9: of three steps where either counts, or of all four without a mask.
+    assert_eq!(mean(add(), [true, true]), [16.0 / 3.0, -9.0 / 3.0]);
+    assert_eq!(mean(add(), [true, false]), [16.0 / 4.0, -9.0 / 4.0]);
+    let side_by_side = || Arc::new(Concatenate::new());
+    assert_eq!(mean(side_by_side(), [true, true]), [4.0 / 3.0, 2.0 / 3.0, 12.0 / 3.0, -11.0 / 3.0]);
+    assert_eq!(mean(side_by_side(), [false, true]), [4.0 / 4.0, 2.0 / 4.0, 12.0 / 4.0, -11.0 / 4.0]);
+    let in_time = || Arc::new(Concatenate::new().axis(1));
+    assert_eq!(mean(in_time(), [true, true]), [16.0 / 4.0, -9.0 / 4.0]);
+    assert_eq!(mean(in_time(), [true, false]), [16.0 / 6.0, -9.0 / 6.0]);
+}
+
+#[test]
+fn shapes_change_and_elements_stay_in_order() {
+    let x: Vec<f32> = (0..24).map(|i| i as f32).collect();
+    let in_order: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+    let shape = [2, 4, 3];
+    let model = || Sequential::new(&shape[1..]);
+    assert_eq!(given(model().add(Flatten::new()), &x, &shape), in_order);
+    assert_eq!(given(model().add(Reshape::new(&[Some(6), None])), &x, &shape), in_order);
+    assert_eq!(given(model().add(Reshape::new(&[Some(12)])).add(Reshape::new(&[None, Some(4)])), &x, &shape), in_order);
+    let repeated = given(Sequential::new(&[2]).add(RepeatVector::new(3)), &[1., 2., 3., 4.], &[2, 2]);
+    assert_eq!(repeated, [1., 2., 1., 2., 1., 2., 3., 4., 3., 4., 3., 4.]);
+    assert_eq!(
+        given(Sequential::new(&[3]).add(Activation::Relu).add(Activation::Linear), &[-1., 2., 0.], &[1, 3]),
+        [0., 2., 0.]
+    );
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused() {
+    let with = |layer: Arc<dyn Layer>, shape: &[usize]| Sequential::new(shape).add_named("here", layer);
+    refused(with(Arc::new(Flatten::new()), &[ANY_LENGTH, 2]), &["`here`", "Flatten needs a fixed number of steps"]);
+    for target in [&[Some(5)][..], &[None, Some(5)], &[None, None], &[Some(2), Some(3), Some(2)], &[None, Some(0)]] {
+        refused(with(Arc::new(Reshape::new(target)), &[4, 3]), &["`here`", "target_shape", "12 elements"]);
+    }
+    refused(with(Arc::new(RepeatVector::new(2)), &[4, 3]), &["`here`", "RepeatVector takes vectors"]);
+    refused(with(Arc::new(RepeatVector::new(0)), &[4]), &["`here`", "n >= 1"]);
+    refused(with(Arc::new(GlobalMaxPooling1D::new()), &[4]), &["`here`", "[steps, features]"]);
+    refused(with(Arc::new(TimeDistributed::new(Dense::new(1))), &[4]), &["`here`", "[steps, features]"]);
 }

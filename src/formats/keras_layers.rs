@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::keras_args::{Args, Read, object, short};
 use super::keras_plain_layers;
-use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization, Shape};
+use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization, Shape, TimeDistributed};
 
 /// What a layer's entry says.
 pub(super) struct Entry {
@@ -27,7 +27,7 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str = "LSTM, BatchNormalization, Dense, Normalization";
+const SUPPORTED: &str = "LSTM, BatchNormalization, Dense, Normalization, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -45,6 +45,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         "LSTM" => Arc::new(lstm(&mut args)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
         "Dense" => Arc::new(dense(&mut args)?),
+        "TimeDistributed" => Arc::new(time_distributed(&mut args, &place)?),
         "Normalization" => {
             scaling = normalization(&mut args, &place, input)?;
             Arc::new(Normalization::new())
@@ -119,6 +120,21 @@ fn dense(args: &mut Args<'_>) -> Read<Dense> {
     let name = args.name_of("activation", "linear", &names)?;
     let activation = Activation::from_name(name).map_err(|error| error.to_string())?;
     Ok(Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?))
+}
+
+/// A Dense in its wrapper.
+fn time_distributed(args: &mut Args<'_>, place: &str) -> Read<TimeDistributed> {
+    args.trained_in_f32()?;
+    let layer = args.get("layer").ok_or_else(|| args.missing("layer"))?;
+    let (class, config) = object(place, layer)?;
+    if class != "Dense" {
+        return Err(format!("{place}: argument `layer` is of the class `{class}`; supported here: Dense"));
+    }
+    let mut inner = Args::new(format!("the layer in {place}"), config)?;
+    inner.ignore(&["name"]);
+    let dense = dense(&mut inner)?;
+    inner.finish()?;
+    Ok(TimeDistributed::new(dense))
 }
 
 /// Mean and variance, where the config gives them.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::keras_args::{Args, Read, count};
-use crate::model::{Concatenate, Dropout, Layer, Masking, Merge, SpatialDropout1D};
+use crate::model::{
+    Activation, Concatenate, Dropout, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Masking, Merge,
+    RepeatVector, Reshape, SpatialDropout1D,
+};
 
 /// The classes, for messages.
-pub(super) const SUPPORTED: &str =
-    "Masking, Dropout, SpatialDropout1D, Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate";
+pub(super) const SUPPORTED: &str = "Masking, Dropout, SpatialDropout1D, Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Activation, Flatten, Reshape, RepeatVector, GlobalAveragePooling1D, GlobalMaxPooling1D";
 
 /// The layer of this class, if it is one without variables.
 pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Layer>>> {
@@ -21,6 +23,21 @@ pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Laye
             Arc::new(seed(args)?.map_or(layer.clone(), |seed| layer.seed(seed)))
         }
         "Concatenate" => Arc::new(concatenate(args)?),
+        "Activation" => Arc::new(activation(args)?),
+        "Flatten" => {
+            channels_last(args)?;
+            Arc::new(Flatten::new())
+        }
+        "Reshape" => Arc::new(reshape(args)?),
+        "RepeatVector" => Arc::new(RepeatVector::new(args.count("n")?)),
+        "GlobalAveragePooling1D" => {
+            channels_last(args)?;
+            Arc::new(GlobalAveragePooling1D::new().keepdims(args.flag("keepdims", false)?))
+        }
+        "GlobalMaxPooling1D" => {
+            channels_last(args)?;
+            Arc::new(GlobalMaxPooling1D::new().keepdims(args.flag("keepdims", false)?))
+        }
         _ => match Merge::ALL.into_iter().find(|merge| merge.class_name() == class) {
             Some(merge) => Arc::new(merge),
             None => return Ok(None),
@@ -61,4 +78,27 @@ fn concatenate(args: &mut Args<'_>) -> Read<Concatenate> {
     let Some(value) = args.get("axis") else { return Ok(Concatenate::new()) };
     let axis = value.as_i64().ok_or_else(|| args.wrong("axis", value, "a whole number"))?;
     Ok(Concatenate::new().axis(axis))
+}
+
+fn activation(args: &mut Args<'_>) -> Read<Activation> {
+    if args.get("activation").is_none() {
+        return Err(args.missing("activation"));
+    }
+    let names = Activation::ALL.map(Activation::name);
+    let name = args.name_of("activation", "linear", &names)?;
+    Activation::from_name(name).map_err(|error| error.to_string())
+}
+
+fn channels_last(args: &mut Args<'_>) -> Read<()> {
+    args.name_of("data_format", "channels_last", &["channels_last"]).map(drop)
+}
+
+/// Of one axis the size may be -1 or null.
+fn reshape(args: &mut Args<'_>) -> Read<Reshape> {
+    let value = args.get("target_shape").ok_or_else(|| args.missing("target_shape"))?;
+    let open = |value: &Value| value.is_null() || value.as_i64() == Some(-1);
+    let axis = |value: &Value| if open(value) { Some(None) } else { count(value).map(Some) };
+    let axes = value.as_array().and_then(|axes| axes.iter().map(axis).collect::<Option<Vec<_>>>());
+    let axes = axes.ok_or_else(|| args.wrong("target_shape", value, "a list of sizes, one of which may be -1"))?;
+    Ok(Reshape::new(&axes))
 }

@@ -46,8 +46,13 @@ fn groups(network: &Network) -> Vec<Group> {
         let number = if *count == 0 { String::new() } else { format!("_{count}") };
         *count += 1;
         let path = format!("layers/{}{number}", snake_case(class));
-        // An LSTM's variables belong to its cell.
-        let vars = format!("{path}/{}vars/", if class == "LSTM" { "cell/" } else { "" });
+        // An LSTM's variables belong to its cell, a wrapper's to the wrapped layer.
+        let part = match class {
+            "LSTM" => "cell/",
+            "TimeDistributed" => "layer/",
+            _ => "",
+        };
+        let vars = format!("{path}/{part}vars/");
         let specs = placed.layer.variables(&placed.input_shapes).into_iter().enumerate();
         let variable = |(i, spec)| Variable { path: format!("{vars}{i}"), layer: placed.name.clone(), spec };
         let variables = specs.map(variable).collect();

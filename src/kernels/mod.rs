@@ -41,6 +41,8 @@ mod merge;
 mod merge_grad;
 mod metric;
 mod nadam;
+mod pool_steps;
+mod pool_steps_grad;
 pub mod random;
 mod rearrange;
 mod rmsprop;
@@ -87,6 +89,8 @@ pub use merge_grad::{MergeGrad, MergeGradSlots};
 pub(crate) use metric::kind as metric_kind;
 pub use metric::{Metric, MetricSlots};
 pub use nadam::Nadam;
+pub use pool_steps::{Pool, PoolSteps, PoolStepsSlots};
+pub use pool_steps_grad::{PoolStepsGrad, PoolStepsGradSlots};
 pub use real::Real;
 pub use rearrange::{Rearrange, RearrangeSlots, Strides};
 pub use rmsprop::{Rmsprop, RmspropSlots};
@@ -148,6 +152,8 @@ pub static ALL: &[&KernelInfo] = &[
     MergeGrad::INFO,
     Metric::INFO,
     Nadam::INFO,
+    PoolSteps::INFO,
+    PoolStepsGrad::INFO,
     Rearrange::INFO,
     Rmsprop::INFO,
     Sgd::INFO,

@@ -88,8 +88,8 @@ impl Layer for Dense {
 }
 
 /// y = activation(z), remembering z for losses that go through the logits.
-fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tensor {
-    let mut y = recorder.new_tensor("output", z.steps, z.features, true);
+pub(super) fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tensor {
+    let mut y = recorder.new_tensor("output", z.steps, z.features, z.differentiable);
     let (rows, features) = (recorder.rows(&z), z.features);
     for range in recorder.plan.row_chunks(rows, &[features]) {
         let slots = ActivateSlots { x: z.slot.rows(range.clone(), features), y: y.slot.rows(range.clone(), features) };
@@ -99,7 +99,7 @@ fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tenso
     y.before = Some((activation, Box::new(z.clone())));
     let result = y.clone();
     recorder.on_backward(move |recorder| {
-        let Some(dy) = recorder.gradient(&y) else { return };
+        let Some(dy) = recorder.gradient(&y).filter(|_| z.differentiable) else { return };
         let (dx, accumulate) = recorder.gradient_target(&z);
         for range in recorder.plan.row_chunks(rows, &[features]) {
             let part = |slot: &crate::plan::Slot| slot.rows(range.clone(), features);

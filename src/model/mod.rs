@@ -1,6 +1,7 @@
 //! Layers under Keras's names, and how they record themselves into a plan. Knows no device.
 
 mod activation;
+mod activation_layer;
 mod arrange;
 mod batch_normalization;
 mod concatenate;
@@ -14,13 +15,16 @@ mod masking;
 mod merge;
 mod network;
 mod normalization;
+mod pooling;
 mod products;
 mod random;
 mod recipe;
 mod recorder;
+mod reshaping;
 mod sequential;
 mod summary;
 mod table;
+mod time_distributed;
 
 pub use activation::Activation;
 pub use batch_normalization::BatchNormalization;
@@ -36,8 +40,11 @@ pub use merge::Merge;
 pub(crate) use network::snake_case;
 pub use network::{Call, Input, Keys, Network, Placed, ValueId};
 pub use normalization::Normalization;
+pub use pooling::{GlobalAveragePooling1D, GlobalMaxPooling1D};
 pub(crate) use random::hash;
 pub use recorder::{Mode, Recorder, Tensor};
+pub use reshaping::{Flatten, RepeatVector, Reshape};
 pub use sequential::Sequential;
 pub use summary::grouped;
 pub use table::{Arena, Table, Variable, buffers};
+pub use time_distributed::TimeDistributed;

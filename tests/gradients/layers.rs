@@ -1,6 +1,9 @@
 //! Layers without variables, each between layers that are trained.
 
-use gatenorm::model::{Concatenate, Layer, Merge, SpatialDropout1D, Symbol};
+use gatenorm::model::{
+    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, RepeatVector, Reshape,
+    SpatialDropout1D, Symbol, TimeDistributed,
+};
 
 use super::*;
 
@@ -95,10 +98,15 @@ fn concatenated_features_and_steps() {
 
 /// Two branches whose units are all above 0 in some steps and all below in others, which relu and Masking turn into steps that
 /// are masked, far enough from 0 that differences do not change the masks; and a third one, masked nowhere or with no mask.
-fn check_masked(name: &'static str, third: Option<f64>, join: impl Fn(&mut Functional, [Symbol; 3]) -> Result<Symbol>) {
+fn check_masked(
+    name: &'static str,
+    y_shape: &[usize],
+    third: Option<f64>,
+    join: impl Fn(&mut Functional, [Symbol; 3]) -> Result<Symbol>,
+) {
     let build = || {
         let mut graph = Functional::new();
-        let x = graph.input("x", &[3, 2])?;
+        let x = graph.input("x", &[5, 2])?;
         let branch = |graph: &mut Functional, activation, mask_value: Option<f64>| {
             let dense = graph.add(Dense::new(3).activation(activation), &[x])?;
             mask_value.map_or(Ok(dense), |value| graph.add(Masking::new().mask_value(value), &[dense]))
@@ -115,8 +123,8 @@ fn check_masked(name: &'static str, third: Option<f64>, join: impl Fn(&mut Funct
         model: build().unwrap(),
         loss: Loss::MeanSquaredError,
         samples: 4,
-        x_shape: vec![3, 2],
-        y_shape: vec![3, 2],
+        x_shape: vec![5, 2],
+        y_shape: y_shape.to_vec(),
         fixed: vec![
             ("dense/kernel", vec![0.5, 1.0, 1.5, 0.25, 0.5, 0.75]),
             ("dense/bias", vec![0.0; 3]),
@@ -130,11 +138,70 @@ fn check_masked(name: &'static str, third: Option<f64>, join: impl Fn(&mut Funct
 fn merging_layers_with_masks() {
     for third in [None, Some(2.0)] {
         for merge in Merge::ALL.into_iter().filter(|&merge| merge != Merge::Subtract) {
-            check_masked(merge.class_name(), third, |graph, abc| graph.add(merge, &abc));
-            check_masked(merge.class_name(), third, |graph, [a, b, c]| {
+            check_masked(merge.class_name(), &[5, 2], third, |graph, abc| graph.add(merge, &abc));
+            check_masked(merge.class_name(), &[5, 2], third, |graph, [a, b, c]| {
                 let two = graph.add(merge, &[a, b])?;
                 graph.add(Merge::Add, &[two, c])
             });
         }
+    }
+}
+
+#[test]
+fn shapes_and_activations() {
+    check(&Case {
+        name: "shapes",
+        model: Sequential::new(&[4, 3])
+            .add(TimeDistributed::new(Dense::new(4)))
+            .add(Activation::Tanh)
+            .add(Reshape::new(&[Some(2), None]))
+            .add(Lstm::new(3))
+            .add(RepeatVector::new(3))
+            .add(Lstm::new(2).return_sequences(true))
+            .add(Flatten::new())
+            .add(Reshape::new(&[None, Some(2)]))
+            .add(Dense::new(2))
+            .add(Reshape::new(&[Some(6)]))
+            .add(Flatten::new())
+            .add(Dense::new(1))
+            .add(Activation::Sigmoid),
+        loss: Loss::BinaryCrossentropy,
+        samples: 5,
+        x_shape: vec![4, 3],
+        y_shape: vec![1],
+        fixed: vec![],
+    });
+}
+
+#[test]
+fn pooling_over_steps() {
+    check_joined("pooling", &[2], |graph, [a, b, c]| {
+        let pooled = [
+            graph.add(GlobalAveragePooling1D::new(), &[a])?,
+            graph.add(GlobalMaxPooling1D::new(), &[b])?,
+            graph.add(GlobalMaxPooling1D::new(), &[c])?,
+        ];
+        graph.add(Concatenate::new(), &pooled)
+    });
+    check_joined("keepdims", &[2], |graph, [a, b, c]| {
+        let sum = graph.add(Merge::Add, &[a, b])?;
+        let mean = graph.add(GlobalAveragePooling1D::new().keepdims(true), &[sum])?;
+        let largest = graph.add(GlobalMaxPooling1D::new().keepdims(true), &[c])?;
+        let steps = graph.add(Concatenate::new().axis(1), &[mean, largest])?;
+        graph.add(Lstm::new(3), &[steps])
+    });
+}
+
+/// Steps that are masked do not count, and which these are follows the merging layers' masks.
+#[test]
+fn a_mean_over_what_is_not_masked() {
+    for third in [None, Some(2.0)] {
+        check_masked("mean", &[2], third, |graph, [a, b, c]| {
+            let features = graph.add(Concatenate::new(), &[a, b])?;
+            let steps = graph.add(Concatenate::new().axis(1), &[a, b, c])?;
+            let product = graph.add(Merge::Multiply, &[a, b, c])?;
+            let parts = [a, features, steps, product].map(|part| graph.add(GlobalAveragePooling1D::new(), &[part]));
+            graph.add(Concatenate::new(), &parts.into_iter().collect::<Result<Vec<_>>>()?)
+        });
     }
 }

@@ -11,13 +11,14 @@ import common
 import from_here
 import from_keras
 import functional
+import layers
 import refused
 
 # Keras warns of models that are saved unbuilt or with classes of one's own: they are meant.
 warnings.simplefilter("ignore")
 if len(sys.argv) != 2:
     sys.exit("usage: main.py PROGRAM; start it with tests/interop/run")
-for part in [from_here, from_keras, functional, refused]:
+for part in [from_here, from_keras, functional, layers, refused]:
     part.checks()
 shutil.rmtree(common.FOLDER, ignore_errors=True)
 common.finish()

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use gatenorm::model::{Dropout, Layer, Masking};
+use gatenorm::model::{Activation, Dropout, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Masking};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::build::Taking;
 
@@ -17,6 +17,22 @@ pub fn plain(class: &str, config: &mut Taking<'_>) -> Option<Arc<dyn Layer>> {
             config.expect("rate", &[json!(0.0)]);
             ["seed", "noise_shape"].iter().for_each(|key| drop(config.take(key)));
             Arc::new(Dropout::new(0.0))
+        }
+        "Activation" => {
+            let name = config.take("activation");
+            Arc::new(Activation::from_name(name.as_str().expect("a name")).ok()?)
+        }
+        "Flatten" => {
+            config.expect("data_format", &[Value::Null, json!("channels_last")]);
+            Arc::new(Flatten::new())
+        }
+        "GlobalAveragePooling1D" | "GlobalMaxPooling1D" => {
+            config.expect("data_format", &[Value::Null, json!("channels_last")]);
+            let keepdims = config.take("keepdims").as_bool().unwrap_or(false);
+            match class {
+                "GlobalAveragePooling1D" => Arc::new(GlobalAveragePooling1D::new().keepdims(keepdims)),
+                _ => Arc::new(GlobalMaxPooling1D::new().keepdims(keepdims)),
+            }
         }
         _ => return None,
     })

@@ -9,6 +9,7 @@ mod masks;
 mod matrix;
 mod merging;
 mod optimizers;
+mod pooling;
 mod recurrent;
 
 use super::case::Builder;
@@ -51,6 +52,8 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "merge_grad" => merging::merge_grad,
         "metric" => losses::metric,
         "nadam" => optimizers::nadam,
+        "pool_steps" => pooling::pool_steps,
+        "pool_steps_grad" => pooling::pool_steps_grad,
         "rearrange" => merging::rearrange,
         "rmsprop" => optimizers::rmsprop,
         "sgd" => optimizers::sgd,

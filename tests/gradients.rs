@@ -2,6 +2,8 @@
 
 #[path = "gradients/layers.rs"]
 mod layers;
+#[path = "gradients/losses.rs"]
+mod losses;
 
 use gatenorm::data::Dataset;
 use gatenorm::prelude::*;
@@ -52,7 +54,13 @@ impl<M> Case<M> {
         let with_samples = |shape: &[usize]| [&[self.samples], shape].concat();
         let y: Vec<f32> = values(self.samples * self.y_shape.iter().product::<usize>(), 0.3)
             .into_iter()
-            .map(|v| if self.loss == Loss::BinaryCrossentropy { f32::from(u8::from(v > 0.0)) } else { v })
+            .enumerate()
+            .map(|(i, v)| match self.loss.name() {
+                "binary_crossentropy" => f32::from(u8::from(v > 0.0)),
+                "sparse_categorical_crossentropy" => (i % 3) as f32,
+                "categorical_crossentropy" => v * v,
+                _ => v,
+            })
             .collect();
         Dataset::from_arrays(x.to_vec(), &with_samples(&self.x_shape), y, &with_samples(&self.y_shape)).unwrap()
     }

@@ -129,19 +129,25 @@ fn other_models_and_layers_are_refused_by_name() {
 fn other_losses_optimizers_and_metrics_are_refused_by_name() {
     let compile = "/compile_config";
     let object = |class: &str, config: Value| json!({"module": "keras.x", "class_name": class, "config": config});
-    refused(&with(compile, "loss", json!("huber")), &["`loss` is \"huber\"", "binary_crossentropy"]);
+    refused(&with(compile, "loss", json!("hinge")), &["`loss` is \"hinge\"", "binary_crossentropy"]);
     refused(&with(compile, "loss", json!(["mse", "mse"])), &["`loss` is [\"mse\",\"mse\"]"]);
-    let smooth = object("BinaryCrossentropy", json!({"label_smoothing": 0.1}));
-    refused(&with(compile, "loss", smooth), &["loss (BinaryCrossentropy)", "`label_smoothing` is 0.1"]);
-    let logits = object("BinaryCrossentropy", json!({"from_logits": true}));
-    refused(&with(compile, "loss", logits), &["loss (BinaryCrossentropy)", "`from_logits` is true"]);
-    refused(&with(compile, "loss", object("MeanSquaredError", json!({"reduction": "sum"}))), &["`reduction`", "sum"]);
-    refused(&with(compile, "loss_weights", json!([0.5])), &["`loss_weights` is [0.5]"]);
-    refused(&with(compile, "weighted_metrics", json!(["mae"])), &["`weighted_metrics`"]);
-    refused(&with(compile, "metrics", json!(["accuracy", "auc"])), &["metric \"auc\"", "accuracy"]);
+    let strange = object("BinaryCrossentropy", json!({"label_smoothing": 1.5}));
+    refused(&with(compile, "loss", strange), &["loss `binary_crossentropy`", "label_smoothing is 1.5"]);
+    let elsewhere = object("BinaryCrossentropy", json!({"axis": 1}));
+    refused(&with(compile, "loss", elsewhere), &["loss (BinaryCrossentropy)", "`axis` is 1"]);
+    let ignoring = object("SparseCategoricalCrossentropy", json!({"ignore_class": 0}));
+    refused(&with(compile, "loss", ignoring), &["loss (SparseCategoricalCrossentropy)", "`ignore_class` is 0"]);
+    refused(&with(compile, "loss", object("MeanSquaredError", json!({"reduction": "none"}))), &["`reduction`", "none"]);
+    refused(&with(compile, "loss_weights", json!(["much"])), &["`loss_weights` is [\"much\"]"]);
+    refused(&with(compile, "weighted_metrics", json!(["iou"])), &["metric \"iou\""]);
+    refused(&with(compile, "metrics", json!(["accuracy", "mean_io_u"])), &["metric \"mean_io_u\"", "accuracy"]);
+    let wrong = object("SparseCategoricalAccuracy", json!({}));
+    refused(&with(compile, "metrics", json!([wrong])), &["`sparse_categorical_accuracy`", "numbers of classes"]);
+    let several = object("Precision", json!({"thresholds": [0.2, 0.8]}));
+    refused(&with(compile, "metrics", json!([several])), &["metric (Precision)", "`thresholds`", "one number"]);
     refused(&with(compile, "metrics", json!([object("Accuracy", json!({}))])), &["metric", "Accuracy"]);
-    let strict = object("BinaryAccuracy", json!({"threshold": 0.7}));
-    refused(&with(compile, "metrics", json!([strict])), &["metric (BinaryAccuracy)", "`threshold` is 0.7"]);
+    let areas = object("AUC", json!({"multi_label": true}));
+    refused(&with(compile, "metrics", json!([areas])), &["metric (AUC)", "`multi_label` is true"]);
     refused(&with(compile, "optimizer", json!("ftrl")), &["`optimizer` is \"ftrl\"", "Adam, AdamW, SGD"]);
     refused(&with(compile, "optimizer", Value::Null), &["no `optimizer`", "rmsprop"]);
     for (name, value) in [("gradient_accumulation_steps", json!(1)), ("loss_scale_factor", json!(1024.0))] {
@@ -197,11 +203,16 @@ fn losses_and_metrics_may_be_spelled_in_many_ways() {
     for loss in losses.into_iter().chain(objects) {
         assert_eq!(load(&with("/compile_config", "loss", loss)).unwrap().loss(), Loss::MeanSquaredError);
     }
-    let metrics = [json!(["acc", "mae"]), json!([["binary_accuracy", "MeanAbsoluteError"]])];
-    let objects = [json!({"dense": ["accuracy", "MAE"]}), json!([class("BinaryAccuracy"), function("mae")])];
-    for metrics in metrics.into_iter().chain(objects) {
+    let (accuracy, binary, mae) = (Metric::Accuracy, Metric::BinaryAccuracy, Metric::MeanAbsoluteError);
+    let metrics = [
+        (json!(["acc", "mae"]), [accuracy.clone().named("acc"), mae.clone()]),
+        (json!([["binary_accuracy", "MeanAbsoluteError"]]), [binary.clone(), mae.clone().named("MeanAbsoluteError")]),
+        (json!({"dense": ["accuracy", "MAE"]}), [accuracy, mae.clone().named("MAE")]),
+        (json!([class("BinaryAccuracy"), function("mae")]), [binary.named("x"), mae]),
+    ];
+    for (metrics, expected) in metrics {
         let model = load(&with("/compile_config", "metrics", metrics)).unwrap();
-        assert_eq!(model.metrics(), [Metric::Accuracy, Metric::MeanAbsoluteError]);
+        assert_eq!(model.metrics(), expected);
     }
     assert_eq!(load(&with("/compile_config", "metrics", Value::Null)).unwrap().metrics(), []);
     let model = load(&with("/compile_config", "optimizer", json!("adam"))).unwrap();

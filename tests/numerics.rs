@@ -120,8 +120,19 @@ fn log1p_keeps_its_bound_everywhere() {
     let specs = ["prediction", "truth", "values"].map(|name| BufferSpec::persistent(name, &[z.len()]));
     let [prediction, truth, values] = [0, 1, 2].map(|i: usize| plan.persistent(&specs[i]));
     let rows = z.len() as u32;
-    let loss = Loss { rows, outputs: 1, total_rows: rows, gradient: 0, columns: 1, accumulate: 0 };
-    loss.record(0, &mut plan, LossSlots { prediction, truth, values, dprediction: None });
+    let loss = Loss {
+        rows,
+        outputs: 1,
+        averaged: 1,
+        total_rows: rows,
+        flags: 0,
+        columns: 1,
+        column: 0,
+        smoothing: 0.0,
+        delta: 1.0,
+        loss_weight: 1.0,
+    };
+    loss.record(0, &mut plan, LossSlots { prediction, truth, weights: None, divisor: None, values, dprediction: None });
     executor.write(&specs[0], &z).expect("written");
     executor.write(&specs[1], &vec![0.0; z.len()]).expect("written");
     let plan = Arc::new(plan.finish().expect("a sound plan"));

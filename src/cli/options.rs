@@ -194,8 +194,8 @@ pub fn is_ts(path: &Path) -> bool {
 /// What the loss says of the target; without one the values tell.
 fn target_of(options: CsvOptions, loss: Option<Loss>) -> CsvOptions {
     match loss {
-        Some(Loss::MeanSquaredError) => options.numeric_target(),
-        Some(Loss::BinaryCrossentropy) | None => options,
+        Some(loss) if !loss.judges_classes() => options.numeric_target(),
+        _ => options,
     }
 }
 

@@ -163,9 +163,9 @@ fn begin(args: &Train) -> Result<Prepared> {
     let device = open(args, &train, validation.as_ref())?;
     let model = Sequential::new(train.input_shape()).seed(seed);
     let model = if args.layers.no_scaling { model } else { model.add(Normalization::new()) };
-    let (activation, metric) = match loss {
-        Loss::BinaryCrossentropy => (Activation::Sigmoid, Metric::Accuracy),
-        Loss::MeanSquaredError => (Activation::Linear, Metric::MeanAbsoluteError),
+    let (activation, metric) = match loss.judges_classes() {
+        true => (Activation::Sigmoid, Metric::Accuracy),
+        false => (Activation::Linear, Metric::MeanAbsoluteError),
     };
     let mut model = model
         .add_lstms(args.layers.units.as_deref().unwrap_or(&[64, 32]))

@@ -20,6 +20,8 @@ pub struct Dataset {
     pub(super) more_inputs: Arc<Vec<SampleArray>>,
     /// Targets behind the first.
     pub(super) more_targets: Arc<Vec<SampleArray>>,
+    /// What each sample, or each of its steps, counts for: `[1]` or `[T, 1]` each.
+    pub(super) sample_weights: Option<Arc<SampleArray>>,
 }
 
 /// Values for each sample of a source.
@@ -36,7 +38,7 @@ impl SampleArray {
         self.shape.iter().product()
     }
 
-    fn part(&self, samples: &Range<usize>) -> &[f32] {
+    pub(super) fn part(&self, samples: &Range<usize>) -> &[f32] {
         &self.values[samples.start * self.size()..samples.end * self.size()]
     }
 }
@@ -96,7 +98,13 @@ impl Dataset {
 
     pub(super) fn new(source: Source) -> Dataset {
         let samples = 0..source.starts.len();
-        Dataset { samples, source: Arc::new(source), more_inputs: Arc::default(), more_targets: Arc::default() }
+        Dataset {
+            samples,
+            source: Arc::new(source),
+            more_inputs: Arc::default(),
+            more_targets: Arc::default(),
+            sample_weights: None,
+        }
     }
 
     /// The number of samples.
@@ -252,6 +260,16 @@ impl Dataset {
         Some(counts)
     }
 
+    /// The samples of the source that it has.
+    pub(super) fn all(&self) -> Range<usize> {
+        self.samples.clone()
+    }
+
+    /// The first of them.
+    pub(super) fn first(&self) -> usize {
+        self.samples.start
+    }
+
     /// The rows of all samples one after another, `[S, T, F]`; behind a sample's own steps they hold `padding`, `[F]`.
     pub(crate) fn padded_rows(&self, padding: &[f32]) -> Vec<f32> {
         let features = self.features();
@@ -300,6 +318,7 @@ impl Dataset {
         Dataset {
             more_inputs: Arc::new(self.more_inputs.iter().map(array).collect()),
             more_targets: Arc::new(self.more_targets.iter().map(array).collect()),
+            sample_weights: self.sample_weights.as_deref().map(|weights| Arc::new(array(weights))),
             ..picked
         }
     }

@@ -27,6 +27,7 @@ mod time;
 mod ts;
 mod ts_header;
 mod value;
+mod weights;
 mod window;
 
 #[cfg(test)]

@@ -44,8 +44,11 @@ impl Model {
     ///
     /// [`Error::Usage`] if a weight is not finite, or a layer's name holds a `/`; [`Error::Io`] if the file cannot be written.
     pub fn save(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let compilation =
-            Compilation { loss: self.loss(), optimizer: self.optimizer().clone(), metrics: self.metrics().to_vec() };
+        let compilation = Compilation {
+            losses: self.losses().to_vec(),
+            optimizer: self.optimizer().clone(),
+            metrics: self.metrics().to_vec(),
+        };
         let weights = self.arrays(&compilation)?;
         let mut config = keras_config::write(self.network()).map_err(unsaved)?;
         config.insert("compile_config".into(), keras_compile::write(&compilation, self.network()));

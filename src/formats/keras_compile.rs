@@ -1,13 +1,14 @@
-//! `compile_config`: loss, optimizer and metrics in Keras's JSON, there and back.
+//! `compile_config`: losses, optimizer and metrics in Keras's JSON, there and back.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::keras_args::{Args, Read, identifier, object, short};
-use super::keras_optimizer;
-use crate::model::{Network, snake_case};
+use super::keras_args::{Args, Read};
+use super::keras_outputs::{Outputs, only};
+use super::{keras_loss, keras_metric, keras_optimizer};
+use crate::model::Network;
 use crate::train::{Adam, Compilation, Loss, Metric};
 
-const PLACE: &str = "compile_config";
+pub(super) const PLACE: &str = "compile_config";
 
 /// What the model was compiled with, or nothing if it was not.
 pub(super) fn read(config: Option<&Value>, network: &Network) -> Read<Option<Compilation>> {
@@ -21,151 +22,112 @@ pub(super) fn read(config: Option<&Value>, network: &Network) -> Read<Option<Com
         "compile_config names no `optimizer`, which Keras takes for rmsprop; supported here: Adam, AdamW, SGD, RMSprop, Nadam, Adagrad, Lion. Compile the model with one of them and save it again",
     )?;
     let optimizer = keras_optimizer::read(optimizer)?;
-    let loss = args.get("loss").map(loss).transpose()?.unwrap_or_else(|| fitting_loss(network));
-    let mut metrics = Vec::new();
-    if let Some(value) = args.get("metrics") {
-        add_metrics(value, outputs(network), &mut metrics)?;
-    }
+    let outputs = Outputs::of(network);
+    let mut losses = match args.get("loss") {
+        Some(value) => read_losses(value, &outputs)?,
+        None => fitting_losses(network),
+    };
     if let Some(value) = args.get("loss_weights") {
-        let weight = only(value).unwrap_or(value);
-        if weight.as_f64() != Some(1.0) {
-            return Err(args.wrong("loss_weights", value, "none (null)"));
-        }
+        losses = with_weights(losses, value, &outputs).ok_or_else(|| args.wrong("loss_weights", value, "numbers"))?;
     }
-    if let Some(value) = args.get("weighted_metrics").filter(|value| *value != &json!([])) {
-        return Err(args.wrong("weighted_metrics", value, "none (null)"));
+    let mut metrics = Vec::new();
+    for (name, weighted) in [("metrics", false), ("weighted_metrics", true)] {
+        if let Some(value) = args.get(name) {
+            metrics.extend(read_metrics(value, &outputs)?.into_iter().map(|metric| metric.weighted(weighted)));
+        }
     }
     // How Keras runs it, and what acts on mixed precision only.
     args.ignore(&["run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"]);
     args.finish()?;
-    Ok(Some(Compilation { loss, optimizer, metrics }))
+    Ok(Some(Compilation { losses, optimizer, metrics }))
 }
 
-/// For a model that was saved without having been compiled: Adam, and the loss that fits its last layer.
+/// One loss for all outputs, or one for each.
+fn read_losses(value: &Value, outputs: &Outputs<'_>) -> Read<Vec<Loss>> {
+    if outputs.is_structured(value) {
+        let each = outputs.each("loss", value)?;
+        let missing = || format!("{PLACE}: argument `loss` names none for an output; give one for each");
+        return each.into_iter().map(|value| keras_loss::read(value.ok_or_else(missing)?)).collect();
+    }
+    Ok(vec![keras_loss::read(only(value).unwrap_or(value))?])
+}
+
+fn with_weights(losses: Vec<Loss>, value: &Value, outputs: &Outputs<'_>) -> Option<Vec<Loss>> {
+    if !outputs.is_structured(value) {
+        let weight = only(value).unwrap_or(value).as_f64()?;
+        return Some(losses.into_iter().map(|loss| loss.weight(weight)).collect());
+    }
+    let each = outputs.each("loss_weights", value).ok()?;
+    let loss_of = |i: usize| losses[i.min(losses.len() - 1)];
+    each.into_iter().enumerate().map(|(i, weight)| Some(loss_of(i).weight(weight?.as_f64()?))).collect()
+}
+
+/// All metrics, each with its output where there are several.
+fn read_metrics(value: &Value, outputs: &Outputs<'_>) -> Read<Vec<Metric>> {
+    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
+    if outputs.names.len() == 1 || empty(value) {
+        return Outputs::flat(value).into_iter().map(keras_metric::read).collect();
+    }
+    let mut metrics = Vec::new();
+    for (name, value) in outputs.names.iter().zip(outputs.each("metrics", value)?) {
+        for value in value.map(Outputs::flat).unwrap_or_default() {
+            metrics.push(keras_metric::read(value)?.on(*name));
+        }
+    }
+    Ok(metrics)
+}
+
+/// For a model that was saved without having been compiled: Adam, and the losses that fit its outputs.
 pub(super) fn fitting(network: &Network) -> Compilation {
-    Compilation { loss: fitting_loss(network), optimizer: Adam::default().into(), metrics: Vec::new() }
+    Compilation { losses: fitting_losses(network), optimizer: Adam::default().into(), metrics: Vec::new() }
 }
 
-fn fitting_loss(network: &Network) -> Loss {
-    let activation = network.output_layer().and_then(|l| l.layer.config().remove("activation"));
-    let sigmoid = activation.is_some_and(|name| name == "sigmoid");
-    if sigmoid && outputs(network) == 1 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError }
-}
-
-fn outputs(network: &Network) -> usize {
-    network.output_shape().last().copied().unwrap_or(1)
-}
-
-/// Where Keras has one thing for each output of a model, that of the only output.
-fn only(value: &Value) -> Option<&Value> {
-    match value {
-        Value::Array(list) if list.len() == 1 => list.first(),
-        // A class of Keras is an object, too.
-        Value::Object(map) if map.len() == 1 => map.values().next(),
-        _ => None,
-    }
-}
-
-fn loss(value: &Value) -> Read<Loss> {
-    if let Some(value) = only(value) {
-        return loss(value);
-    }
-    let refuse = || {
-        format!(
-            "{PLACE}: argument `loss` is {}; supported here: binary_crossentropy, mean_squared_error. Compile the model with one of them in Keras and save it again",
-            short(value)
-        )
+/// Binary cross-entropy for a single sigmoid, categorical cross-entropy for a softmax, else the mean squared error.
+fn fitting_losses(network: &Network) -> Vec<Loss> {
+    let activation = |name: &str| {
+        let layer = network.layers.iter().find(|placed| placed.name == name)?;
+        layer.layer.config().remove("activation")?.as_str().map(str::to_owned)
     };
-    if let Some(name) = identifier(value) {
-        return Loss::from_name(&snake_case(name)).map_err(|_| refuse());
-    }
-    let (class, config) = object(PLACE, value).map_err(|_| refuse())?;
-    let place = format!("{PLACE}, loss ({class})");
-    let mut args = Args::new(&place, config)?;
-    let loss = match class {
-        "BinaryCrossentropy" => {
-            args.off(&["from_logits", "label_smoothing"])?;
-            if let Some(axis) = args.get("axis").filter(|axis| axis.as_i64() != Some(-1)) {
-                return Err(args.wrong("axis", axis, "-1"));
-            }
-            Loss::BinaryCrossentropy
-        }
-        "MeanSquaredError" => Loss::MeanSquaredError,
-        _ => return Err(refuse()),
+    let fitting = |(name, shape): (&str, &Vec<usize>)| match activation(name).as_deref() {
+        Some("sigmoid") if shape.last() == Some(&1) => Loss::BinaryCrossentropy,
+        Some("softmax") => Loss::CategoricalCrossentropy,
+        _ => Loss::MeanSquaredError,
     };
-    args.ignore(&["name"]);
-    args.in_f32()?;
-    // Without sample weights these are all the same.
-    let means = ["sum_over_batch_size", "mean", "mean_with_sample_weight"];
-    args.name_of("reduction", means[0], &means)?;
-    args.finish()?;
-    Ok(loss)
-}
-
-fn add_metrics(value: &Value, outputs: usize, metrics: &mut Vec<Metric>) -> Read<()> {
-    match (only(value), value) {
-        (Some(value), _) => add_metrics(value, outputs, metrics)?,
-        (None, Value::Array(list)) => {
-            for value in list {
-                metrics.push(metric(value, outputs)?);
-            }
-        }
-        (None, value) => metrics.push(metric(value, outputs)?),
-    }
-    Ok(())
-}
-
-const METRICS: &str = "accuracy, binary_accuracy, mae, mse";
-
-fn metric(value: &Value, outputs: usize) -> Read<Metric> {
-    let refuse = |supported: &str| {
-        format!(
-            "{PLACE}: metric {}; supported here: {supported}. Compile the model with these in Keras and save it again",
-            short(value)
-        )
-    };
-    if let Some(name) = identifier(value) {
-        let name = snake_case(name);
-        if outputs > 1 && (name == "accuracy" || name == "acc") {
-            // By this name Keras takes the largest of several outputs for the class.
-            return Err(refuse("for several outputs, binary_accuracy, mae, mse"));
-        }
-        return Metric::from_name(&name).map_err(|_| refuse(METRICS));
-    }
-    let (class, config) = object(PLACE, value).map_err(|_| refuse(METRICS))?;
-    let mut args = Args::new(format!("{PLACE}, metric ({class})"), config)?;
-    args.ignore(&["name"]);
-    args.in_f32()?;
-    let metric = match class {
-        "BinaryAccuracy" => {
-            let threshold = args.number("threshold", 0.5)?;
-            if threshold != 0.5 {
-                return Err(args.wrong("threshold", &threshold.into(), "0.5"));
-            }
-            Metric::Accuracy
-        }
-        "MeanAbsoluteError" => Metric::MeanAbsoluteError,
-        "MeanSquaredError" => Metric::MeanSquaredError,
-        _ => return Err(refuse(METRICS)),
-    };
-    args.finish()?;
-    Ok(metric)
+    network.output_names().into_iter().zip(network.output_shapes()).map(fitting).collect()
 }
 
 /// Keras's JSON of what a model was compiled with.
 pub(super) fn write(compilation: &Compilation, network: &Network) -> Value {
-    let metrics: Vec<&str> = compilation.metrics.iter().map(|metric| metric_name(*metric, outputs(network))).collect();
-    json!({
-        "optimizer": keras_optimizer::write(&compilation.optimizer),
-        "loss": compilation.loss.name(),
-        "metrics": metrics,
-    })
-}
-
-/// By "accuracy" Keras means the binary one for a single output only.
-fn metric_name(metric: Metric, outputs: usize) -> &'static str {
-    match metric {
-        Metric::Accuracy if outputs > 1 => "binary_accuracy",
-        other => other.name(),
+    let Compilation { losses, optimizer, metrics } = compilation;
+    let names = network.output_names();
+    let several = names.len() > 1;
+    let mut config = Map::new();
+    config.insert("optimizer".into(), keras_optimizer::write(optimizer));
+    // One loss for all of several outputs could have one weight only in a list.
+    let weighted = losses.iter().any(|loss| loss.counts_for() != 1.0);
+    let of_output = |i: usize| losses[i.min(losses.len() - 1)];
+    let each: Vec<Loss> = (0..names.len()).map(of_output).collect();
+    let list = several && (losses.len() > 1 || weighted);
+    let written: Vec<Value> = each.iter().map(|loss| keras_loss::write(*loss)).collect();
+    config.insert("loss".into(), if list { written.into() } else { written[0].clone() });
+    if weighted {
+        config.insert("loss_weights".into(), each.iter().map(|loss| loss.counts_for()).collect());
     }
+    for (key, weighted) in [("metrics", false), ("weighted_metrics", true)] {
+        let chosen = metrics.iter().filter(|metric| metric.weighted == weighted);
+        let sparse = |name: &str| names.iter().position(|n| *n == name).is_some_and(|i| each[i].kind().is_sparse());
+        let of = |name: &str| -> Vec<Value> {
+            let mine = chosen.clone().filter(|metric| !several || metric.output.as_deref() == Some(name));
+            let outputs = network.output_shapes()[names.iter().position(|n| *n == name).unwrap_or(0)].clone();
+            mine.map(|metric| keras_metric::write(metric, &outputs, sparse(name))).collect()
+        };
+        let value: Value = match several {
+            false => of(names[0]).into(),
+            true => names.iter().map(|name| of(name)).collect::<Vec<_>>().into(),
+        };
+        if key == "metrics" || chosen.clone().next().is_some() {
+            config.insert(key.into(), value);
+        }
+    }
+    json!(config)
 }

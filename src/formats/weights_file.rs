@@ -16,8 +16,11 @@ impl Model {
     ///
     /// [`Error::Usage`] if a weight is not finite, [`Error::Io`] if the file cannot be written.
     pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let compilation =
-            Compilation { loss: self.loss(), optimizer: self.optimizer().clone(), metrics: self.metrics().to_vec() };
+        let compilation = Compilation {
+            losses: self.losses().to_vec(),
+            optimizer: self.optimizer().clone(),
+            metrics: self.metrics().to_vec(),
+        };
         let arrays = self.arrays(&compilation)?;
         let bytes = weights_h5::write(&arrays).map_err(|why| Error::input(path.as_ref(), why))?;
         atomic::write_file(path.as_ref(), |file| file.write_all(&bytes))

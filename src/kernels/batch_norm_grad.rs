@@ -5,7 +5,8 @@ use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d}
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// dx = gamma / sqrt(variance + epsilon) (dy - dbeta / M - x̂ dgamma / M) (Ioffe & Szegedy 2015, section 3).
+    /// dx = gamma / sqrt(variance + epsilon) (dy - dbeta / M - x̂ dgamma / M) (Ioffe & Szegedy 2015, section 3), less what
+    /// rounding of the means leaves of its own mean.
     pub struct BatchNormGrad {
         /// Rows of this run.
         pub rows: u32,
@@ -32,7 +33,7 @@ pub struct BatchNormGradSlots {
     pub variance: Slot,
     /// `[F]`, if scaled
     pub gamma: Option<Slot>,
-    /// `[2, F]` dbeta, dgamma over all rows
+    /// `[3, F]` over all rows: dbeta, dgamma, and batch_norm_grad_rest's sum
     pub sums: Slot,
     /// `[rows, F]`
     pub dx: Slot,
@@ -78,7 +79,9 @@ impl Kernel for BatchNormGrad {
             let feature = i % features;
             let deviation = (variance[feature] + epsilon).sqrt();
             let x_hat = (x[i] - mean[feature]) / deviation;
-            let mut value = (dy[i] - sums[feature] / m - x_hat * (sums[features + feature] / m)) / deviation;
+            // The rest joins the smaller term: taken from the difference it would be rounded away.
+            let of_scale = x_hat * (sums[features + feature] / m) + sums[2 * features + feature] / m;
+            let mut value = (dy[i] - sums[feature] / m - of_scale) / deviation;
             if options.get("SCALE") != 0 {
                 value = value * gamma[feature];
             }

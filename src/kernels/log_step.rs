@@ -5,12 +5,18 @@ use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// log[scalars.log_row, column] = sum over parts of sums[part, column].
+    /// log[scalars.log_row, column + i] (+)= sum over parts of sums[part, i].
     pub struct LogStep {
         /// Parts to add.
         pub parts: u32,
-        /// Loss and metrics.
+        /// Columns of `sums`.
         pub columns: u32,
+        /// The log's first column to write.
+        pub column: u32,
+        /// Columns of the log.
+        pub log_columns: u32,
+        /// 1: add to what is there.
+        pub accumulate: u32,
     }
 }
 
@@ -18,7 +24,7 @@ params! {
 pub struct LogStepSlots {
     /// `[parts, columns]`
     pub sums: Slot,
-    /// `[steps, columns]`
+    /// `[steps, log_columns]`
     pub log: Slot,
 }
 
@@ -41,9 +47,11 @@ impl Kernel for LogStep {
         let row = args.scalars.log_row as usize;
         let (sums, log) = (args.read(), args.write());
         let columns = self.columns as usize;
-        for column in 0..columns {
+        let log = &mut log[row * self.log_columns as usize + self.column as usize..][..columns];
+        for (column, out) in log.iter_mut().enumerate() {
             let parts = sums.iter().skip(column).step_by(columns).take(self.parts as usize);
-            log[row * columns + column] = parts.fold(T::zero(), |sum, &part| sum + part);
+            let sum = parts.fold(T::zero(), |sum, &part| sum + part);
+            *out = if self.accumulate != 0 { sum + *out } else { sum };
         }
     }
 }

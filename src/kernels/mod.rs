@@ -17,18 +17,22 @@ mod adam;
 mod batch_norm_apply;
 mod batch_norm_combine;
 mod batch_norm_grad;
+mod batch_norm_grad_rest;
 mod batch_norm_grad_sums;
 mod batch_norm_moving;
 mod batch_norm_partial;
+mod class_sums;
 mod clip;
 mod column_sum;
 mod copy;
+mod cross_entropy;
 mod dropout;
 mod dropout_mask;
 mod fill;
 mod gather;
 mod grad_norm;
 mod grad_norm_partial;
+mod histogram;
 mod lion;
 mod log_step;
 mod loss;
@@ -46,7 +50,10 @@ mod pool_steps_grad;
 pub mod random;
 mod rearrange;
 mod rmsprop;
+mod row_weights;
 mod sgd;
+mod softmax;
+mod softmax_grad;
 mod step_mask;
 mod variable_squares;
 mod weight_average;
@@ -61,18 +68,22 @@ pub use args::{Args, Bound};
 pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
 pub use batch_norm_combine::{BatchNormCombine, BatchNormCombineSlots};
 pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots};
+pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
 pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use class_sums::{ClassSums, ClassSumsSlots, Statistic};
 pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
 pub use copy::{Copy, CopySlots};
+pub use cross_entropy::CrossEntropy;
 pub use dropout::{Dropout, DropoutSlots};
 pub use dropout_mask::{DropoutMask, DropoutMaskSlots};
 pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
 pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
+pub use histogram::{Histogram, HistogramSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
 pub use lion::{Lion, LionSlots};
@@ -94,7 +105,10 @@ pub use pool_steps_grad::{PoolStepsGrad, PoolStepsGradSlots};
 pub use real::Real;
 pub use rearrange::{Rearrange, RearrangeSlots, Strides};
 pub use rmsprop::{Rmsprop, RmspropSlots};
+pub use row_weights::{RowWeights, RowWeightsSlots};
 pub use sgd::{Sgd, SgdSlots};
+pub use softmax::{Softmax, SoftmaxSlots};
+pub use softmax_grad::{SoftmaxGrad, SoftmaxGradSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
@@ -129,18 +143,22 @@ pub static ALL: &[&KernelInfo] = &[
     BatchNormApply::INFO,
     BatchNormCombine::INFO,
     BatchNormGrad::INFO,
+    BatchNormGradRest::INFO,
     BatchNormGradSums::INFO,
     BatchNormMoving::INFO,
     BatchNormPartial::INFO,
+    ClassSums::INFO,
     Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,
+    CrossEntropy::INFO,
     Dropout::INFO,
     DropoutMask::INFO,
     Fill::INFO,
     Gather::INFO,
     GradNorm::INFO,
     GradNormPartial::INFO,
+    Histogram::INFO,
     Lion::INFO,
     LogStep::INFO,
     Loss::INFO,
@@ -156,7 +174,10 @@ pub static ALL: &[&KernelInfo] = &[
     PoolStepsGrad::INFO,
     Rearrange::INFO,
     Rmsprop::INFO,
+    RowWeights::INFO,
     Sgd::INFO,
+    Softmax::INFO,
+    SoftmaxGrad::INFO,
     StepMask::INFO,
     VariableSquares::INFO,
     WeightAverage::INFO,

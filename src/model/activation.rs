@@ -43,10 +43,12 @@ pub enum Activation {
     HardSilu,
     /// -ln(1 + e^-x)
     LogSigmoid,
+    /// e^x / Σ e^x over the features, of Dense layers and their like only
+    Softmax,
 }
 
 impl Activation {
-    /// All of them, in the order of the kernels' numbers.
+    /// All that act on each element alone, in the order of the kernels' numbers.
     pub const ALL: [Activation; 18] = [
         Activation::Linear,
         Activation::Sigmoid,
@@ -89,6 +91,7 @@ impl Activation {
             Activation::Mish => "mish",
             Activation::HardSilu => "hard_silu",
             Activation::LogSigmoid => "log_sigmoid",
+            Activation::Softmax => "softmax",
         }
     }
 
@@ -99,15 +102,16 @@ impl Activation {
             "hard_swish" => "hard_silu",
             other => other,
         };
-        Self::ALL.into_iter().find(|a| a.name() == name).ok_or_else(|| {
-            let known: Vec<&str> = Self::ALL.iter().map(|a| a.name()).collect();
+        let all = || Self::ALL.into_iter().chain([Activation::Softmax]);
+        all().find(|a| a.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = all().map(|a| a.name()).collect();
             Error::usage(format!("activation `{name}` is not supported here; there are: {}", known.join(", ")))
         })
     }
 
-    /// The value of the kernels' override `ACTIVATION`.
-    pub(crate) fn code(self) -> u32 {
-        match self {
+    /// The value of the kernels' override `ACTIVATION`; none where it does not act on each element alone.
+    pub(crate) fn code(self) -> Option<u32> {
+        Some(match self {
             Activation::Linear => code::LINEAR,
             Activation::Sigmoid => code::SIGMOID,
             Activation::Tanh => code::TANH,
@@ -126,6 +130,7 @@ impl Activation {
             Activation::Mish => code::MISH,
             Activation::HardSilu => code::HARD_SILU,
             Activation::LogSigmoid => code::LOG_SIGMOID,
-        }
+            Activation::Softmax => return None,
+        })
     }
 }

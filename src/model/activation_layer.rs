@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::activate::activate;
 use super::activation::Activation;
-use super::dense::activate;
 use super::layer::{Layer, Shape, VariableSpec, single};
 use super::recorder::{Recorder, Tensor};
 use crate::error::Result;

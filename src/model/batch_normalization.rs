@@ -8,8 +8,9 @@ use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
-    BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots, BatchNormMoving, BatchNormMovingSlots,
-    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots,
+    BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
+    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy,
+    CopySlots,
 };
 use crate::model::table::buffers;
 use crate::plan::Slot;
@@ -201,11 +202,12 @@ impl Run {
         }
         if input.differentiable {
             let (dx, accumulate) = recorder.gradient_target(input);
+            self.gradient_rest(recorder, &input.slot, &dy, &sums);
             self.input_gradient(recorder, &input.slot, &dy, &sums, (&dx, accumulate));
         }
     }
 
-    /// `[2, F]`: the sums over all rows of dy and of dy x̂.
+    /// `[3, F]`: the sums over all rows of dy and of dy x̂, and room for what rounding leaves.
     fn gradient_sums(&self, recorder: &mut Recorder, x: &Slot, dy: &Slot) -> Slot {
         let (rows, features) = (self.rows, self.features);
         let plan = &mut recorder.plan;
@@ -228,9 +230,39 @@ impl Run {
             };
             kernel.record(plan, slots);
         }
-        let sums = plan.scratch("gradient_sums", &[2, features]);
-        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out: sums.clone() });
+        let sums = plan.scratch("gradient_sums", &[3, features]);
+        let out = sums.rows(0..2, features);
+        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out });
         sums
+    }
+
+    /// Fills the third row of the sums: what rounding leaves of the sum of dx.
+    fn gradient_rest(&self, recorder: &mut Recorder, x: &Slot, dy: &Slot, sums: &Slot) {
+        let (rows, features) = (self.rows, self.features);
+        let plan = &mut recorder.plan;
+        let blocks = rows.div_ceil(BLOCK);
+        let partial = plan.scratch("block_rests", &[blocks, features]);
+        for range in plan.row_chunks(rows, &[features]) {
+            let kernel = BatchNormGradRest {
+                rows: range.len() as u32,
+                features: features as u32,
+                block_rows: BLOCK_ROWS,
+                block_at: (range.start / BLOCK) as u32,
+                total_rows: rows as u32,
+                epsilon: self.epsilon,
+            };
+            let slots = BatchNormGradRestSlots {
+                x: x.rows(range.clone(), features),
+                dy: dy.rows(range, features),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                sums: sums.rows(0..2, features),
+                rest: partial.clone(),
+            };
+            kernel.record(plan, slots);
+        }
+        let out = sums.rows(2..3, features);
+        ColumnSum::record_whole([blocks, features], false, plan, ColumnSumSlots { x: partial, out });
     }
 
     fn input_gradient(
@@ -241,12 +273,12 @@ impl Run {
         sums: &Slot,
         (dx, accumulate): (&Slot, bool),
     ) {
-        let features = self.features;
-        for range in recorder.plan.row_chunks(self.rows, &[features]) {
+        let (rows, features) = (self.rows, self.features);
+        for range in recorder.plan.row_chunks(rows, &[features]) {
             let kernel = BatchNormGrad {
                 rows: range.len() as u32,
                 features: features as u32,
-                total_rows: self.rows as u32,
+                total_rows: rows as u32,
                 epsilon: self.epsilon,
                 accumulate: accumulate.into(),
             };

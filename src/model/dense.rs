@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::activate::activate;
 use super::activation::Activation;
 use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::products::{bias_gradient, input_gradient, project, weight_gradient};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
-use crate::kernels::{Activate, ActivateGrad, ActivateGradSlots, ActivateSlots};
 
 /// activation(x·kernel + bias) over the last axis, as Keras's `Dense`. Input `[F]` or `[T, F]`, output `[units]` or `[T, units]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,31 +85,4 @@ impl Layer for Dense {
             activation => vec![activate(recorder, activation, z)],
         }
     }
-}
-
-/// y = activation(z), remembering z for losses that go through the logits.
-pub(super) fn activate(recorder: &mut Recorder, activation: Activation, z: Tensor) -> Tensor {
-    let mut y = recorder.new_tensor("output", z.steps, z.features, z.differentiable);
-    let (rows, features) = (recorder.rows(&z), z.features);
-    for range in recorder.plan.row_chunks(rows, &[features]) {
-        let slots = ActivateSlots { x: z.slot.rows(range.clone(), features), y: y.slot.rows(range.clone(), features) };
-        Activate { n: (range.len() * features) as u32 }.record(activation.code(), &mut recorder.plan, slots);
-    }
-    y.mask = z.mask.clone();
-    y.before = Some((activation, Box::new(z.clone())));
-    let result = y.clone();
-    recorder.on_backward(move |recorder| {
-        let Some(dy) = recorder.gradient(&y).filter(|_| z.differentiable) else { return };
-        let (dx, accumulate) = recorder.gradient_target(&z);
-        for range in recorder.plan.row_chunks(rows, &[features]) {
-            let part = |slot: &crate::plan::Slot| slot.rows(range.clone(), features);
-            let slots = ActivateGradSlots { x: part(&z.slot), y: part(&y.slot), dy: part(&dy), dx: part(&dx) };
-            ActivateGrad { n: (range.len() * features) as u32, accumulate: accumulate.into() }.record(
-                activation.code(),
-                &mut recorder.plan,
-                slots,
-            );
-        }
-    });
-    result
 }

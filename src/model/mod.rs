@@ -1,5 +1,6 @@
 //! Layers under Keras's names, and how they record themselves into a plan. Knows no device.
 
+mod activate;
 mod activation;
 mod activation_layer;
 mod arrange;

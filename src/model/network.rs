@@ -186,11 +186,6 @@ impl Network {
         self.outputs.iter().map(|&id| self.giver(id).map_or("input", |placed| placed.name.as_str())).collect()
     }
 
-    /// The layer that gives the first output.
-    pub fn output_layer(&self) -> Option<&Placed> {
-        self.outputs.first().and_then(|&id| self.giver(id))
-    }
-
     fn giver(&self, id: ValueId) -> Option<&Placed> {
         let call = self.calls.iter().find(|call| call.outputs.contains(&id))?;
         Some(&self.layers[call.layer])

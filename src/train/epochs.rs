@@ -13,7 +13,7 @@ use super::fit::{Fit, Pass};
 use super::history::{Epoch, History, Scores};
 use super::model::Model;
 use super::optimizer::average_to_weights;
-use super::run::{Bunches, Sums};
+use super::run::Bunches;
 use crate::error::Result;
 use crate::model::Mode;
 
@@ -137,14 +137,14 @@ impl Course<'_, '_> {
         self.next_batch += steps;
         let heard = callbacks.iter().map(|c| c.batches()).max().unwrap_or_default();
         let mut bunches = Bunches::new(&batches, heard == Batches::Each);
-        let (mut sums, mut batch) = (Sums::default(), 0);
+        let (mut tally, mut batch) = (training.model.tally(), 0);
         while let Some(bunch) = bunches.next(training.model)? {
             training.diverged = false;
             for (i, of_batch) in bunch.sums.iter().enumerate() {
-                sums.add(of_batch);
+                tally.add(of_batch);
                 training.diverged = bunch.diverged.is_some() && i + 1 == bunch.sums.len();
                 if heard != Batches::None {
-                    let logs = training.model.scores(&sums.sums, sums.rows, "");
+                    let logs = tally.scores("");
                     let hearing = callbacks.iter_mut().filter(|c| c.batches() != Batches::None);
                     hearing.into_iter().try_for_each(|c| c.on_batch_end(batch, &logs, training))?;
                 }
@@ -157,6 +157,6 @@ impl Course<'_, '_> {
                 break;
             }
         }
-        Ok(training.model.scores(&sums.sums, sums.rows, ""))
+        Ok(tally.scores(""))
     }
 }

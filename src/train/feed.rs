@@ -21,6 +21,8 @@ pub(super) struct Feed {
     more_inputs: Vec<(Option<usize>, usize)>,
     /// T and O of the targets; none without targets.
     targets: Vec<(Option<usize>, usize)>,
+    /// Whether samples have weights, and then T where each step has one.
+    weights: Option<Option<usize>>,
 }
 
 /// `[T, F]` to (Some(T), F), `[F]` to (None, F).
@@ -43,7 +45,8 @@ impl Feed {
         };
         let more_inputs = data.input_shapes().into_iter().skip(1).map(split).collect();
         let targets = data.target_shapes().into_iter().map(split).collect();
-        Feed { name, samples: data.len(), rows, steps, features, more_inputs, targets }
+        let weights = data.sample_weights().map(|(_, steps)| steps);
+        Feed { name, samples: data.len(), rows, steps, features, more_inputs, targets, weights }
     }
 
     fn buffer(&self, part: &str, shape: &[usize]) -> BufferSpec {
@@ -82,6 +85,9 @@ impl Feed {
         }
         for (i, (shape, values)) in self.targets.iter().zip(data.all_targets()).enumerate() {
             executor.write(&self.array_spec("targets", i, *shape), values)?;
+        }
+        if let Some((weights, steps)) = data.sample_weights() {
+            executor.write(&self.array_spec("weights", 0, (steps, 1)), weights)?;
         }
         Ok(())
     }
@@ -124,6 +130,15 @@ impl Feed {
             targets.push(batch.slot);
         }
         targets
+    }
+
+    /// Records the gathering of a batch's sample weights, `[N]` or `[T, N]`, where there are some.
+    pub fn record_weights(&self, recorder: &mut Recorder) -> Option<Tensor> {
+        let steps = self.weights?;
+        recorder.enter("batch");
+        let batch = recorder.new_tensor("weights", steps, 1, false);
+        self.gather(recorder, &self.array_spec("weights", 0, (steps, 1)), (steps, 1), false, &batch.slot);
+        Some(batch)
     }
 
     fn gather(

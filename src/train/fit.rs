@@ -53,6 +53,7 @@ pub struct Fit<'a> {
     validation_batch_size: Option<usize>,
     pub(super) validation_freq: ValidationFreq,
     pub(super) keep_best: bool,
+    class_weight: Option<Vec<(usize, f64)>>,
     pub(super) callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Fit<'a> {
             validation_batch_size: None,
             validation_freq: ValidationFreq::Every(1),
             keep_best: false,
+            class_weight: None,
             callbacks: Vec::new(),
         }
     }
@@ -129,6 +131,12 @@ impl<'a> Fit<'a> {
     /// that time, not with the last one's.
     pub fn keep_best(self, keep_best: bool) -> Self {
         Fit { keep_best, ..self }
+    }
+
+    /// What samples of each class count for in training, where it is not 1, so that a rare class is not neglected: numbers of classes
+    /// and their weights. Validation counts every sample once.
+    pub fn class_weight(self, weights: impl IntoIterator<Item = (usize, f64)>) -> Self {
+        Fit { class_weight: Some(weights.into_iter().collect()), ..self }
     }
 
     /// Adds a callback; they are called in the order in which they were added. Give `&mut callback` to look at it afterwards.
@@ -194,7 +202,8 @@ impl Model {
             None => (data, fit.validation),
         };
         let batch_size = fit.batch_size_for(data.len());
-        let train = self.pass("train", data, batch_size)?;
+        let weighted = fit.class_weight.as_ref().map(|weights| data.clone().with_class_weight(weights)).transpose()?;
+        let train = self.pass("train", weighted.as_ref().unwrap_or(data), batch_size)?;
         let validation = match validation {
             Some(data) => {
                 self.check_data(data, true).map_err(|e| Error::usage(format!("validation data: {e}")))?;
@@ -237,10 +246,10 @@ impl Model {
                 return Err(Error::usage(format!("a batch must name 1 to {} samples that there are", data.len())));
             }
             feed.set_order(self.executor.as_mut(), rows)?;
-            let mut of_batch = Vec::new();
+            let mut tally = self.tally();
             let batch = Batches { feed: &feed, mode: Mode::Train, first: 0, sizes: vec![rows.len()] };
-            self.run_batches(&batch, |done| of_batch.extend(done.iter().map(|b| (b.sums.clone(), b.rows))))?;
-            all.extend(of_batch.iter().map(|(sums, rows)| self.scores(sums, *rows, "")));
+            self.run_batches(&batch, |done| tally.add_all(done))?;
+            all.push(tally.scores(""));
         }
         Ok(all)
     }

@@ -6,7 +6,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::Device;
 use crate::exec::lockstep::{LockstepReport, lockstep};
-use crate::model::{Activation, BatchNormalization, Dense, Lstm, Mode, Sequential, buffers};
+use crate::model::{Activation, BatchNormalization, Dense, Lstm, Mode, Sequential};
 use crate::train::{Adam, Loss, Metric};
 
 /// What [`lockstep_training`] found.
@@ -121,7 +121,8 @@ impl Model {
         self.executor.set_scalars(&[scalars])?;
         let report = lockstep(self.executor.as_mut(), &program.plan, 0, scalars)?;
         self.iterations += 1;
-        let sum = self.executor.read(buffers::LOG, 0..1)?;
-        Ok((report, sum[0] / program.loss_rows as f64))
+        let mut tally = self.tally();
+        tally.add_all(&self.read_log(vec![program.measured], &[rows.len()])?);
+        Ok((report, tally.scores("").get("loss").unwrap_or(f64::NAN)))
     }
 }

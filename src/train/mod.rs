@@ -1,6 +1,7 @@
 //! Compiled models: fit, evaluate, predict.
 
 mod callbacks;
+mod check_data;
 mod checkpoint;
 mod data_spec;
 mod epochs;
@@ -17,6 +18,7 @@ mod padding;
 mod programs;
 mod resume;
 mod run;
+mod scores;
 mod trace;
 
 pub use callbacks::{
@@ -28,8 +30,10 @@ pub use data_spec::DataSpec;
 pub use fit::{Fit, ValidationFreq};
 pub use history::{Epoch, History, Scores};
 pub use lockstep::{TrainingReport, lesson_model, lockstep_training};
-pub use loss::Loss;
-pub use metric::Metric;
+pub(crate) use loss::LossKind;
+pub use loss::{Loss, Losses, Reduction};
+pub(crate) use metric::{Arguments, MetricKind, Target};
+pub use metric::{Average, Curve, Metric};
 pub use model::{Model, Moment, Weight};
 pub(crate) use optimizer::MomentSpec;
 pub use optimizer::{

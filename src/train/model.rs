@@ -5,17 +5,14 @@ use std::fmt;
 
 use super::data_spec::DataSpec;
 use super::feed::Feed;
-use super::loss::Loss;
+use super::loss::{Loss, Losses};
 use super::metric::Metric;
 use super::optimizer::{LearningRate, Optimizer};
 use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
-use crate::model::{
-    ANY_LENGTH, Arena, Call, Functional, Mode, Network, Normalization, Sequential, Shape, Table, Variable, buffers,
-    hash,
-};
+use crate::model::{Arena, Call, Functional, Mode, Network, Normalization, Sequential, Table, Variable, buffers, hash};
 use crate::plan::Plan;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -62,12 +59,11 @@ impl Sequential {
     pub fn compile(
         self,
         device: Device,
-        loss: Loss,
+        loss: impl Into<Losses>,
         optimizer: impl Into<Optimizer>,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
-        let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
-        Model::fresh(self.build()?, compiled, device)
+        Model::fresh(self.build()?, (loss.into(), optimizer.into(), metrics.into_iter().collect()), device)
     }
 }
 
@@ -76,18 +72,22 @@ impl Functional {
     pub fn compile(
         self,
         device: Device,
-        loss: Loss,
+        loss: impl Into<Losses>,
         optimizer: impl Into<Optimizer>,
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Result<Model> {
-        let compiled = Compiled { loss, optimizer: optimizer.into(), metrics: metrics.into_iter().collect() };
-        Model::fresh(self.build()?, compiled, device)
+        Model::fresh(self.build()?, (loss.into(), optimizer.into(), metrics.into_iter().collect()), device)
     }
 }
 
 impl Model {
     /// Places a model on a device with first values drawn from its seed.
-    fn fresh(network: Network, compiled: Compiled, device: Device) -> Result<Model> {
+    fn fresh(
+        network: Network,
+        (losses, optimizer, metrics): (Losses, Optimizer, Vec<Metric>),
+        device: Device,
+    ) -> Result<Model> {
+        let compiled = Compiled::new(&network, losses, optimizer, metrics)?;
         let seed = network.seed;
         let draw = |_, variable: &Variable| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -107,7 +107,6 @@ impl Model {
         device: Device,
         first: impl FnMut(usize, &Variable) -> Vec<f32>,
     ) -> Result<Model> {
-        compiled.optimizer.check()?;
         let executor: Box<dyn Executor> = match &device {
             Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
             Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
@@ -178,9 +177,14 @@ impl Model {
         self.set_weights([(mean_path.as_str(), mean.as_slice()), (variance_path.as_str(), variance.as_slice())])
     }
 
-    /// The loss it is trained with.
+    /// The loss it is trained with; of several outputs that of the first.
     pub fn loss(&self) -> Loss {
-        self.compiled.loss
+        self.compiled.scoring.outputs[0].loss
+    }
+
+    /// The losses as they were given: one for each output, or one for all.
+    pub fn losses(&self) -> &[Loss] {
+        &self.compiled.losses
     }
 
     /// What is reported beside the loss.
@@ -331,43 +335,9 @@ impl Model {
         Ok((*program.plan).clone())
     }
 
-    /// Checks that a data set fits the model.
-    pub(super) fn check_data(&self, data: &Dataset, targets: bool) -> Result<()> {
-        if data.is_empty() {
-            return Err(Error::usage("the data set has no samples"));
-        }
-        let wanted: Vec<&Shape> = self.network.inputs.iter().map(|input| &input.shape).collect();
-        let padded = [self.padded_steps(data), data.features()];
-        let mut given = data.input_shapes();
-        if data.lengths().is_some() {
-            given[0] = &padded;
-        }
-        check_shapes("takes inputs of shape", &wanted, "the data set has", &given)?;
-        if targets {
-            let given = self.network.output_shapes();
-            check_shapes("gives outputs of shape", &given, "the data set's targets have", &data.target_shapes())?;
-        }
-        Ok(())
-    }
-
     pub(super) fn table(&self) -> &Table {
         &self.network.table
     }
-}
-
-/// Whether data have the model's shapes, one by one; a T of the model may be any.
-fn check_shapes(verb: &str, wanted: &[&Shape], data: &str, given: &[&[usize]]) -> Result<()> {
-    let fits = |wanted: &Shape, given: &[usize]| match (wanted.as_slice(), given) {
-        ([ANY_LENGTH, features], [_, of_data]) => features == of_data,
-        (wanted, given) => wanted == given,
-    };
-    if wanted.len() == given.len() && wanted.iter().zip(given).all(|(wanted, given)| fits(wanted, given)) {
-        return Ok(());
-    }
-    // A model of one input and one output is the rule: no list of one.
-    let words = |shapes: Vec<String>| shapes.join(", ");
-    let (wanted, given) = (wanted.iter().map(|s| format!("{s:?}")), given.iter().map(|s| format!("{s:?}")));
-    Err(Error::usage(format!("the model {verb} {}, but {data} {}", words(wanted.collect()), words(given.collect()))))
 }
 
 /// Puts a variable's values, in Keras's order, into its arena.

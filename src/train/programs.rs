@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::feed::Feed;
-use super::loss::Loss;
+use super::loss::{Loss, Losses};
 use super::metric::Metric;
 use super::optimizer::{Optimizer, record_health};
-use crate::error::{Error, Result};
-use crate::kernels::{BLOCK_ROWS, ColumnSum, ColumnSumSlots, LogStep, LogStepSlots};
-use crate::model::{Mode, Network, Recorder, Tensor, buffers};
-use crate::plan::{BufferSpec, Limits, Plan, Slot};
+use super::scores::{Judged, Measured, Scoring};
+use crate::error::Result;
+use crate::model::{Mode, Network, Recorder, Tensor};
+use crate::plan::{Limits, Plan, Slot};
 
 /// Training steps whose losses are kept on the device before they are read.
 pub(super) const LOG_ROWS: usize = crate::exec::MAX_SCALARS;
@@ -17,19 +17,24 @@ pub(super) const LOG_ROWS: usize = crate::exec::MAX_SCALARS;
 /// What `compile` was given.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
-    pub loss: Loss,
+    pub losses: Vec<Loss>,
     pub optimizer: Optimizer,
     pub metrics: Vec<Metric>,
+    pub scoring: Arc<Scoring>,
 }
 
 impl Compiled {
-    /// Loss and metrics.
-    pub fn columns(&self) -> usize {
-        1 + self.metrics.len()
-    }
-
-    pub fn log_spec(&self) -> BufferSpec {
-        BufferSpec::persistent(buffers::LOG, &[LOG_ROWS, self.columns()])
+    /// What was given, once it fits the model.
+    pub fn new(
+        network: &Network,
+        losses: impl Into<Losses>,
+        optimizer: Optimizer,
+        metrics: Vec<Metric>,
+    ) -> Result<Compiled> {
+        let Losses(losses) = losses.into();
+        optimizer.check()?;
+        let scoring = Arc::new(Scoring::new(network, &losses, &metrics)?);
+        Ok(Compiled { losses, optimizer, metrics, scoring })
     }
 }
 
@@ -43,8 +48,8 @@ pub(super) struct Program {
     pub results: Vec<Place>,
     /// The gradients of the inputs, with [`Mode::Gradients`].
     pub input_gradients: Vec<Place>,
-    /// Rows over which loss and metrics are summed.
-    pub loss_rows: usize,
+    /// What it writes into the log.
+    pub measured: Measured,
 }
 
 /// Where a tensor lies: buffer, first element, shape.
@@ -69,14 +74,13 @@ pub(super) fn record(
     let inputs = feed.record_inputs(&mut recorder, mode == Mode::Gradients);
     let values = network.record(&mut recorder, inputs.clone());
     let predictions: Vec<Tensor> = network.outputs.iter().map(|&id| values[id].clone()).collect();
-    let mut loss_rows = 0;
+    let mut measured = Measured::default();
     if mode != Mode::Predict {
         let truths = feed.record_targets(&mut recorder);
-        let ([prediction], [truth]) = (&predictions[..], &truths[..]) else {
-            return Err(Error::usage("a model with several outputs needs a loss for each"));
-        };
-        loss_rows = recorder.rows(prediction);
-        record_scores(&mut recorder, compiled, prediction, truth);
+        let weights = feed.record_weights(&mut recorder);
+        let judged = |(prediction, truth)| Judged { prediction, truth, sample_weights: weights.as_ref() };
+        let judged: Vec<Judged<'_>> = predictions.iter().zip(&truths).map(judged).collect();
+        measured = compiled.scoring.record(&mut recorder, &judged);
     }
     if mode.is_training() {
         recorder.backward();
@@ -101,7 +105,7 @@ pub(super) fn record(
     let whole = |tensor: &Tensor| place(tensor, &tensor.slot);
     let outputs = given_by_layers(network).into_iter().map(|(name, id)| (name, whole(&values[id]))).collect();
     let results = predictions.iter().map(whole).collect();
-    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, loss_rows })
+    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, measured })
 }
 
 /// Every value that a layer gives, by the layer's name.
@@ -115,26 +119,4 @@ fn given_by_layers(network: &Network) -> Vec<(String, usize)> {
         given.extend((first..).map(numbered).zip(call.outputs.iter().copied()));
     }
     given
-}
-
-/// Records loss, metrics, and their sums over the batch into the log.
-fn record_scores(recorder: &mut Recorder, compiled: &Compiled, prediction: &Tensor, truth: &Slot) {
-    recorder.enter("scores");
-    let (rows, columns) = (recorder.rows(prediction), compiled.columns());
-    let values = recorder.plan.scratch("values", &[rows, columns]);
-    compiled.loss.record(recorder, prediction, truth, &values, columns);
-    for (i, metric) in compiled.metrics.iter().enumerate() {
-        metric.record(recorder, prediction, truth, &values, (i + 1, columns));
-    }
-    let plan = &mut recorder.plan;
-    let (sums, parts) = if rows > BLOCK_ROWS as usize {
-        let sums = plan.scratch("sum", &[columns]);
-        let slots = ColumnSumSlots { x: values, out: sums.clone() };
-        ColumnSum::record_whole([rows, columns], false, plan, slots);
-        (sums, 1)
-    } else {
-        (values, rows)
-    };
-    let log = plan.persistent(&compiled.log_spec());
-    LogStep { parts: parts as u32, columns: columns as u32 }.record(plan, LogStepSlots { sums, log });
 }

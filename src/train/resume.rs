@@ -12,7 +12,7 @@ use crate::model::{Network, Variable};
 /// What `compile` is given beside the layers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Compilation {
-    pub loss: Loss,
+    pub losses: Vec<Loss>,
     pub optimizer: Optimizer,
     pub metrics: Vec<Metric>,
 }
@@ -33,8 +33,9 @@ impl Model {
         device: Device,
         first: impl FnMut(usize, &Variable) -> Vec<f32>,
     ) -> Result<Model> {
-        let Compilation { loss, optimizer, metrics } = compilation;
-        Model::new(network, Compiled { loss, optimizer, metrics }, device, first)
+        let Compilation { losses, optimizer, metrics } = compilation;
+        let compiled = Compiled::new(&network, losses, optimizer, metrics)?;
+        Model::new(network, compiled, device, first)
     }
 
     pub(crate) fn progressed(&self) -> Progressed {

@@ -4,24 +4,18 @@ use super::feed::Feed;
 use super::history::Scores;
 use super::model::Model;
 use super::programs::LOG_ROWS;
+use super::scores::{Measured, Tally};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::kernels::StepScalars;
 use crate::model::{Mode, buffers};
 
-/// Sums of loss and metrics over rows, of one batch or of several.
-#[derive(Clone, Debug, Default)]
+/// What one batch left in the log.
+#[derive(Clone, Debug)]
 pub(super) struct Sums {
-    pub sums: Vec<f64>,
-    pub rows: usize,
-}
-
-impl Sums {
-    pub fn add(&mut self, other: &Sums) {
-        self.sums.resize(other.sums.len(), 0.0);
-        self.sums.iter_mut().zip(&other.sums).for_each(|(sum, value)| *sum += value);
-        self.rows += other.rows;
-    }
+    pub row: Vec<f64>,
+    pub measured: Measured,
+    pub samples: usize,
 }
 
 /// Batches of a data set that is on the device.
@@ -121,7 +115,7 @@ impl Model {
             at += size;
         }
         self.executor.set_scalars(&scalars)?;
-        let mut rows = Vec::with_capacity(sizes.len());
+        let mut measured = Vec::with_capacity(sizes.len());
         // Plans of one kind after another: of a size, and with an update of the weights or without.
         let kind = |row: usize| {
             let updates = !training || self.compiled.optimizer.is_update(self.iterations + 1 + row as u64);
@@ -134,10 +128,10 @@ impl Model {
             let (mode, size) = kinds[begin];
             let program = self.program(batches.feed, mode, size)?;
             self.executor.run(&program.plan, begin..begin + same)?;
-            rows.extend(std::iter::repeat_n(program.loss_rows, same));
+            measured.extend(std::iter::repeat_n(program.measured, same));
             begin += same;
         }
-        let mut sums = self.read_log(&rows)?;
+        let mut sums = self.read_log(measured, sizes)?;
         let diverged = if training { self.diverged()? } else { None };
         if let Some((step, _)) = diverged {
             sums.truncate((step - self.iterations) as usize);
@@ -148,11 +142,16 @@ impl Model {
         Ok(Bunch { sums, diverged: diverged.map(|(_, error)| error) })
     }
 
-    fn read_log(&mut self, rows: &[usize]) -> Result<Vec<Sums>> {
-        let columns = self.compiled.columns();
-        let log = self.executor.read(buffers::LOG, 0..rows.len() * columns)?;
-        let of_batch = |(sums, &rows): (&[f64], &usize)| Sums { sums: sums.to_vec(), rows };
-        Ok(log.chunks(columns).zip(rows).map(of_batch).collect())
+    /// The rows of the log that batches of these sizes wrote.
+    pub(super) fn read_log(&mut self, measured: Vec<Measured>, sizes: &[usize]) -> Result<Vec<Sums>> {
+        let scoring = &self.compiled.scoring;
+        let log = self.executor.read(buffers::LOG, 0..sizes.len() * scoring.columns)?;
+        let of_batch = |((row, measured), &samples): ((&[f64], Measured), &usize)| {
+            let mut row = row.to_vec();
+            measured.complete(scoring, &mut row);
+            Sums { row, measured, samples }
+        };
+        Ok(log.chunks(scoring.columns).zip(measured).zip(sizes).map(of_batch).collect())
     }
 
     /// The step in which a gradient was not finite, as an error; from that step on the device has left the weights alone.
@@ -172,13 +171,12 @@ impl Model {
 
     /// Names of loss and metrics.
     pub(super) fn score_names(&self, prefix: &str) -> Vec<String> {
-        let names = std::iter::once("loss").chain(self.compiled.metrics.iter().map(|m| m.name()));
-        names.map(|name| format!("{prefix}{name}")).collect()
+        self.tally().scores(prefix).0.into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Names and means of loss and metrics from their sums.
-    pub(super) fn scores(&self, sums: &[f64], rows: usize, prefix: &str) -> Scores {
-        Scores(self.score_names(prefix).into_iter().zip(sums.iter().map(|sum| sum / rows as f64)).collect())
+    /// What batches are added up in.
+    pub(super) fn tally(&self) -> Tally {
+        Tally::new(&self.compiled.scoring)
     }
 
     /// Loss and metrics in inference, as Keras's `evaluate`.
@@ -207,9 +205,9 @@ impl Model {
         let order: Vec<u32> = (0..samples as u32).collect();
         feed.set_order(self.executor.as_mut(), &order)?;
         let batches = Batches { feed, mode: Mode::Evaluate, first: 0, sizes: sizes.to_vec() };
-        let mut all = Sums::default();
-        self.run_batches(&batches, |sums| sums.iter().for_each(|sums| all.add(sums)))?;
-        Ok(self.scores(&all.sums, all.rows, prefix))
+        let mut tally = self.tally();
+        self.run_batches(&batches, |batches| tally.add_all(batches))?;
+        Ok(tally.scores(prefix))
     }
 
     /// The model's first output for all samples, `[S, ...output shape]` in C order, as Keras's `predict`.

@@ -1,5 +1,6 @@
 //! One batch, looked at from inside: every layer's output and every gradient.
 
+use super::history::Scores;
 use super::model::Model;
 use super::programs::Place;
 use crate::data::Dataset;
@@ -23,8 +24,8 @@ pub struct Traced {
 pub struct Trace {
     /// The mean loss of the batch.
     pub loss: f64,
-    /// The metrics of the batch.
-    pub metrics: Vec<f64>,
+    /// Loss and metrics of the batch.
+    pub scores: Scores,
     /// The output of every layer.
     pub outputs: Vec<Traced>,
     /// d loss / d variable for every trainable variable; empty in inference.
@@ -47,8 +48,9 @@ impl Model {
         let program = self.program(&feed, mode, rows.len())?;
         self.executor.set_scalars(&[StepScalars { step: 1, ..StepScalars::default() }])?;
         self.executor.run(&program.plan, 0..1)?;
-        let log = self.executor.read(buffers::LOG, 0..self.compiled.columns())?;
-        let mean: Vec<f64> = log.iter().map(|sum| sum / program.loss_rows as f64).collect();
+        let mut tally = self.tally();
+        tally.add_all(&self.read_log(vec![program.measured], &[rows.len()])?);
+        let scores = tally.scores("");
         let mut outputs = Vec::new();
         for (name, place) in &program.outputs {
             outputs.push(self.traced(name, place, rows.len())?);
@@ -59,7 +61,8 @@ impl Model {
             input_gradients.push(self.traced(&name, place, rows.len())?);
         }
         let gradients = if training { self.gradients()? } else { Vec::new() };
-        Ok(Trace { loss: mean[0], metrics: mean[1..].to_vec(), outputs, gradients, input_gradients })
+        let loss = scores.get("loss").unwrap_or(f64::NAN);
+        Ok(Trace { loss, scores, outputs, gradients, input_gradients })
     }
 
     fn gradients(&mut self) -> Result<Vec<Traced>> {

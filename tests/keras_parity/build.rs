@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::golden::Golden;
 use crate::layers;
+use crate::scores::{loss_of, metric_of};
 
 /// What a case needs that this builder does not know.
 pub type Unsupported = BTreeSet<String>;
@@ -48,7 +49,7 @@ pub struct Built {
 pub struct Taking<'a> {
     what: String,
     left: Map<String, Value>,
-    missing: &'a mut Unsupported,
+    pub missing: &'a mut Unsupported,
 }
 
 impl Taking<'_> {
@@ -68,14 +69,14 @@ impl Taking<'_> {
         }
     }
 
-    fn finish(self) {
+    pub fn finish(self) {
         for (key, value) in self.left {
             self.missing.insert(format!("{} {key}={value}", self.what));
         }
     }
 }
 
-fn taking<'a>(what: &str, config: &Value, missing: &'a mut Unsupported) -> Taking<'a> {
+pub fn taking<'a>(what: &str, config: &Value, missing: &'a mut Unsupported) -> Taking<'a> {
     Taking { what: what.into(), left: config.as_object().cloned().unwrap_or_default(), missing }
 }
 
@@ -84,8 +85,8 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     let mut missing = Unsupported::new();
     let mut case = taking("case", &golden.config, &mut missing);
     DESCRIPTIVE.iter().for_each(|key| drop(case.take(key)));
-    case.expect("class_weight", &[Value::Null]);
-    case.expect("sample_weight", &[json!(false)]);
+    // Class weights are among the case's sample weights, which its data set has.
+    drop((case.take("class_weight"), case.take("sample_weight")));
     let (layers, masking) = (case.take("layers"), case.take("masking"));
     let (loss, metric, optimizer) = (case.take("loss"), case.take("metric"), case.take("optimizer"));
     case.finish();
@@ -170,50 +171,6 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
                 model
             }
         },
-    }
-}
-
-fn loss_of(loss: &Value, missing: &mut Unsupported) -> Loss {
-    let class = loss["class_name"].as_str().unwrap_or("none");
-    let mut config = taking(class, &loss["config"], missing);
-    match class {
-        "BinaryCrossentropy" => {
-            config.expect("from_logits", &[json!(false)]);
-            config.finish();
-            Loss::BinaryCrossentropy
-        }
-        "MeanSquaredError" => {
-            config.finish();
-            Loss::MeanSquaredError
-        }
-        other => {
-            missing.insert(format!("loss {other}"));
-            Loss::MeanSquaredError
-        }
-    }
-}
-
-fn metric_of(metric: &Value, missing: &mut Unsupported) -> Vec<Metric> {
-    if metric.is_null() {
-        return Vec::new();
-    }
-    let class = metric["class_name"].as_str().unwrap_or("none");
-    let mut config = taking(class, &metric["config"], missing);
-    config.take("name");
-    match class {
-        "BinaryAccuracy" => {
-            config.expect("threshold", &[json!(0.5)]);
-            config.finish();
-            vec![Metric::Accuracy]
-        }
-        "MeanAbsoluteError" => {
-            config.finish();
-            vec![Metric::MeanAbsoluteError]
-        }
-        other => {
-            missing.insert(format!("metric {other}"));
-            Vec::new()
-        }
     }
 }
 

@@ -69,7 +69,14 @@ impl Golden {
             (values.iter().map(|&v| v as f32).collect::<Vec<f32>>(), shape.clone())
         };
         let ((x, x_shape), (y, y_shape)) = (single("x"), single("y"));
-        Dataset::from_arrays(x, &x_shape, y, &y_shape).expect("a data set")
+        let data = Dataset::from_arrays(x, &x_shape, y, &y_shape).expect("a data set");
+        match self.tensor("sample_weight") {
+            Some((shape, values)) => {
+                let weights = values.iter().map(|&v| v as f32).collect();
+                data.with_sample_weight(weights, shape).expect("a weight for each sample")
+            }
+            None => data,
+        }
     }
 
     /// Rows of each training step.

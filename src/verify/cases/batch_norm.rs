@@ -4,8 +4,8 @@ use super::super::case::{At, Builder};
 use super::super::draw::{FEATURES, Numbers, ROWS};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
-    BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots, BatchNormMoving, BatchNormMovingSlots,
-    BatchNormPartial, BatchNormPartialSlots, Options,
+    BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
+    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, Options,
 };
 use crate::plan::Slot;
 
@@ -119,7 +119,7 @@ pub(super) fn grad(b: &mut Builder, options: &Options) {
     let dy = b.input("dy", rows * features, Numbers::Unit);
     let (mean, variance) = statistics(b, features);
     let gamma = if options.get("SCALE") != 0 { Some(b.input("gamma", features, Numbers::Logits)) } else { None };
-    let sums = b.input("sums", 2 * features, Numbers::Logits);
+    let sums = b.input("sums", 3 * features, Numbers::Logits);
     let dx = b.output("dx", rows * features, accumulate, At::Aligned);
     for part in b.plan.row_chunks(rows, &[features]) {
         let step = BatchNormGrad {
@@ -137,6 +137,34 @@ pub(super) fn grad(b: &mut Builder, options: &Options) {
             gamma: gamma.clone(),
             sums: sums.clone(),
             dx: dx.rows(part, features),
+        };
+        step.record(&mut b.plan, slots);
+    }
+}
+
+pub(super) fn grad_rest(b: &mut Builder, _: &Options) {
+    let (rows, features) = shape(b);
+    let x = b.input("x", rows * features, Numbers::Shifted);
+    let dy = b.input("dy", rows * features, Numbers::Unit);
+    let (mean, variance) = statistics(b, features);
+    let sums = b.input("sums", 2 * features, Numbers::Logits);
+    let rest = b.output("rest", rows.div_ceil(BLOCK) * features, false, At::Aligned);
+    for part in b.plan.row_chunks(rows, &[features]) {
+        let step = BatchNormGradRest {
+            rows: part.len() as u32,
+            features: features as u32,
+            block_rows: BLOCK_ROWS,
+            block_at: (part.start / BLOCK) as u32,
+            total_rows: rows as u32,
+            epsilon: EPSILON,
+        };
+        let slots = BatchNormGradRestSlots {
+            x: x.rows(part.clone(), features),
+            dy: dy.rows(part, features),
+            mean: mean.clone(),
+            variance: variance.clone(),
+            sums: sums.clone(),
+            rest: rest.clone(),
         };
         step.record(&mut b.plan, slots);
     }

@@ -8,9 +8,11 @@ mod losses;
 mod masks;
 mod matrix;
 mod merging;
+mod metrics;
 mod optimizers;
 mod pooling;
 mod recurrent;
+mod rows;
 
 use super::case::Builder;
 use crate::kernels::Options;
@@ -29,18 +31,22 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "batch_norm_apply" => batch_norm::apply,
         "batch_norm_combine" => batch_norm::combine,
         "batch_norm_grad" => batch_norm::grad,
+        "batch_norm_grad_rest" => batch_norm::grad_rest,
         "batch_norm_grad_sums" => batch_norm::grad_sums,
         "batch_norm_moving" => batch_norm::moving,
         "batch_norm_partial" => batch_norm::partial,
+        "class_sums" => metrics::class_sums,
         "clip" => clipping::clip,
         "column_sum" => matrix::column_sum,
         "copy" => elementwise::copy,
+        "cross_entropy" => losses::cross_entropy,
         "dropout" => dropout::dropout,
         "dropout_mask" => dropout::dropout_mask,
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,
         "grad_norm_partial" => clipping::grad_norm_partial,
+        "histogram" => metrics::histogram,
         "lion" => optimizers::lion,
         "log_step" => losses::log_step,
         "loss" => losses::loss,
@@ -50,13 +56,16 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "matmul" => matrix::matmul,
         "merge" => merging::merge,
         "merge_grad" => merging::merge_grad,
-        "metric" => losses::metric,
+        "metric" => metrics::metric,
         "nadam" => optimizers::nadam,
         "pool_steps" => pooling::pool_steps,
         "pool_steps_grad" => pooling::pool_steps_grad,
         "rearrange" => merging::rearrange,
         "rmsprop" => optimizers::rmsprop,
+        "row_weights" => losses::row_weights,
         "sgd" => optimizers::sgd,
+        "softmax" => rows::softmax,
+        "softmax_grad" => rows::softmax_grad,
         "step_mask" => masks::step_mask,
         "variable_squares" => clipping::variable_squares,
         "weight_average" => optimizers::weight_average,

@@ -1,71 +1,19 @@
 //! The binary as people and programs meet it: exit status, stdout, stderr, and the files it leaves.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+#[path = "common/commands.rs"]
+mod commands;
 
-use assert_cmd::Command;
+use std::fs;
+use std::path::Path;
+
 use predicates::prelude::*;
 use serde_json::Value;
 
+use commands::{Room, assert_refused, gatenorm, object, stdout};
+
 const OCCUPANCY: &str = "data/occupancy/datatraining.txt";
 
-fn gatenorm(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatenorm"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
-    // Without it libwayland, which the OpenGL backend asks for a display, complains on stderr.
-    command.env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"));
-    command
-}
-
-/// Stdout of a command that ends well.
-fn stdout(args: &[&str]) -> String {
-    let output = gatenorm(args).assert().success().get_output().clone();
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Stdout as the one JSON object that `--json` promises.
-fn object(args: &[&str]) -> Value {
-    let text = stdout(&[args, &["--json"]].concat());
-    let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-    assert!(value.is_object(), "{text}");
-    value
-}
-
-/// The command ends with status 2, nothing on stdout, and one paragraph on stderr that holds all of `parts`.
-fn assert_refused(args: &[&str], parts: &[&str]) {
-    let output = gatenorm(args).assert().code(2).get_output().clone();
-    let Output { stdout, stderr, .. } = &output;
-    let text = String::from_utf8(stderr.clone()).unwrap();
-    assert!(stdout.is_empty() && !text.contains("panicked"), "{args:?}: {text}");
-    // Lines before the error tell about data and device; clap adds its usage below.
-    let (_, message) = text.split_once("error: ").unwrap_or_else(|| panic!("{args:?}: {text}"));
-    let message = message.split("\n\n").next().unwrap().trim_end();
-    assert_eq!(text.matches("error: ").count(), 1, "{text}");
-    for part in parts {
-        assert!(message.contains(part), "`{part}` is missing from: {message}");
-    }
-}
-
-/// A folder with files to read, and a path for the model.
-struct Room {
-    folder: tempfile::TempDir,
-}
-
 impl Room {
-    fn new() -> Self {
-        Room { folder: tempfile::tempdir().unwrap() }
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.folder.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        fs::write(self.path(name), content).unwrap();
-        self.path(name)
-    }
-
     /// Twenty rows of two columns and a target of two classes.
     fn rows(&self) -> String {
         let row = |i: u32| format!("{i},{},{}\n", i * i % 7, if i.is_multiple_of(3) { "yes" } else { "no" });
@@ -79,12 +27,6 @@ impl Room {
         let args = ["train", data, "--device", "cpu", "--out", &out];
         assert_refused(&[&args[..], flags].concat(), parts);
         assert_eq!(self.names(), before);
-    }
-
-    fn names(&self) -> Vec<PathBuf> {
-        let mut names: Vec<_> = fs::read_dir(self.folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
-        names.sort();
-        names
     }
 }
 

@@ -1,55 +1,18 @@
 //! The commands on files whose samples stand for themselves: `.ts` series and rows with `--row-steps`.
 
-use std::fs;
-use std::process::Output;
+#[path = "common/commands.rs"]
+mod commands;
 
-use assert_cmd::Command;
 use serde_json::Value;
 
-fn gatenorm(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gatenorm"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args);
-    // Without it libwayland, which the OpenGL backend asks for a display, complains on stderr.
-    command.env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"));
-    command
-}
+use commands::{Room, assert_refused, gatenorm, object, stdout};
 
-/// Stdout and stderr of a command that ends well.
-fn done(args: &[&str]) -> (String, String) {
-    let Output { stdout, stderr, .. } = gatenorm(args).assert().success().get_output().clone();
-    (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+/// What a command that ends well tells on stderr.
+fn talk(args: &[&str]) -> String {
+    String::from_utf8(gatenorm(args).assert().success().get_output().stderr.clone()).unwrap()
 }
-
-fn object(args: &[&str]) -> Value {
-    serde_json::from_str(&done(&[args, &["--json"]].concat()).0).unwrap()
-}
-
-/// The command ends with status 2 and a message that holds all of `parts`.
-fn assert_refused(args: &[&str], parts: &[&str]) {
-    let output = gatenorm(args).assert().code(2).get_output().clone();
-    let text = String::from_utf8(output.stderr).unwrap();
-    for part in parts {
-        assert!(text.contains(part), "{args:?}: `{part}` is missing from: {text}");
-    }
-}
-
-/// A folder with files to read.
-struct Room(tempfile::TempDir);
 
 impl Room {
-    fn new() -> Room {
-        Room(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().unwrap().to_owned()
-    }
-
-    fn write(&self, name: &str, content: &str) -> String {
-        fs::write(self.path(name), content).unwrap();
-        self.path(name)
-    }
-
     /// Forty series of four steps of two channels, first those that rise, then those that fall.
     fn series(&self, name: &str, header: &str) -> String {
         let of = |i: u32| {
@@ -85,19 +48,19 @@ fn series_are_trained_on_evaluated_and_asked() {
         "--validation-split",
         "0.25",
     ];
-    let (_, talk) = done(&[&train[..], &["--out", &out]].concat());
+    let talk = talk(&[&train[..], &["--out", &out]].concat());
     assert!(talk.contains("data     30 series of 4 x 2 -> class: 50 % down, 50 % up\n"), "{talk}");
     assert!(talk.contains("10 series to validate with: 50 % down, 50 % up\n"), "drawn from both classes: {talk}");
     let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
     assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(40), &Value::from(1.0)), "{scores}");
-    let (csv, _) = done(&["predict", &out, &data, "--device", "cpu"]);
+    let csv = stdout(&["predict", &out, &data, "--device", "cpu"]);
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!((lines.len(), lines[0]), (41, "row,probability,class"));
     assert!(lines[1].starts_with("6,") && lines[1].ends_with(",up") && lines[40].ends_with(",down"), "{csv}");
     let unlabelled = room.write("new.ts", "@data\n0,1,2,3:0,1,2,3\n9,8,7,6:9,8,7,6\n");
     let found = object(&["predict", &out, &unlabelled, "--device", "cpu"]);
     assert_eq!((&found["predictions"][0]["class"], &found["predictions"][1]["class"]), (&"up".into(), &"down".into()));
-    let (shown, _) = done(&["summary", &out]);
+    let shown = stdout(&["summary", &out]);
     assert!(shown.contains("Series of 2 channels -> class (down or up)"), "{shown}");
 }
 
@@ -114,7 +77,7 @@ fn series_that_do_not_fit_are_refused() {
     ] {
         assert_refused(&[&train[..], &flags].concat(), &[part]);
     }
-    done(&train);
+    stdout(&train);
     let rows = room.write("rows.csv", "a,b,y\n1,2,0\n3,4,1\n");
     assert_refused(
         &["evaluate", &out, &rows, "--device", "cpu"],
@@ -150,12 +113,12 @@ fn rows_are_samples_of_steps() {
         "--learning-rate",
         "0.01",
     ];
-    let (_, talk) = done(&[&train[..], &["--validation-split", "0.2", "--out", &out]].concat());
+    let talk = talk(&[&train[..], &["--validation-split", "0.2", "--out", &out]].concat());
     assert!(talk.contains("data     32 rows of 2 x 2 (a0, b0, a1, b1) -> y: 50 % even, 50 % odd\n"), "{talk}");
     assert!(talk.contains("8 rows to validate with: 50 % even, 50 % odd\n"), "{talk}");
     let scores = object(&["evaluate", &out, &data, "--device", "cpu", "--row-steps", "2"]);
     assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(40), &Value::from(1.0)), "{scores}");
-    let (shown, _) = done(&["summary", &out]);
+    let shown = stdout(&["summary", &out]);
     assert!(shown.contains("Sample: a row of 2 steps") && shown.contains("Columns: a0, b0, a1, b1 -> y"), "{shown}");
     assert_refused(&["evaluate", &out, &data, "--row-steps", "4"], &["--row-steps 4", "--row-steps 2", "contradicts"]);
     assert_refused(&["evaluate", &out, &data, "--window", "2"], &["--window does not fit here", "whole samples"]);

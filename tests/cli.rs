@@ -140,7 +140,7 @@ fn wrong_options_are_refused_with_the_range() {
         (&["--learning-rate", "-1"], &["--learning-rate", "above 0"]),
         (&["--learning-rate", "nan"], &["--learning-rate", "above 0"]),
         (&["--validation-split", "1"], &["--validation-split", "between 0 and 1"]),
-        (&["--loss", "hinge"], &["--loss", "binary_crossentropy, mean_squared_error"]),
+        (&["--loss", "hinge"], &["--loss", "binary_crossentropy, sparse_categorical_crossentropy, mean_squared_error"]),
         (&["--optimizer", "rmsprop"], &["--optimizer", "adam, sgd"]),
         (&["--unit", "3"], &["unexpected argument '--unit'"]),
         (&["--units", "3", "--model", "other.keras"], &["--units", "cannot be used with '--model"]),

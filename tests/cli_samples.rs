@@ -73,7 +73,7 @@ fn series_that_do_not_fit_are_refused() {
         (["--window", "4"], "--window does not fit here"),
         (["--target", "class"], "--target does not fit here"),
         (["--row-steps", "4"], "--row-steps does not fit here"),
-        (["--loss", "mean_squared_error"], "does not fit a target of classes. Use `--loss binary_crossentropy`"),
+        (["--loss", "mean_squared_error"], "does not fit a target of 2 classes. Use `--loss binary_crossentropy`"),
     ] {
         assert_refused(&[&train[..], &flags].concat(), &[part]);
     }
@@ -126,4 +126,67 @@ fn rows_are_samples_of_steps() {
     assert_refused(&wrong, &["row of 4 columns does not divide into 3 steps"]);
     let both = [&train[..], &["--window", "2", "--out", &out]].concat();
     assert_refused(&both, &["--row-steps", "cannot be used with"]);
+}
+
+#[test]
+fn several_classes_are_trained_on_evaluated_and_asked() {
+    let room = Room::new();
+    let row = |i: u32| format!("{},{},{},{},{}\n", i % 3, 2 - i % 3, i % 5, i % 3, 10 - i % 3);
+    let rows = "a0,b0,a1,b1,y\n".to_owned() + &(0..60).map(row).collect::<String>();
+    let (data, out) = (room.write("rows.csv", &rows), room.path("rows.keras"));
+    let head = ["train", &data, "--target", "y", "--row-steps", "2", "--device", "cpu", "--units", "8", "--out", &out];
+    assert_refused(&head, &["third value, `8`", "`--loss sparse_categorical_crossentropy`"]);
+    let loss = |name| [&head[..], &["--loss", name]].concat();
+    assert_refused(&loss("binary_crossentropy"), &["third value, `8`"]);
+    let sparse = loss("sparse_categorical_crossentropy");
+    let told = talk(&[&sparse[..], &["--epochs", "60", "--batch-size", "8", "--learning-rate", "0.01"]].concat());
+    assert!(told.contains("60 rows of 2 x 2 (a0, b0, a1, b1) -> y: 33 % 8, 33 % 9, 33 % 10\n"), "{told}");
+    assert!(told.contains("-> Dense 3 softmax;"), "{told}");
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(60), &Value::from(1.0)), "{scores}");
+
+    let csv = stdout(&["predict", &out, &data, "--device", "cpu"]);
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((lines.len(), &lines[0][..]), (61, &["row", "class", "p(8)", "p(9)", "p(10)"][..]));
+    for (i, line) in lines[1..].iter().enumerate() {
+        let p: Vec<f64> = line[2..].iter().map(|p| p.parse().unwrap()).collect();
+        assert_eq!((line[0], line[1]), (&*(i + 2).to_string(), &*(10 - i % 3).to_string()), "{line:?}");
+        assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-5 && p[2 - i % 3] > 0.5, "{line:?}");
+    }
+    let found = object(&["predict", &out, &data, "--device", "cpu"]);
+    assert!(found["predictions"][0]["p(10)"].as_f64().unwrap() > 0.5, "{found}");
+    let other = room.write("other.csv", "a0,b0,a1,b1,y\n1,2,3,4,7\n");
+    let named = ["line 2", "`7` is not one of the 3 classes `8`, `9`, `10`"];
+    assert_refused(&["evaluate", &out, &other, "--device", "cpu"], &named);
+}
+
+#[test]
+fn a_loss_must_fit_the_target() {
+    let room = Room::new();
+    let words = room.write("words.csv", "a,y\n1,cat\n2,dog\n3,fish\n4,cat\n");
+    let numbers = room.write("numbers.ts", "@targetLabel true\n@data\n1,2:0.5\n3,4:1.5\n");
+    let out = room.path("out.keras");
+    let train = |data: &str, flags: &[&str]| {
+        let args = ["train", data, "--device", "cpu", "--units", "2", "--epochs", "1", "--out", &out];
+        [&args[..], flags].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let refused = |args: Vec<String>, part: &str| {
+        assert_refused(&args.iter().map(String::as_str).collect::<Vec<_>>(), &[part]);
+    };
+    let y = ["--target", "y", "--window", "1"];
+    let binary = [&y[..], &["--loss", "binary_crossentropy"]].concat();
+    refused(train(&words, &binary), "does not fit a target of 3 classes. Use `--loss sparse_categorical_crossentropy`");
+    let binary = ["--loss", "binary_crossentropy"];
+    refused(train(&numbers, &binary), "does not fit a target of numbers. Use `--loss mean_squared_error`");
+    let done = |args: Vec<String>| object(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(done(train(&words, &y))["epochs"][0]["accuracy"].is_f64());
+    assert!(done(train(&numbers, &["--loss", "huber"]))["epochs"][0]["mae"].is_f64());
+    let two = room.write("two.csv", "a,y\n1,cat\n2,dog\n3,cat\n4,cat\n");
+    stdout(
+        &train(&two, &[&y[..], &["--loss", "sparse_categorical_crossentropy"]].concat())
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>(),
+    );
+    assert!(stdout(&["predict", &out, &two, "--device", "cpu"]).starts_with("row,class,p(cat),p(dog)\n2,"));
 }

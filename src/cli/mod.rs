@@ -5,6 +5,7 @@
 mod demo;
 mod devices;
 mod evaluate;
+mod new_model;
 mod options;
 mod predict;
 mod progress;

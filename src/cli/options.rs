@@ -194,6 +194,7 @@ pub fn is_ts(path: &Path) -> bool {
 /// What the loss says of the target; without one the values tell.
 fn target_of(options: CsvOptions, loss: Option<Loss>) -> CsvOptions {
     match loss {
+        Some(loss) if loss == Loss::SparseCategoricalCrossentropy => options.categorical_target(),
         Some(loss) if !loss.judges_classes() => options.numeric_target(),
         _ => options,
     }

@@ -17,7 +17,8 @@ use super::report::talk;
 /// Predicts on the windows or rows of a CSV file, or on the series of a .ts file, which need not have the target.
 ///
 /// Gives a line of CSV for each sample: `row`, the line in the file of its last row; then, of two classes,
-/// `probability`, that of the second class, and `class`; else `prediction`.
+/// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
+/// `p(NAME)`; else `prediction`.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
 pub struct Predict {
@@ -66,6 +67,43 @@ pub fn run(args: &Predict) -> Result<()> {
     }
 }
 
+/// What a model's outputs are.
+enum Meaning {
+    Numbers,
+    /// The probability of the second of these.
+    TwoClasses(Vec<String>),
+    /// The probability of each of these.
+    Classes(Vec<String>),
+}
+
+impl Meaning {
+    fn of(model: &Model, width: usize) -> Meaning {
+        let loss = model.loss();
+        let count = match model.network().output_shape() {
+            [1] if loss.plain() == Loss::BinaryCrossentropy => 2,
+            [outputs] if exclusive(loss) => *outputs,
+            _ => return Meaning::Numbers,
+        };
+        // Logits are no probabilities.
+        if loss.from_logits(false) != loss {
+            return Meaning::Numbers;
+        }
+        let named = model.data_spec().and_then(|spec| spec.classes.clone()).filter(|names| names.len() == count);
+        let names = named.unwrap_or_else(|| (0..count).map(|class| class.to_string()).collect());
+        if width == 1 { Meaning::TwoClasses(names) } else { Meaning::Classes(names) }
+    }
+}
+
+/// Whether just one of several classes is true.
+fn exclusive(loss: Loss) -> bool {
+    [Loss::SparseCategoricalCrossentropy, Loss::CategoricalCrossentropy].contains(&loss.plain())
+}
+
+/// The index of the largest number; the first of them.
+fn largest(values: &[f32]) -> usize {
+    (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
+}
+
 /// Predictions, a row for each sample.
 struct Table {
     header: Vec<String>,
@@ -75,18 +113,28 @@ struct Table {
 impl Table {
     fn new(model: &mut Model, data: &Dataset) -> Result<Table> {
         let values = model.predict(data)?;
-        let two_classes = model.loss() == Loss::BinaryCrossentropy && model.network().output_shape() == [1];
-        let numbers: &[String] = &["0".into(), "1".into()];
-        let classes = model.data_spec().and_then(|s| s.classes.as_deref()).unwrap_or(numbers);
         let width = values.len() / data.len();
-        let columns: Vec<String> = match width {
-            1 if two_classes => ["probability", "class"].map(Into::into).to_vec(),
-            1 => vec!["prediction".into()],
-            _ => (0..width).map(|i| format!("prediction_{i}")).collect(),
-        };
+        let meaning = Meaning::of(model, width);
         let row = |(line, values): (u64, &[f32])| {
-            let class = two_classes.then(|| classes[usize::from(values[0] > 0.5)].as_str().into());
-            std::iter::once(line.into()).chain(values.iter().map(|&v| shortest(v))).chain(class).collect()
+            let numbers = values.iter().map(|&v| shortest(v));
+            let line = std::iter::once(Value::from(line));
+            match &meaning {
+                Meaning::Numbers => line.chain(numbers).collect(),
+                Meaning::TwoClasses(classes) => {
+                    line.chain(numbers).chain([classes[usize::from(values[0] > 0.5)].as_str().into()]).collect()
+                }
+                Meaning::Classes(classes) => {
+                    line.chain([classes[largest(values)].as_str().into()]).chain(numbers).collect()
+                }
+            }
+        };
+        let columns: Vec<String> = match &meaning {
+            Meaning::TwoClasses(_) => ["probability", "class"].map(Into::into).to_vec(),
+            Meaning::Classes(classes) => {
+                std::iter::once("class".into()).chain(classes.iter().map(|name| format!("p({name})"))).collect()
+            }
+            Meaning::Numbers if width == 1 => vec!["prediction".into()],
+            Meaning::Numbers => (0..width).map(|i| format!("prediction_{i}")).collect(),
         };
         let rows = data.last_rows().zip(values.chunks(width)).map(row).collect();
         Ok(Table { header: std::iter::once("row".into()).chain(columns).collect(), rows })

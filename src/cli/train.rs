@@ -7,12 +7,13 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::atomic;
-use gatenorm::model::{Activation, Dense, Mode, Normalization, Sequential, grouped};
-use gatenorm::train::{Adam, DataSpec, Fit, History, LearningRateScheduler, Loss, Metric, Model, Optimizer, Sgd};
+use gatenorm::model::{Mode, grouped};
+use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
-use super::options::{DeviceFlags, TableFlags, at_least_one, fraction, keep_apart, learning_rate, momentum, units};
+use super::new_model::LayerFlags;
+use super::options::{DeviceFlags, TableFlags, at_least_one, fraction, keep_apart, learning_rate};
 use super::progress::Show;
 use super::report::talk;
 use super::{options, report};
@@ -56,34 +57,6 @@ pub struct Train {
     json: bool,
 }
 
-/// What a new model is made of; a model that is trained on has it from its file.
-#[derive(Args)]
-#[command(next_help_heading = "A new model")]
-struct LayerFlags {
-    /// Sizes of the LSTMs, separated by commas [default: 64,32].
-    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = units, conflicts_with = "model", allow_negative_numbers = true)]
-    units: Option<Vec<usize>>,
-    /// What to minimise [default: binary_crossentropy for a target of two classes, mean_squared_error for the numbers of a .ts
-    /// file].
-    #[arg(long, conflicts_with = "model")]
-    loss: Option<LossName>,
-    /// How gradients change the weights [default: adam].
-    #[arg(long, conflicts_with = "model")]
-    optimizer: Option<OptimizerName>,
-    /// How much of the velocity stays, with --optimizer sgd [default: 0].
-    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
-    momentum: Option<f64>,
-    /// Nesterov's form of the momentum, with --optimizer sgd.
-    #[arg(long, conflicts_with = "model")]
-    nesterov: bool,
-    /// Leave out the layer that scales the columns.
-    #[arg(long, conflicts_with = "model")]
-    no_scaling: bool,
-    /// Seed of the first weights and the shuffling [default: 0].
-    #[arg(long, value_name = "N", conflicts_with = "model")]
-    seed: Option<u64>,
-}
-
 /// How training goes on.
 #[derive(Args)]
 #[command(next_help_heading = "Training")]
@@ -107,19 +80,6 @@ struct CourseFlags {
     /// Which epoch's weights to save: the last, or the one with the least loss (of the validation, where there is one).
     #[arg(long, default_value = "last")]
     keep: Keep,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum LossName {
-    BinaryCrossentropy,
-    MeanSquaredError,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum OptimizerName {
-    Adam,
-    Sgd,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -157,23 +117,11 @@ type Prepared = (Model, Dataset, Option<Dataset>);
 /// A new model, and the data that it is made for.
 fn begin(args: &Train) -> Result<Prepared> {
     let data = args.table.load(&args.data, args.layers.named_loss())?;
-    let loss = args.layers.loss_for(&data)?;
-    let (spec, seed) = (DataSpec::of(&data), args.layers.seed.unwrap_or(0));
+    let head = args.layers.head(&data)?;
+    let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
     let (train, validation) = validation(args, data, &spec, seed)?;
     let device = open(args, &train, validation.as_ref())?;
-    let model = Sequential::new(train.input_shape()).seed(seed);
-    let model = if args.layers.no_scaling { model } else { model.add(Normalization::new()) };
-    let (activation, metric) = match loss.judges_classes() {
-        true => (Activation::Sigmoid, Metric::Accuracy),
-        false => (Activation::Linear, Metric::MeanAbsoluteError),
-    };
-    let mut model = model
-        .add_lstms(args.layers.units.as_deref().unwrap_or(&[64, 32]))
-        .add(Dense::new(1).activation(activation))
-        .compile(device, loss, args.layers.optimizer(args.course.learning_rate.first().copied()), [metric])?;
-    if !args.layers.no_scaling {
-        model.adapt(&train)?;
-    }
+    let mut model = args.layers.compile(&head, &train, device, args.course.learning_rate.first().copied())?;
     model.set_data_spec(Some(spec));
     Ok((model, train, validation))
 }
@@ -306,58 +254,5 @@ impl CourseFlags {
         });
         let part = ends.take_while(|&end| end <= epoch).count();
         self.learning_rate[part.min(self.learning_rate.len() - 1)]
-    }
-}
-
-impl LayerFlags {
-    /// Refuses what clap cannot see.
-    fn check(&self) -> gatenorm::Result<()> {
-        if self.optimizer == Some(OptimizerName::Sgd) {
-            return match self.nesterov && self.momentum.unwrap_or(0.0) == 0.0 {
-                true => Err(Error::usage("--nesterov is a form of momentum. Add --momentum, such as --momentum 0.9")),
-                false => Ok(()),
-            };
-        }
-        for (flag, given) in [("--momentum", self.momentum.is_some()), ("--nesterov", self.nesterov)] {
-            if given {
-                return Err(Error::usage(format!(
-                    "{flag} belongs to --optimizer sgd; adam has a momentum of its own. Leave it out, or add --optimizer sgd"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn named_loss(&self) -> Option<Loss> {
-        self.loss.map(|name| match name {
-            LossName::MeanSquaredError => Loss::MeanSquaredError,
-            LossName::BinaryCrossentropy => Loss::BinaryCrossentropy,
-        })
-    }
-
-    /// The loss for this target: the named one, if it fits.
-    fn loss_for(&self, data: &Dataset) -> gatenorm::Result<Loss> {
-        let classes = data.classes().map_or(0, <[String]>::len);
-        let fitting = if classes > 0 { Loss::BinaryCrossentropy } else { Loss::MeanSquaredError };
-        let loss = self.named_loss().unwrap_or(fitting);
-        if classes > 2 {
-            return Err(Error::usage(format!("the target has {classes} classes, but this version trains on two")));
-        }
-        if loss != fitting {
-            let target = if classes > 0 { "classes" } else { "numbers" };
-            let (loss, fitting) = (loss.name(), fitting.name());
-            return Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")));
-        }
-        Ok(loss)
-    }
-
-    fn optimizer(&self, rate: Option<f64>) -> Optimizer {
-        match self.optimizer {
-            Some(OptimizerName::Sgd) => {
-                let sgd = rate.map_or_else(Sgd::default, Sgd::new);
-                sgd.momentum(self.momentum.unwrap_or(0.0)).nesterov(self.nesterov).into()
-            }
-            Some(OptimizerName::Adam) | None => rate.map_or_else(Adam::default, Adam::new).into(),
-        }
     }
 }

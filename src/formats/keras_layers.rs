@@ -116,7 +116,7 @@ fn dense(args: &mut Args<'_>) -> Read<Dense> {
         "quantization_config",
     ])?;
     args.ignore(&["kernel_initializer", "bias_initializer", "lora_alpha"]);
-    let names = Activation::ALL.map(Activation::name);
+    let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
     let name = args.name_of("activation", "linear", &names)?;
     let activation = Activation::from_name(name).map_err(|error| error.to_string())?;
     Ok(Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?))

@@ -1,0 +1,147 @@
+//! What a new model of `gatenorm train` is made of.
+
+use clap::{Args, ValueEnum};
+use gatenorm::data::Dataset;
+use gatenorm::exec::Device;
+use gatenorm::model::{Activation, Dense, Normalization, Sequential};
+use gatenorm::train::{Adam, Loss, Metric, Model, Optimizer, Sgd};
+use gatenorm::{Error, Result};
+
+use super::options::{momentum, units};
+
+/// What a new model is made of; a model that is trained on has it from its file.
+#[derive(Args)]
+#[command(next_help_heading = "A new model")]
+pub struct LayerFlags {
+    /// Sizes of the LSTMs, separated by commas [default: 64,32].
+    #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = units, conflicts_with = "model", allow_negative_numbers = true)]
+    units: Option<Vec<usize>>,
+    /// What to minimise [default: binary_crossentropy for a target of two classes, sparse_categorical_crossentropy for more,
+    /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
+    #[arg(long, conflicts_with = "model")]
+    loss: Option<LossName>,
+    /// How gradients change the weights [default: adam].
+    #[arg(long, conflicts_with = "model")]
+    optimizer: Option<OptimizerName>,
+    /// How much of the velocity stays, with --optimizer sgd [default: 0].
+    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Nesterov's form of the momentum, with --optimizer sgd.
+    #[arg(long, conflicts_with = "model")]
+    nesterov: bool,
+    /// Leave out the layer that scales the columns.
+    #[arg(long, conflicts_with = "model")]
+    no_scaling: bool,
+    /// Seed of the first weights and the shuffling [default: 0].
+    #[arg(long, value_name = "N", conflicts_with = "model")]
+    seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum LossName {
+    BinaryCrossentropy,
+    SparseCategoricalCrossentropy,
+    MeanSquaredError,
+    MeanAbsoluteError,
+    Huber,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum OptimizerName {
+    Adam,
+    Sgd,
+}
+
+/// The end of a model, and how it is judged.
+pub struct Head {
+    outputs: usize,
+    activation: Activation,
+    loss: Loss,
+    metric: Metric,
+}
+
+impl LayerFlags {
+    /// The loss that was asked for.
+    pub fn named_loss(&self) -> Option<Loss> {
+        self.loss.map(|name| match name {
+            LossName::BinaryCrossentropy => Loss::BinaryCrossentropy,
+            LossName::SparseCategoricalCrossentropy => Loss::SparseCategoricalCrossentropy,
+            LossName::MeanSquaredError => Loss::MeanSquaredError,
+            LossName::MeanAbsoluteError => Loss::MeanAbsoluteError,
+            LossName::Huber => Loss::Huber,
+        })
+    }
+
+    /// Of the first weights and of all drawing.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
+    /// The head that fits the target of these data; refuses a loss that does not.
+    pub fn head(&self, data: &Dataset) -> Result<Head> {
+        let classes = data.classes().map_or(0, <[String]>::len);
+        let fitting = match classes {
+            0 => Loss::MeanSquaredError,
+            2 => Loss::BinaryCrossentropy,
+            _ => Loss::SparseCategoricalCrossentropy,
+        };
+        let loss = self.named_loss().unwrap_or(fitting);
+        let head = |outputs, activation, metric| Ok(Head { outputs, activation, loss, metric });
+        match classes {
+            0 if loss == Loss::MeanAbsoluteError => head(1, Activation::Linear, Metric::MeanSquaredError),
+            0 if !loss.judges_classes() => head(1, Activation::Linear, Metric::MeanAbsoluteError),
+            2 if loss == Loss::BinaryCrossentropy => head(1, Activation::Sigmoid, Metric::Accuracy),
+            2.. if loss == Loss::SparseCategoricalCrossentropy => head(classes, Activation::Softmax, Metric::Accuracy),
+            _ => {
+                let target = if classes > 0 { format!("{classes} classes") } else { "numbers".to_owned() };
+                let (loss, fitting) = (loss.name(), fitting.name());
+                Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")))
+            }
+        }
+    }
+
+    /// The model for these data to train on, with first weights and the data's scaling.
+    pub fn compile(&self, head: &Head, train: &Dataset, device: Device, rate: Option<f64>) -> Result<Model> {
+        let mut model = Sequential::new(train.input_shape()).seed(self.seed());
+        if !self.no_scaling {
+            model = model.add(Normalization::new());
+        }
+        let mut model = model
+            .add_lstms(self.units.as_deref().unwrap_or(&[64, 32]))
+            .add(Dense::new(head.outputs).activation(head.activation))
+            .compile(device, head.loss, self.optimizer(rate), [head.metric.clone()])?;
+        if !self.no_scaling {
+            model.adapt(train)?;
+        }
+        Ok(model)
+    }
+
+    /// Refuses what clap cannot see.
+    pub fn check(&self) -> gatenorm::Result<()> {
+        if self.optimizer == Some(OptimizerName::Sgd) {
+            return match self.nesterov && self.momentum.unwrap_or(0.0) == 0.0 {
+                true => Err(Error::usage("--nesterov is a form of momentum. Add --momentum, such as --momentum 0.9")),
+                false => Ok(()),
+            };
+        }
+        for (flag, given) in [("--momentum", self.momentum.is_some()), ("--nesterov", self.nesterov)] {
+            if given {
+                return Err(Error::usage(format!(
+                    "{flag} belongs to --optimizer sgd; adam has a momentum of its own. Leave it out, or add --optimizer sgd"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn optimizer(&self, rate: Option<f64>) -> Optimizer {
+        match self.optimizer {
+            Some(OptimizerName::Sgd) => {
+                let sgd = rate.map_or_else(Sgd::default, Sgd::new);
+                sgd.momentum(self.momentum.unwrap_or(0.0)).nesterov(self.nesterov).into()
+            }
+            Some(OptimizerName::Adam) | None => rate.map_or_else(Adam::default, Adam::new).into(),
+        }
+    }
+}

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fs;
 
+use gatenorm::model::{Bidirectional, MergeMode};
 use gatenorm::prelude::*;
 use gatenorm::train::Optimizer;
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ fn train_and_save(kind: &str, data: &Dataset, out: &str, report: &str) -> Outcom
     };
     let mut model = match kind {
         "several" => several_outputs(data, optimizer)?,
+        "directions" => directions(data, optimizer)?,
         _ => lesson(data, optimizer, kind != "raw")?,
     };
     let epochs = if kind == "untrained" { 0 } else { 3 };
@@ -98,6 +100,18 @@ fn several_outputs(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
         .add(Dense::new(2));
     let metrics = [Metric::Accuracy, Metric::MeanSquaredError];
     Ok(layers.compile(Device::Cpu, Loss::MeanSquaredError, optimizer, metrics)?)
+}
+
+/// Both directions, with dropout of inputs and states.
+fn directions(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
+    let layers = Sequential::new(data.input_shape())
+        .add(Normalization::new())
+        .add(Bidirectional::new(Lstm::new(6).return_sequences(true).dropout(0.2)))
+        .add(Bidirectional::new(Lstm::new(5).recurrent_dropout(0.3)).merge_mode(MergeMode::Sum))
+        .add(Dense::new(1).activation(Activation::Sigmoid));
+    let mut model = layers.compile(Device::Cpu, Loss::BinaryCrossentropy, optimizer, [Metric::Accuracy])?;
+    model.adapt(data)?;
+    Ok(model)
 }
 
 /// Trains on all samples at once, in order; the losses before each step.

@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use gatenorm::exec::{CpuExecutor, DeviceOptions, Executor, GpuExecutor};
 use gatenorm::kernels::{
-    BLOCK_ROWS, BatchNormCombine, BatchNormCombineSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum,
-    ColumnSumSlots, Fill, FillSlots, LstmStep, LstmStepGrad, LstmStepGradSlots, LstmStepSlots, StepScalars,
+    BLOCK_ROWS, BatchNormCombine, BatchNormCombineSlots, BatchNormPartial, BatchNormPartialSlots, CellOptions,
+    ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots,
+    StepScalars, Sweep, activation,
 };
 use gatenorm::plan::{BufferSpec, Limits, Plan};
 
 /// T, N, H.
 const SHAPE: [usize; 3] = [9, 9, 8];
-const OUTPUTS: [&str; 6] = ["h", "c", "gates", "dc", "variance", "du"];
+const OUTPUTS: [&str; 6] = ["h", "c", "gates", "carry", "variance", "du"];
 
 fn specs() -> Vec<BufferSpec> {
     let [steps, rows, units] = SHAPE;
@@ -25,7 +26,7 @@ fn specs() -> Vec<BufferSpec> {
         ("h", (steps + 1) * size),
         ("c", (steps + 1) * size),
         ("dy", steps * size),
-        ("dc", size),
+        ("carry", 2 * size),
         ("mean", units),
         ("variance", units),
         ("du", 4 * units),
@@ -33,14 +34,25 @@ fn specs() -> Vec<BufferSpec> {
     shapes.map(|(name, len)| BufferSpec::persistent(name, &[len])).to_vec()
 }
 
+/// Keras's default.
+const CELL: CellOptions = CellOptions {
+    activation: activation::TANH,
+    recurrent_activation: activation::SIGMOID,
+    peepholes: false,
+    coupled: false,
+};
+
 /// An LSTM forwards and backwards, statistics of its output and a column sum, in as many steps as the limits need.
 fn plan(limits: Limits) -> Arc<Plan> {
     let [steps, rows, units] = SHAPE;
     let mut plan = Plan::new(limits);
-    let [u, gates, h, c, dy, dc, mean, variance, du] =
+    let [u, gates, h, c, dy, carry, mean, variance, du] =
         [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|i: usize| plan.persistent(&specs()[i]));
-    let forwards = LstmStepSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), c: c.clone() };
-    (0..steps).for_each(|t| LstmStep::record(t, rows, units, &mut plan, &forwards));
+    let extras = LstmExtras::default();
+    let forwards =
+        LstmStepSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), c: c.clone(), extras: extras.clone() };
+    let sweep = Sweep { steps, reverse: false };
+    (0..steps).for_each(|k| LstmStep::record(k, sweep, [rows, units], CELL, &mut plan, &forwards));
     let n = steps * rows;
     let blocks = n.div_ceil(BLOCK_ROWS as usize);
     let [means, m2s] = ["means", "m2s"].map(|name| plan.scratch(name, &[blocks, units]));
@@ -54,8 +66,9 @@ fn plan(limits: Limits) -> Arc<Plan> {
     }
     let combine = BatchNormCombine { rows: rows_u32, features, block_rows: BLOCK_ROWS };
     combine.record(&mut plan, BatchNormCombineSlots { means, m2s, mean, variance });
-    let backwards = LstmStepGradSlots { u, c, dy, gates: gates.clone(), dc };
-    (0..steps).rev().for_each(|t| LstmStepGrad::record(t, SHAPE, true, &mut plan, &backwards));
+    let backwards = LstmStepGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
+    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, cell: CELL };
+    (0..steps).rev().for_each(|k| grad.record(k, &mut plan, &backwards));
     ColumnSum::record_whole([n, 4 * units], false, &mut plan, ColumnSumSlots { x: gates, out: du });
     Arc::new(plan.finish().expect("a sound plan"))
 }

@@ -37,6 +37,12 @@ impl<'a> Args<'a> {
         self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
     }
 
+    /// An argument, if it is there: null may mean something.
+    pub fn given(&mut self, name: &'static str) -> Option<&'a Value> {
+        self.known.push(name);
+        self.map.and_then(|map| map.get(name))
+    }
+
     /// The message for an argument that cannot be used.
     pub fn wrong(&self, name: &str, value: &Value, supported: &str) -> String {
         format!(
@@ -140,14 +146,23 @@ pub(super) fn object<'a>(place: &str, value: &'a Value) -> Read<(&'a str, Option
     let class = value.get("class_name").and_then(Value::as_str);
     let class = class.ok_or_else(|| format!("{place}: {} has no `class_name`", short(value)))?;
     let text = |name: &str| value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let own = text("module").is_none_or(|module| module == "keras" || module.starts_with("keras."));
-    if !own || text("registered_name").is_some() {
+    let ours = text("module") == Some(OWN_PACKAGE) && text("registered_name") == Some(&own_name(class));
+    let keras = text("module").is_none_or(|module| module == "keras" || module.starts_with("keras."));
+    if !ours && (!keras || text("registered_name").is_some()) {
         return Err(format!(
             "{place}: `{class}` is a class of {}; supported here: classes of Keras",
             text("module").or(text("registered_name")).unwrap_or("its own")
         ));
     }
     Ok((class, value.get("config")))
+}
+
+/// The package of layers that Keras does not have.
+pub(super) const OWN_PACKAGE: &str = "gatenorm";
+
+/// The name under which Keras would look for such a layer.
+pub(super) fn own_name(class: &str) -> String {
+    format!("{OWN_PACKAGE}>{class}")
 }
 
 /// A name, or that of a function, which Keras writes as an object.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keras_args::{Args, Read, count, object, short};
+use super::keras_args::{Args, OWN_PACKAGE, Read, count, object, own_name, short};
 use super::keras_functional;
 use super::keras_layers::{self, Scaling};
 use super::keras_nodes::batch_shape;
@@ -116,7 +116,8 @@ pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
         config.insert("name".into(), placed.name.as_str().into());
         // Without it Keras takes the reader's default.
         config.insert("dtype".into(), "float32".into());
-        entry(placed.layer.class_name(), config.into())
+        let class = placed.layer.class_name();
+        if placed.layer.in_keras() { entry(class, config.into()) } else { own_entry(class, config.into()) }
     });
     if network.functional {
         return keras_functional::write(network, layers.collect());
@@ -133,6 +134,11 @@ pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
     model.insert("registered_name".into(), Value::Null);
     model.insert("config".into(), json!({ "name": "sequential", "layers": layers }));
     Ok(model)
+}
+
+/// A layer that Keras opens only where a class of this name is registered.
+fn own_entry(class_name: &str, config: Value) -> Value {
+    json!({ "module": OWN_PACKAGE, "class_name": class_name, "config": config, "registered_name": own_name(class_name) })
 }
 
 pub(super) fn entry(class_name: &str, config: Value) -> Value {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::keras_args::{Args, Read, object, short};
-use super::keras_plain_layers;
-use crate::model::{Activation, BatchNormalization, Dense, Layer, Lstm, Normalization, Shape, TimeDistributed};
+use super::{keras_plain_layers, keras_recurrent};
+use crate::model::{Activation, BatchNormalization, Dense, Layer, Normalization, Shape, TimeDistributed};
 
 /// What a layer's entry says.
 pub(super) struct Entry {
@@ -27,7 +27,7 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str = "LSTM, BatchNormalization, Dense, Normalization, TimeDistributed";
+const SUPPORTED: &str = "BatchNormalization, Dense, Normalization, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -42,7 +42,10 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
     let rank = input.len() + 1;
     let mut scaling = None;
     let layer: Arc<dyn Layer> = match class {
-        "LSTM" => Arc::new(lstm(&mut args)?),
+        "LSTM" => Arc::new(keras_recurrent::lstm(&mut args)?),
+        "GRU" => Arc::new(keras_recurrent::gru(&mut args)?),
+        "PeepholeLSTM" => Arc::new(keras_recurrent::peephole_lstm(&mut args)?),
+        "Bidirectional" => Arc::new(keras_recurrent::bidirectional(&mut args, &place)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
         "Dense" => Arc::new(dense(&mut args)?),
         "TimeDistributed" => Arc::new(time_distributed(&mut args, &place)?),
@@ -52,7 +55,8 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         }
         _ => keras_plain_layers::read(class, &mut args)?.ok_or_else(|| {
             format!(
-                "{called}: class `{class}` is not supported; supported here: {SUPPORTED}, {}. Build the model of these in Keras and save it again",
+                "{called}: class `{class}` is not supported; supported here: {}, {SUPPORTED}, {}. Build the model of these in Keras and save it again",
+                keras_recurrent::SUPPORTED,
                 keras_plain_layers::SUPPORTED
             )
         })?,
@@ -63,31 +67,10 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
     Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
 }
 
-fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
-    args.trained_in_f32()?;
-    args.name_of("activation", "tanh", &["tanh"])?;
-    args.name_of("recurrent_activation", "sigmoid", &["sigmoid"])?;
-    args.off(&[
-        "return_state",
-        "go_backwards",
-        "stateful",
-        "dropout",
-        "recurrent_dropout",
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-    ])?;
-    // First values, ways to compute the same, and what only acts together with dropout or a mask.
-    args.ignore(&["kernel_initializer", "recurrent_initializer", "bias_initializer"]);
-    args.ignore(&["unroll", "use_cudnn", "implementation", "seed", "zero_output_for_mask"]);
-    Ok(Lstm::new(args.count("units")?)
-        .return_sequences(args.flag("return_sequences", false)?)
-        .use_bias(args.flag("use_bias", true)?)
-        .unit_forget_bias(args.flag("unit_forget_bias", true)?))
+pub(super) fn activation(args: &mut Args<'_>, name: &'static str, default: Activation) -> Read<Activation> {
+    let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
+    let name = args.name_of(name, default.name(), &names)?;
+    Activation::from_name(name).map_err(|error| error.to_string())
 }
 
 fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {
@@ -116,9 +99,7 @@ fn dense(args: &mut Args<'_>) -> Read<Dense> {
         "quantization_config",
     ])?;
     args.ignore(&["kernel_initializer", "bias_initializer", "lora_alpha"]);
-    let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
-    let name = args.name_of("activation", "linear", &names)?;
-    let activation = Activation::from_name(name).map_err(|error| error.to_string())?;
+    let activation = activation(args, "activation", Activation::Linear)?;
     Ok(Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?))
 }
 

@@ -27,8 +27,8 @@ impl Variable {
 /// A layer's group in the file, and what is in it.
 struct Group {
     path: String,
-    /// Where the variables lie, with a slash at the end.
-    vars: String,
+    /// Where variables lie, with a slash at the end, and how many.
+    parts: BTreeMap<String, usize>,
     variables: Vec<Variable>,
     is_normalization: bool,
 }
@@ -46,19 +46,30 @@ fn groups(network: &Network) -> Vec<Group> {
         let number = if *count == 0 { String::new() } else { format!("_{count}") };
         *count += 1;
         let path = format!("layers/{}{number}", snake_case(class));
-        // An LSTM's variables belong to its cell, a wrapper's to the wrapped layer.
-        let part = match class {
-            "LSTM" => "cell/",
-            "TimeDistributed" => "layer/",
-            _ => "",
+        // Counted in each part of the layer.
+        let vars_of = |name: &str| format!("{path}/{}vars/", part(class, name));
+        let mut parts = BTreeMap::from([(vars_of(""), 0)]);
+        let variable = |spec: VariableSpec| {
+            let vars = vars_of(&spec.name);
+            let index = parts.entry(vars.clone()).or_default();
+            *index += 1;
+            Variable { path: format!("{vars}{}", *index - 1), layer: placed.name.clone(), spec }
         };
-        let vars = format!("{path}/{part}vars/");
-        let specs = placed.layer.variables(&placed.input_shapes).into_iter().enumerate();
-        let variable = |(i, spec)| Variable { path: format!("{vars}{i}"), layer: placed.name.clone(), spec };
-        let variables = specs.map(variable).collect();
-        groups.push(Group { path, vars, variables, is_normalization: class == "Normalization" });
+        let variables: Vec<Variable> = placed.layer.variables(&placed.input_shapes).into_iter().map(variable).collect();
+        groups.push(Group { path, parts, variables, is_normalization: class == "Normalization" });
     }
     groups
+}
+
+/// Where the variables of a part of a layer lie: a recurrent layer's belong to its cell, a wrapper's to the layers that it wraps.
+fn part(class: &str, variable: &str) -> &'static str {
+    match (class, variable.split_once('/')) {
+        (_, Some(("forward", _))) => "forward_layer/cell/",
+        (_, Some(("backward", _))) => "backward_layer/cell/",
+        ("LSTM" | "GRU" | "PeepholeLSTM", _) => "cell/",
+        ("TimeDistributed", _) => "layer/",
+        _ => "",
+    }
 }
 
 /// Every variable's values, in the model's order.
@@ -69,12 +80,14 @@ pub(super) fn read(arrays: &Arrays, network: &Network, scaling: &[Option<Scaling
     let mut values = Vec::new();
     for (group, scaling) in groups.iter().zip(scaling) {
         let given = scaling.as_ref().map(|given| vec![given.mean.clone(), given.variance.clone()]);
-        let in_file = match (&given, group.is_normalization) {
-            (Some(_), _) => 0,
-            (None, true) => COUNT_INDEX + 1,
-            (None, false) => group.variables.len(),
-        };
-        no_more_than(arrays, group, in_file)?;
+        for (vars, count) in &group.parts {
+            let in_file = match (&given, group.is_normalization) {
+                (Some(_), _) => 0,
+                (None, true) => COUNT_INDEX + 1,
+                (None, false) => *count,
+            };
+            no_more_than(arrays, vars, in_file)?;
+        }
         let read = || group.variables.iter().map(|variable| read_variable(arrays, variable)).collect();
         let mut of_layer: Vec<Vec<f32>> = given.map_or_else(read, Ok)?;
         if let (true, [_, variance]) = (group.is_normalization, &mut of_layer[..]) {
@@ -121,9 +134,9 @@ pub(super) fn finite(values: &[f32], described: &str) -> Read<()> {
 }
 
 /// A variable too many means that the config is not that of these weights, as a bias where there should be none.
-fn no_more_than(arrays: &Arrays, group: &Group, count: usize) -> Read<()> {
-    let index = |path: &str| path.strip_prefix(&group.vars)?.parse::<usize>().ok();
-    match under(arrays, &group.vars).find(|path| index(path).is_none_or(|i| i >= count)) {
+fn no_more_than(arrays: &Arrays, vars: &str, count: usize) -> Read<()> {
+    let index = |path: &str| path.strip_prefix(vars)?.parse::<usize>().ok();
+    match under(arrays, vars).find(|path| index(path).is_none_or(|i| i >= count)) {
         Some(path) => Err(format!(
             "`{path}` is one variable more than the {count} that its layer in config.json has there; {DAMAGED}"
         )),
@@ -154,7 +167,7 @@ pub(super) fn write(arrays: &mut Arrays, network: &Network, values: impl IntoIte
             arrays.insert(variable.path.clone(), Array::f32(&variable.spec.shape, values));
         }
         if group.is_normalization {
-            arrays.insert(format!("{}{COUNT_INDEX}", group.vars), Array::i64(&[], vec![0]));
+            arrays.insert(format!("{}/vars/{COUNT_INDEX}", group.path), Array::i64(&[], vec![0]));
         }
     }
     Ok(())

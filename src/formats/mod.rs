@@ -19,6 +19,7 @@ mod keras_nodes;
 mod keras_optimizer;
 mod keras_outputs;
 mod keras_plain_layers;
+mod keras_recurrent;
 mod keras_schedule;
 mod keras_state;
 mod keras_weights;

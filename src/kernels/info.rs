@@ -93,6 +93,9 @@ impl Options {
     }
 }
 
+/// Combinations of overrides that are all tried.
+const MOST_COMBINATIONS: usize = 40;
+
 /// A kernel's reference with its types erased: parameter bytes, options, slots.
 pub type Reference<T> = fn(&[u8], &Options, Args<'_, T>);
 
@@ -137,8 +140,16 @@ impl KernelInfo {
         }
     }
 
-    /// Every combination of the overrides' values.
+    /// Every combination of the overrides' values; where they are too many, so many that each value occurs at least twice, in
+    /// company that changes.
     pub fn all_options(&self) -> Vec<Options> {
+        let count = |o: &Override| o.values.len();
+        if self.overrides.iter().map(count).product::<usize>() > MOST_COMBINATIONS {
+            let rows = 2 * self.overrides.iter().map(count).max().unwrap_or(1);
+            let value = |row: usize, i: usize, o: &Override| o.values[(row * (2 * i + 1) + row / count(o)) % count(o)];
+            let of_row = |row| self.overrides.iter().enumerate().map(|(i, o)| (o.name, value(row, i, o))).collect();
+            return (0..rows).map(|row| Options(of_row(row))).collect();
+        }
         self.overrides.iter().fold(vec![Options::none()], |combinations, o| {
             let extended = |options: &Options, value| Options([&options.0[..], &[(o.name, value)]].concat());
             combinations.iter().flat_map(|c| o.values.iter().map(|&value| extended(c, value))).collect()

@@ -11,7 +11,7 @@ pub mod tracked;
 mod accumulate_gradient;
 mod activate;
 mod activate_grad;
-pub(crate) mod activation;
+pub mod activation;
 mod adagrad;
 mod adam;
 mod batch_norm_apply;
@@ -25,6 +25,7 @@ mod class_sums;
 mod clip;
 mod column_sum;
 mod copy;
+mod copy_columns;
 mod cross_entropy;
 mod dropout;
 mod dropout_mask;
@@ -32,6 +33,8 @@ mod fill;
 mod gather;
 mod grad_norm;
 mod grad_norm_partial;
+mod gru_step;
+mod gru_step_grad;
 mod histogram;
 mod lion;
 mod log_step;
@@ -76,6 +79,7 @@ pub use class_sums::{ClassSums, ClassSumsSlots, Statistic};
 pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
 pub use copy::{Copy, CopySlots};
+pub use copy_columns::{Columns, CopyColumns, CopyHow, Multiply};
 pub use cross_entropy::CrossEntropy;
 pub use dropout::{Dropout, DropoutSlots};
 pub use dropout_mask::{DropoutMask, DropoutMaskSlots};
@@ -83,6 +87,8 @@ pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
 pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
+pub use gru_step::{GruCell, GruStep, GruStepSlots};
+pub use gru_step_grad::{GruGradSweep, GruStepGrad, GruStepGradSlots};
 pub use histogram::{Histogram, HistogramSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
@@ -90,8 +96,9 @@ pub use lion::{Lion, LionSlots};
 pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
 pub use loss::{Loss, LossSlots};
-pub use lstm_step::{LstmStep, LstmStepSlots};
-pub use lstm_step_grad::{LstmStepGrad, LstmStepGradSlots};
+pub use lstm_cell::CellOptions;
+pub use lstm_step::{LstmExtras, LstmStep, LstmStepSlots, Sweep};
+pub use lstm_step_grad::{LstmGradSweep, LstmStepGrad, LstmStepGradSlots};
 pub use mask_rows::{MaskRows, MaskRowsSlots};
 pub use matmul::{Matmul, MatmulSlots};
 pub(crate) use merge::merge_op;
@@ -151,6 +158,7 @@ pub static ALL: &[&KernelInfo] = &[
     Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,
+    CopyColumns::INFO,
     CrossEntropy::INFO,
     Dropout::INFO,
     DropoutMask::INFO,
@@ -158,6 +166,8 @@ pub static ALL: &[&KernelInfo] = &[
     Gather::INFO,
     GradNorm::INFO,
     GradNormPartial::INFO,
+    GruStep::INFO,
+    GruStepGrad::INFO,
     Histogram::INFO,
     Lion::INFO,
     LogStep::INFO,

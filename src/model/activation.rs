@@ -109,6 +109,21 @@ impl Activation {
         })
     }
 
+    /// Whether each output follows from one input, as the gates of a recurrent layer need it.
+    pub(super) fn check_of_one(self, class: &str) -> Result<()> {
+        match self.code() {
+            Some(_) => Ok(()),
+            None => {
+                Err(Error::usage(format!("{class} cannot use `{}`, which looks at all features at once", self.name())))
+            }
+        }
+    }
+
+    /// The code of an activation that [`Activation::check_of_one`] was content with.
+    pub(super) fn of_one(self) -> u32 {
+        self.code().unwrap_or(code::LINEAR)
+    }
+
     /// The value of the kernels' override `ACTIVATION`; none where it does not act on each element alone.
     pub(crate) fn code(self) -> Option<u32> {
         Some(match self {

@@ -127,7 +127,7 @@ impl Layer for SpatialDropout1D {
     }
 }
 
-fn check_rate(class: &str, rate: f64) -> Result<()> {
+pub(super) fn check_rate(class: &str, rate: f64) -> Result<()> {
     // What the device computes with.
     let rate = rate as f32;
     if (0.0..1.0).contains(&rate) {

@@ -17,8 +17,48 @@ pub const ANY_LENGTH: usize = 0;
 pub enum Layout {
     /// As in Keras.
     Plain,
-    /// Keras's last axis is `[4, H]`, gate by gate; the device's is `[H, 4]`, so that one thread loads all gates of a unit at once.
-    Gates,
+    /// Keras's last axis is `[gates, H]`, gate by gate; the device's is `[H, 4]`, so that one thread loads all gates of a unit at
+    /// once. For each row, in turn, the place of each gate among the four; a place that no gate has is 0 and stays so.
+    Gates(&'static [&'static [usize]]),
+}
+
+impl Layout {
+    /// Of an LSTM: i, f, c, o.
+    pub const LSTM: Layout = Layout::Gates(&[&[0, 1, 2, 3]]);
+    /// Of an LSTM whose input gate is coupled to the forget gate: f, c, o.
+    pub const COUPLED: Layout = Layout::Gates(&[&[1, 2, 3]]);
+    /// Of what a GRU's input meets: z, r, candidate.
+    pub const GRU: Layout = Layout::Gates(&[&[0, 1, 2]]);
+    /// Of what a GRU's state meets, whose part of the candidate has a place of its own.
+    pub const GRU_RECURRENT: Layout = Layout::Gates(&[&[0, 1, 3]]);
+    /// Of a bias for each of the two.
+    pub const GRU_BIASES: Layout = Layout::Gates(&[&[0, 1, 2], &[0, 1, 3]]);
+
+    /// Gates of a unit in Keras's order.
+    fn gates(self) -> usize {
+        match self {
+            Layout::Plain => 4,
+            Layout::Gates(rows) => rows[0].len(),
+        }
+    }
+
+    /// Elements on the device of a variable of `len` elements.
+    pub fn device_len(self, len: usize) -> usize {
+        len / self.gates() * 4 + len % self.gates()
+    }
+
+    /// The place on the device of element `keras` of a variable whose rows are `width` wide.
+    pub fn device_index(self, width: usize, keras: usize) -> usize {
+        match self {
+            Layout::Plain => keras,
+            Layout::Gates(rows) => {
+                let (row, col) = (keras / width, keras % width);
+                let units = width / self.gates();
+                let (gate, unit) = (col / units, col % units);
+                (row * units + unit) * 4 + rows[row % rows.len()][gate]
+            }
+        }
+    }
 }
 
 /// A variable that a layer wants.
@@ -43,9 +83,9 @@ impl VariableSpec {
         VariableSpec { name: name.into(), shape, layout: Layout::Plain, initializer, trainable: true }
     }
 
-    /// The same with the four gates of a unit next to each other on the device.
-    pub fn gates(self) -> Self {
-        VariableSpec { layout: Layout::Gates, ..self }
+    /// The same with the gates of a unit next to each other on the device.
+    pub fn laid_out(self, layout: Layout) -> Self {
+        VariableSpec { layout, ..self }
     }
 
     /// The same left alone by the optimiser.
@@ -58,6 +98,11 @@ impl VariableSpec {
 pub trait Layer: std::fmt::Debug + Send + Sync {
     /// Keras's class name.
     fn class_name(&self) -> &'static str;
+
+    /// Whether Keras has such a class; a file with one that it has not says that it is this crate's.
+    fn in_keras(&self) -> bool {
+        true
+    }
 
     /// Keras's arguments, as a `.keras` file holds them: without name and dtype, and without those that this crate has no choice
     /// in, so that as many Keras versions as possible know them all.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::activation::Activation;
 use super::random::hash;
 use super::table::{Arena, Table, buffers};
-use crate::plan::{Limits, Plan, Slot};
+use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,6 +67,8 @@ pub struct Recorder {
     pub seed: u64,
     /// Slots of one number each: what regularizers add to the loss, weighted already.
     pub penalties: Vec<Slot>,
+    /// What stateful layers keep from batch to batch.
+    pub states: Vec<BufferSpec>,
     table: Arc<Table>,
     layer: String,
     tape: Vec<(Scope, Backward)>,
@@ -88,6 +90,7 @@ impl Recorder {
             trainable: true,
             seed: 0,
             penalties: Vec::new(),
+            states: Vec::new(),
             table,
             layer: String::new(),
             tape: Vec::new(),
@@ -143,6 +146,14 @@ impl Recorder {
         tensor.steps.unwrap_or(1) * self.samples
     }
 
+    /// A state that the current layer keeps from batch to batch.
+    pub fn state(&mut self, name: &str, shape: &[usize]) -> Slot {
+        let spec = BufferSpec::persistent(format!("states/{}/{name}", self.layer), shape);
+        let slot = self.plan.persistent(&spec);
+        self.states.push(spec);
+        slot
+    }
+
     /// The variable `name` of the current layer.
     pub fn variable(&mut self, name: &str) -> Slot {
         let table = self.table.clone();
@@ -153,7 +164,7 @@ impl Recorder {
                     Arena::Trainable => buffers::trainable(buffers::PARAMETERS, &table),
                     Arena::State => buffers::state(&table),
                 };
-                self.plan.persistent(&spec).range(v.offset..v.offset + v.len)
+                self.plan.persistent(&spec).range(v.device_range())
             }
             Err(error) => {
                 self.plan.fail(error.to_string());
@@ -171,7 +182,7 @@ impl Recorder {
             Ok(v) if v.arena == Arena::State => None,
             Ok(v) => {
                 let arena = self.plan.persistent(&buffers::trainable(buffers::GRADIENTS, &table));
-                Some((arena.range(v.offset..v.offset + v.len), !self.with_gradient.insert(path)))
+                Some((arena.range(v.device_range()), !self.with_gradient.insert(path)))
             }
             Err(error) => {
                 self.plan.fail(error.to_string());

@@ -1,6 +1,6 @@
 //! Where every variable of a model lies: its place in an arena and its order there.
 
-use super::layer::{Layout, VariableSpec};
+use super::layer::VariableSpec;
 use crate::error::{Error, Result};
 use crate::plan::{ALIGNMENT, BufferSpec};
 
@@ -26,6 +26,8 @@ pub struct Variable {
     pub offset: usize,
     /// Elements.
     pub len: usize,
+    /// Elements on the device, where they may be more.
+    pub device_len: usize,
 }
 
 /// All variables of a model in Keras's order.
@@ -46,8 +48,9 @@ impl Table {
             };
             let len: usize = spec.shape.iter().product();
             let path = format!("{layer}/{}", spec.name);
-            self.variables.push(Variable { path, spec, arena, offset: *end, len });
-            *end += len.next_multiple_of(ALIGNMENT);
+            let device_len = spec.layout.device_len(len);
+            self.variables.push(Variable { path, spec, arena, offset: *end, len, device_len });
+            *end += device_len.next_multiple_of(ALIGNMENT);
         }
     }
 
@@ -72,10 +75,12 @@ impl Table {
         }
     }
 
-    /// The trainable variable that holds an element of the arena, and the element's index in it.
+    /// The trainable variable that holds an element of the arena, and the element's index in it, in Keras's order.
     pub fn locate(&self, element: usize) -> Option<(&Variable, usize)> {
-        let holds = |v: &&Variable| v.arena == Arena::Trainable && (v.offset..v.offset + v.len).contains(&element);
-        self.variables.iter().find(holds).map(|v| (v, element - v.offset))
+        let holds = |v: &&Variable| v.arena == Arena::Trainable && v.device_range().contains(&element);
+        let variable = self.variables.iter().find(holds)?;
+        let index = (0..variable.len).find(|&i| variable.offset + variable.device_index(i) == element)?;
+        Some((variable, index))
     }
 
     /// Number of trained numbers, and of the others.
@@ -86,29 +91,26 @@ impl Table {
 }
 
 impl Variable {
-    /// The index on the device of every element in Keras's order.
+    /// The index on the device of an element in Keras's order.
     fn device_index(&self, keras: usize) -> usize {
-        match self.spec.layout {
-            Layout::Plain => keras,
-            Layout::Gates => {
-                let width = self.spec.shape.last().copied().unwrap_or(4);
-                let (row, col) = (keras / width, keras % width);
-                let (gate, unit) = (col / (width / 4), col % (width / 4));
-                row * width + unit * 4 + gate
-            }
-        }
+        self.spec.layout.device_index(self.spec.shape.last().copied().unwrap_or(1), keras)
+    }
+
+    /// Where it lies in its arena.
+    pub fn device_range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.device_len
     }
 
     /// Keras's order to the device's.
-    pub fn to_device<V: Copy>(&self, keras: &[V]) -> Vec<V> {
-        let mut out = keras.to_vec();
+    pub fn to_device<V: Copy + Default>(&self, keras: &[V]) -> Vec<V> {
+        let mut out = vec![V::default(); self.device_len];
         keras.iter().enumerate().for_each(|(i, &v)| out[self.device_index(i)] = v);
         out
     }
 
     /// The device's order to Keras's.
     pub fn to_keras<V: Copy>(&self, device: &[V]) -> Vec<V> {
-        (0..device.len()).map(|i| device[self.device_index(i)]).collect()
+        (0..self.len).map(|i| device[self.device_index(i)]).collect()
     }
 }
 
@@ -158,17 +160,30 @@ pub mod buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Initializer;
+    use crate::model::{Initializer, Layout};
 
     #[test]
     fn gates_lie_together_on_the_device_and_apart_in_keras() {
         let mut table = Table::default();
-        table.add("lstm", vec![VariableSpec::new("kernel", &[2, 12], Initializer::Zeros).gates()]);
+        table.add("lstm", vec![VariableSpec::new("kernel", &[2, 12], Initializer::Zeros).laid_out(Layout::LSTM)]);
         let variable = &table.variables()[0];
         let keras: Vec<usize> = (0..24).collect();
         let device = variable.to_device(&keras);
         assert_eq!(device[..4], [0, 3, 6, 9], "the four gates of unit 0 for input 0");
         assert_eq!(device[12..16], [12, 15, 18, 21], "of unit 0 for input 1");
         assert_eq!(variable.to_keras(&device), keras);
+    }
+
+    #[test]
+    fn coupled_gates_leave_room_for_the_input_gate_that_they_do_not_have() {
+        let mut table = Table::default();
+        table.add("lstm", vec![VariableSpec::new("kernel", &[2, 6], Initializer::Zeros).laid_out(Layout::COUPLED)]);
+        let variable = &table.variables()[0];
+        let keras: Vec<usize> = (1..=12).collect();
+        let device = variable.to_device(&keras);
+        assert_eq!(device[..8], [0, 1, 3, 5, 0, 2, 4, 6], "f, c and o of units 0 and 1 for input 0");
+        assert_eq!(variable.to_keras(&device), keras);
+        assert_eq!(table.locate(2).map(|(_, index)| index), Some(2), "c of unit 0");
+        assert!(table.locate(0).is_none(), "no variable's element");
     }
 }

@@ -19,6 +19,7 @@ mod programs;
 mod resume;
 mod run;
 mod scores;
+mod states;
 mod trace;
 
 pub use callbacks::{

@@ -13,7 +13,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
 use crate::model::{Arena, Call, Functional, Mode, Network, Normalization, Sequential, Table, Variable, buffers, hash};
-use crate::plan::Plan;
+use crate::plan::{BufferSpec, Plan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -50,6 +50,8 @@ pub struct Model {
     device: Device,
     data_spec: Option<DataSpec>,
     programs: HashMap<(Feed, Mode, usize), Program>,
+    /// What stateful layers keep from batch to batch, by name.
+    pub(super) states: HashMap<String, BufferSpec>,
 }
 
 impl Sequential {
@@ -122,6 +124,7 @@ impl Model {
             device,
             data_spec: None,
             programs: HashMap::new(),
+            states: HashMap::new(),
         };
         model.initialize(first)?;
         Ok(model)
@@ -240,7 +243,7 @@ impl Model {
 
     /// The part of a buffer that belongs to a variable, in Keras's order.
     pub(super) fn read_variable(&mut self, buffer: &str, variable: &Variable) -> Result<Vec<f64>> {
-        let device = self.executor.read(buffer, variable.offset..variable.offset + variable.len)?;
+        let device = self.executor.read(buffer, variable.device_range())?;
         Ok(variable.to_keras(&device))
     }
 
@@ -251,7 +254,7 @@ impl Model {
         let (parameters, state) = (read(buffers::PARAMETERS, Arena::Trainable)?, read(buffers::STATE, Arena::State)?);
         let weight = |variable: &Variable| {
             let arena = if variable.arena == Arena::Trainable { &parameters } else { &state };
-            let values = variable.to_keras(&arena[variable.offset..variable.offset + variable.len]);
+            let values = variable.to_keras(&arena[variable.device_range()]);
             Weight {
                 path: variable.path.clone(),
                 shape: variable.spec.shape.clone(),
@@ -298,7 +301,7 @@ impl Model {
         let names: Vec<&str> = self.compiled.optimizer.moments().iter().map(|moment| moment.buffer).collect();
         let arenas = self.read_arenas(&names)?;
         let trainable = || table.variables().iter().filter(|v| v.spec.trainable);
-        let of = |arena: &Vec<f32>, v: &Variable| (v.path.clone(), v.to_keras(&arena[v.offset..v.offset + v.len]));
+        let of = |arena: &Vec<f32>, v: &Variable| (v.path.clone(), v.to_keras(&arena[v.device_range()]));
         Ok(arenas.iter().map(|arena| trainable().map(|v| of(arena, v)).collect()).collect())
     }
 
@@ -315,10 +318,12 @@ impl Model {
     /// The recorded plan of a batch, from the cache where it is there.
     pub(super) fn program(&mut self, feed: &Feed, mode: Mode, samples: usize) -> Result<Program> {
         let key = (feed.clone(), mode, samples);
-        if let Some(program) = self.programs.get(&key) {
-            return Ok(program.clone());
+        if let Some(program) = self.programs.get(&key).cloned() {
+            self.place_states(&program.states)?;
+            return Ok(program);
         }
         let program = record(&self.network, &self.compiled, feed, mode, samples, self.executor.limits())?;
+        self.place_states(&program.states)?;
         self.executor.prepare(&program.plan)?;
         if self.programs.len() >= PROGRAMS {
             self.programs.clear();
@@ -351,7 +356,7 @@ fn place(variable: &Variable, values: &[f32], arena: &mut [f32]) -> Result<()> {
             values.len()
         )));
     }
-    arena[variable.offset..variable.offset + variable.len].copy_from_slice(&variable.to_device(values));
+    arena[variable.device_range()].copy_from_slice(&variable.to_device(values));
     Ok(())
 }
 

@@ -32,7 +32,7 @@ impl Model {
     ///
     /// Errors: a batch that does not fit the model, a device that fails.
     pub fn predict_on_batch(&mut self, batch: &Dataset) -> Result<Vec<f32>> {
-        let values = self.predict_in_batches(FEED, batch, batch.len())?.into_iter().next().unwrap_or_default();
+        let values = self.predict_named(FEED, batch, batch.len())?.into_iter().next().unwrap_or_default();
         Ok(values.into_iter().map(|v| v as f32).collect())
     }
 }

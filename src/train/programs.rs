@@ -9,7 +9,7 @@ use super::optimizer::{Optimizer, record_health};
 use super::scores::{Judged, Measured, Scoring};
 use crate::error::Result;
 use crate::model::{Mode, Network, Recorder, Tensor};
-use crate::plan::{Limits, Plan, Slot};
+use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Training steps whose losses are kept on the device before they are read.
 pub(super) const LOG_ROWS: usize = crate::exec::MAX_SCALARS;
@@ -50,6 +50,8 @@ pub(super) struct Program {
     pub input_gradients: Vec<Place>,
     /// What it writes into the log.
     pub measured: Measured,
+    /// What stateful layers keep from batch to batch.
+    pub states: Vec<BufferSpec>,
 }
 
 /// Where a tensor lies: buffer, first element, shape.
@@ -105,7 +107,8 @@ pub(super) fn record(
     let whole = |tensor: &Tensor| place(tensor, &tensor.slot);
     let outputs = given_by_layers(network).into_iter().map(|(name, id)| (name, whole(&values[id]))).collect();
     let results = predictions.iter().map(whole).collect();
-    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, measured })
+    let states = recorder.states;
+    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, measured, states })
 }
 
 /// Every value that a layer gives, by the layer's name.

@@ -222,6 +222,12 @@ impl Model {
         Ok(self.predict_all_f64(data)?.into_iter().next().unwrap_or_default())
     }
 
+    /// The same with a batch size of one's own, which a stateful model needs.
+    pub fn predict_in_batches(&mut self, data: &Dataset, batch_size: usize) -> Result<Vec<f64>> {
+        check_batch_size(batch_size)?;
+        Ok(self.predict_named("predict", data, batch_size)?.into_iter().next().unwrap_or_default())
+    }
+
     /// All outputs of a model with several, in its order, each as of [`Model::predict`].
     pub fn predict_all(&mut self, data: &Dataset) -> Result<Vec<Vec<f32>>> {
         Ok(self.predict_all_f64(data)?.into_iter().map(single).collect())
@@ -229,11 +235,11 @@ impl Model {
 
     /// The same in the executor's precision.
     pub fn predict_all_f64(&mut self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
-        self.predict_in_batches("predict", data, DEFAULT_BATCH)
+        self.predict_named("predict", data, DEFAULT_BATCH)
     }
 
     /// The same with the data under a name on the device, and batches of a size.
-    pub(super) fn predict_in_batches(
+    pub(super) fn predict_named(
         &mut self,
         name: &'static str,
         data: &Dataset,

@@ -116,6 +116,7 @@ def checks():
         "nesterov": "SGD with Nesterov's momentum",
         "sgd": "SGD without momentum",
         "untrained": "never trained",
+        "directions": "LSTMs in both directions, dropout",
         "several": "outputs for every step, no bias, no gamma, no beta",
     }
     for kind, name in kinds.items():

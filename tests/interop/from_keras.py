@@ -82,6 +82,43 @@ def no_input(x):
     return [L.LSTM(6, return_sequences=True), L.BatchNormalization(), L.Dense(1, activation="sigmoid")]
 
 
+def directions(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.Bidirectional(L.LSTM(6, return_sequences=True)),
+        L.Bidirectional(L.LSTM(5, return_sequences=True), merge_mode="mul"),
+        L.Bidirectional(
+            L.LSTM(4, return_sequences=True), backward_layer=L.LSTM(3, return_sequences=True, go_backwards=True)
+        ),
+        L.Bidirectional(L.LSTM(4, use_bias=False), merge_mode="ave"),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def grus(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.GRU(6, return_sequences=True),
+        L.GRU(5, return_sequences=True, reset_after=False),
+        L.GRU(5, return_sequences=True, activation="relu", recurrent_activation="hard_sigmoid", go_backwards=True),
+        L.Bidirectional(L.GRU(4, return_sequences=True, use_bias=False), merge_mode="sum"),
+        L.GRU(3, reset_after=False, use_bias=False),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def backwards(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.LSTM(6, return_sequences=True, go_backwards=True, zero_output_for_mask=True),
+        L.LSTM(5, activation="softsign", recurrent_activation="hard_sigmoid", return_sequences=True),
+        L.LSTM(5, activation="gelu", return_sequences=True, unroll=True),
+        L.LSTM(5, activation="silu", recurrent_activation="tanh", return_sequences=True, use_cudnn=False),
+        L.LSTM(4, activation="relu", recurrent_activation="softplus", go_backwards=True),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
 def adam():
     return keras.optimizers.Adam(0.002)
 
@@ -111,6 +148,9 @@ CASES = [
     ("Normalization, adapted", adapted, adam, keras.losses.binary_crossentropy, ["acc"]),
     ("Normalization, given", given, sgd, keras.losses.MeanSquaredError(), [["mae", "mse"]]),
     ("names of one's own", named, adam, "bce", {"occupied?": ["accuracy"]}),
+    ("LSTMs in both directions", directions, adam, BCE, ["accuracy"]),
+    ("LSTMs backwards, with other activations", backwards, adam, BCE, ["accuracy"]),
+    ("GRUs", grus, adam, BCE, ["accuracy"]),
     ("no Input, an output for every step", no_input, adam, "mse", None),
     ("plain names", lesson, lambda: "adam", "mean_squared_error", ["accuracy", "mae"]),
 ]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gatenorm::model::{Bidirectional, Gru, MergeMode};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -104,6 +105,66 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     if missing.is_empty() { Ok(Built { model, loss, optimizer, metrics }) } else { Err(missing) }
 }
 
+fn activation_of(config: &mut Taking<'_>, key: &str) -> Activation {
+    let value = config.take(key);
+    Activation::from_name(value.as_str().expect("a name")).unwrap_or_else(|_| {
+        config.missing.insert(format!("{} {key}={value}", config.what));
+        Activation::Linear
+    })
+}
+
+fn lstm_of(config: &mut Taking<'_>) -> Lstm {
+    let flag = |value: Value| value.as_bool().unwrap_or(false);
+    let [activation, recurrent_activation] =
+        ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
+    for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
+        config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
+    }
+    for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
+        config.expect(key, &[Value::Null]);
+    }
+    let [dropout, recurrent_dropout] =
+        ["dropout", "recurrent_dropout"].map(|key| config.take(key).as_f64().unwrap_or(0.0));
+    Lstm::new(config.take("units").as_u64().expect("units") as usize)
+        .dropout(dropout)
+        .recurrent_dropout(recurrent_dropout)
+        .activation(activation)
+        .recurrent_activation(recurrent_activation)
+        .go_backwards(flag(config.take("go_backwards")))
+        .return_state(flag(config.take("return_state")))
+        .stateful(flag(config.take("stateful")))
+        .zero_output_for_mask(config.take("zero_output_for_mask").as_bool().unwrap_or(false))
+        .return_sequences(flag(config.take("return_sequences")))
+        .use_bias(flag(config.take("use_bias")))
+        .unit_forget_bias(flag(config.take("unit_forget_bias")))
+}
+
+fn gru_of(config: &mut Taking<'_>) -> Gru {
+    let flag = |value: Value| value.as_bool().unwrap_or(false);
+    let [activation, recurrent_activation] =
+        ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
+    for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
+        config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
+    }
+    for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
+        config.expect(key, &[Value::Null]);
+    }
+    let [dropout, recurrent_dropout] =
+        ["dropout", "recurrent_dropout"].map(|key| config.take(key).as_f64().unwrap_or(0.0));
+    Gru::new(config.take("units").as_u64().expect("units") as usize)
+        .dropout(dropout)
+        .recurrent_dropout(recurrent_dropout)
+        .activation(activation)
+        .recurrent_activation(recurrent_activation)
+        .reset_after(flag(config.take("reset_after")))
+        .go_backwards(flag(config.take("go_backwards")))
+        .return_state(flag(config.take("return_state")))
+        .stateful(flag(config.take("stateful")))
+        .zero_output_for_mask(flag(config.take("zero_output_for_mask")))
+        .return_sequences(flag(config.take("return_sequences")))
+        .use_bias(flag(config.take("use_bias")))
+}
+
 fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Sequential {
     let class = layer["class_name"].as_str().expect("class_name");
     let name = layer["name"].as_str().expect("name");
@@ -111,24 +172,27 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
     let flag = |value: Value| value.as_bool().expect("a boolean");
     match class {
         "LSTM" => {
-            config.expect("activation", &[json!("tanh")]);
-            config.expect("recurrent_activation", &[json!("sigmoid")]);
-            for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
-                config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
-            }
-            for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
-                config.expect(key, &[Value::Null]);
-            }
-            for key in ["dropout", "recurrent_dropout"] {
-                config.expect(key, &[json!(0.0)]);
-            }
-            for key in ["go_backwards", "return_state", "stateful"] {
-                config.expect(key, &[json!(false)]);
-            }
-            let layer = Lstm::new(config.take("units").as_u64().expect("units") as usize)
-                .return_sequences(flag(config.take("return_sequences")))
-                .use_bias(flag(config.take("use_bias")))
-                .unit_forget_bias(flag(config.take("unit_forget_bias")));
+            let layer = lstm_of(&mut config);
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "GRU" => {
+            let layer = gru_of(&mut config);
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "Bidirectional" => {
+            let wrapped = config.take("layer");
+            let mode = config.take("merge_mode");
+            let mode = MergeMode::ALL.into_iter().find(|m| m.name() == mode.as_str()).expect("a merge mode");
+            config.finish();
+            let class = wrapped["class_name"].as_str().expect("class_name");
+            let mut config = taking(class, &wrapped["config"], missing);
+            let layer = match class {
+                "GRU" => Bidirectional::new(gru_of(&mut config)),
+                _ => Bidirectional::new(lstm_of(&mut config)),
+            };
+            let layer = layer.merge_mode(mode);
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }
@@ -143,12 +207,7 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             model.add_named(name, std::sync::Arc::new(layer))
         }
         "Dense" => {
-            let activation = config.take("activation");
-            let activation = activation.as_str().expect("activation");
-            let known = Activation::from_name(activation);
-            if known.is_err() {
-                config.missing.insert(format!("Dense activation={activation}"));
-            }
+            let activation = activation_of(&mut config, "activation");
             for key in ["kernel_initializer", "bias_initializer"] {
                 config.expect(key, &[json!("glorot_uniform"), json!("zeros")]);
             }
@@ -156,7 +215,7 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
                 config.expect(key, &[Value::Null]);
             }
             let layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
-                .activation(known.unwrap_or_default())
+                .activation(activation)
                 .use_bias(flag(config.take("use_bias")));
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))

@@ -42,7 +42,7 @@ struct Tables;
 impl Tables {
     /// First element and elements of each trained variable.
     fn spans(table: &Table) -> (BufferSpec, Vec<u32>) {
-        let values: Vec<u32> = trained(table).flat_map(|v| [v.offset as u32, v.len as u32]).collect();
+        let values: Vec<u32> = trained(table).flat_map(|v| [v.offset as u32, v.device_len as u32]).collect();
         (BufferSpec::persistent("variable_spans", &[values.len() / 2, 2]).u32(), values)
     }
 
@@ -50,7 +50,7 @@ impl Tables {
     fn per_block(name: &str, table: &Table, of: impl Fn(usize, &Variable) -> u32) -> (BufferSpec, Vec<u32>) {
         let mut values = vec![0; table.arena_len(Arena::Trainable) / ALIGNMENT];
         for (i, v) in trained(table).enumerate() {
-            values[v.offset / ALIGNMENT..(v.offset + v.len).div_ceil(ALIGNMENT)].fill(of(i, v));
+            values[v.offset / ALIGNMENT..v.device_range().end.div_ceil(ALIGNMENT)].fill(of(i, v));
         }
         (BufferSpec::persistent(name, &[values.len()]).u32(), values)
     }

@@ -2,8 +2,10 @@
 
 mod batch_norm;
 mod clipping;
+mod columns;
 mod dropout;
 mod elementwise;
+mod gru;
 mod losses;
 mod masks;
 mod matrix;
@@ -42,11 +44,14 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "cross_entropy" => losses::cross_entropy,
         "dropout" => dropout::dropout,
         "dropout_mask" => dropout::dropout_mask,
+        "copy_columns" => columns::copy_columns,
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,
         "grad_norm_partial" => clipping::grad_norm_partial,
         "histogram" => metrics::histogram,
+        "gru_step" => gru::gru_step,
+        "gru_step_grad" => gru::gru_step_grad,
         "lion" => optimizers::lion,
         "log_step" => losses::log_step,
         "loss" => losses::loss,

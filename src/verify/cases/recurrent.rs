@@ -2,7 +2,9 @@
 
 use super::super::case::{At, Builder};
 use super::super::draw::Numbers;
-use crate::kernels::{LstmStep, LstmStepGrad, LstmStepGradSlots, LstmStepSlots, Options};
+use crate::kernels::{
+    CellOptions, LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots, Options, Sweep, activation,
+};
 use crate::plan::Slot;
 
 /// Around the 4 rows of a thread and the 16 of a workgroup.
@@ -11,7 +13,7 @@ const BATCHES: [usize; 11] = [1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 33];
 const UNITS: [usize; 11] = [1, 2, 3, 4, 5, 8, 15, 16, 17, 32, 33];
 
 /// T, N, H. The recurrent kernel and two steps' gates must fit the tiny binding.
-fn shape(b: &mut Builder) -> [usize; 3] {
+pub(super) fn shape(b: &mut Builder) -> [usize; 3] {
     let rows = b.draw.size(&BATCHES, 64);
     let units = b.draw.size(&UNITS, 128);
     let steps = if b.draw.timing { 2 } else { 1 + b.draw.below(3) };
@@ -21,39 +23,84 @@ fn shape(b: &mut Builder) -> [usize; 3] {
     [steps, rows, units]
 }
 
-/// A sequence that begins with the initial state; the rest is not computed yet.
-fn state(b: &mut Builder, name: &str, [steps, rows, units]: [usize; 3], kind: Numbers) -> Slot {
+/// A sequence with the initial state; the rest is not computed yet.
+pub(super) fn state(
+    b: &mut Builder,
+    name: &str,
+    [steps, rows, units]: [usize; 3],
+    sweep: Sweep,
+    kind: Numbers,
+) -> Slot {
     let size = rows * units;
     let initial = b.draw.numbers(size, kind);
-    let later = b.draw.dirt(steps * size);
-    b.holding(name, [initial, later].concat(), At::Aligned)
+    let mut later = b.draw.dirt(steps * size);
+    let at = sweep.initial().min(1) * later.len();
+    later.splice(at..at, initial);
+    b.holding(name, later, At::Aligned)
 }
 
-pub(super) fn lstm_step(b: &mut Builder, _: &Options) {
-    let shape @ [steps, rows, units] = shape(b);
-    let u = b.input("u", 4 * units * units, Numbers::Unit);
-    let gates = b.input("gates", 4 * steps * rows * units, Numbers::Logits);
-    let h = state(b, "h", shape, Numbers::Unit);
-    let c = state(b, "c", shape, Numbers::Logits);
-    let slots = LstmStepSlots { u, gates, h, c };
-    (0..steps).for_each(|t| LstmStep::record(t, rows, units, &mut b.plan, &slots));
+/// Whether an activation of these options can grow without bound, so that a chain of them could overflow.
+pub(super) fn grows(options: &Options) -> bool {
+    let bounded =
+        [activation::SIGMOID, activation::TANH, activation::HARD_SIGMOID, activation::SOFTSIGN, activation::HARD_TANH];
+    ["ACTIVATION", "RECURRENT_ACTIVATION"].iter().any(|name| !bounded.contains(&options.get(name)))
+}
+
+/// Weights, small where activations grow.
+pub(super) fn weights(b: &mut Builder, units: usize, wild: bool) -> Slot {
+    let mut u = b.draw.numbers(4 * units * units, Numbers::Unit);
+    if wild {
+        u.iter_mut().for_each(|u| *u *= 0.05);
+    }
+    b.holding("u", u, At::Aligned)
+}
+
+fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) -> LstmExtras {
+    let mut on =
+        |name: &str, slot: &str, len: usize, kind: Numbers| (options.get(name) != 0).then(|| b.input(slot, len, kind));
+    LstmExtras {
+        mask: on("MASK", "mask", steps * rows, Numbers::Classes),
+        dropout: on("DROPOUT", "dropout", 4 * rows * units, Numbers::Positive),
+        peepholes: on("PEEPHOLES", "peepholes", 3 * units, Numbers::Unit),
+    }
+}
+
+pub(super) fn lstm_step(b: &mut Builder, options: &Options) {
+    let [steps, rows, units] = shape(b);
+    let wild = grows(options);
+    let shape @ [steps, ..] = [if wild { 1 } else { steps }, rows, units];
+    let calm = if wild { Numbers::Unit } else { Numbers::Logits };
+    let u = weights(b, units, wild);
+    let gates = b.input("gates", 4 * steps * rows * units, calm);
+    let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
+    let h = state(b, "h", shape, sweep, Numbers::Unit);
+    let c = state(b, "c", shape, sweep, calm);
+    let slots = LstmStepSlots { u, gates, h, c, extras: extras(b, options, shape) };
+    let cell = CellOptions::of(options);
+    (0..steps).for_each(|k| LstmStep::record(k, sweep, [rows, units], cell, &mut b.plan, &slots));
     b.flops = (8 * steps * rows * units * units) as f64;
 }
 
-pub(super) fn lstm_step_grad(b: &mut Builder, _: &Options) {
+pub(super) fn lstm_step_grad(b: &mut Builder, options: &Options) {
     let shape @ [steps, rows, units] = shape(b);
     let size = rows * units;
-    let sequences = b.draw.one_in(2);
-    let u = b.input("u", 4 * units * units, Numbers::Unit);
-    let c = b.input("c", (steps + 1) * size, Numbers::Logits);
+    let (sequences, seeded, wild) = (b.draw.one_in(2), b.draw.one_in(2), grows(options));
+    let u = weights(b, units, wild);
+    let c = b.input("c", (steps + 1) * size, if wild { Numbers::Unit } else { Numbers::Logits });
     let dy = b.input("dy", if sequences { steps * size } else { size }, Numbers::Unit);
-    // Activated gates: i, f and o between 0 and 1, the candidate between -1 and 1; some are saturated.
+    // What was saved of the gates: i, f and o between 0 and 1, the candidate between -1 and 1; some are saturated.
     let mut gates = b.draw.numbers(4 * steps * size, Numbers::Probabilities);
     gates.iter_mut().skip(2).step_by(4).for_each(|g| *g = 2.0 * *g - 1.0);
     let gates = b.holding("gates", gates, At::Aligned);
-    let dc = b.output("dc", size, false, At::Aligned);
-    let slots = LstmStepGradSlots { u, c, dy, gates, dc };
-    (0..steps).rev().for_each(|t| LstmStepGrad::record(t, shape, sequences, &mut b.plan, &slots));
+    let carry = b.output("carry", 2 * size, seeded, At::Aligned);
+    let dy = (!b.draw.one_in(8)).then_some(dy);
+    let slots = LstmStepGradSlots { u, c, dy, gates, carry, extras: extras(b, options, shape) };
+    let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
+    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences, seeded, cell: CellOptions::of(options) };
+    (0..steps).rev().for_each(|k| grad.record(k, &mut b.plan, &slots));
+    if b.draw.one_in(2) && !b.draw.timing {
+        grad.record_initial(&mut b.plan, &slots);
+    }
     // The last time step multiplies nothing.
     b.flops = (8 * (steps - 1) * rows * units * units) as f64;
 }

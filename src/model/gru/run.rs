@@ -1,0 +1,178 @@
+//! How a GRU records itself: projection of all time steps, the recurrence step by step, and their gradients.
+
+use super::Gru;
+use crate::kernels::{Copy, CopySlots, GruCell, GruGradSweep, GruStep, GruStepGradSlots, GruStepSlots, Sweep};
+use crate::model::projection::{Gates, Projection, copy_places, dropout_mask, gate_gradient, recurrent_gradient};
+use crate::model::recorder::{Recorder, Tensor};
+use crate::model::recurrence::Outputs;
+use crate::plan::Slot;
+
+/// One use of the layer in a plan.
+pub(super) struct Run {
+    outputs: Outputs,
+    cell: GruCell,
+    use_bias: bool,
+    projection: Projection,
+    recurrent_kernel: Slot,
+    gates: Slot,
+    h: Slot,
+    /// r h of all time steps, without `reset_after`.
+    reset: Option<Slot>,
+    mask: Option<Slot>,
+    dropout: Option<Slot>,
+}
+
+/// The tensors around a run.
+struct Ends {
+    input: Tensor,
+    initial: Option<Tensor>,
+    output: Tensor,
+    last: Option<Tensor>,
+}
+
+impl Run {
+    /// Records the layer. `reverse` reads the sequence from its end.
+    pub fn record(layer: &Gru, recorder: &mut Recorder, inputs: &[Tensor], reverse: bool) -> Vec<Tensor> {
+        let Some(input) = inputs.first() else { return Vec::new() };
+        let run = Run::new(layer, recorder, input, reverse);
+        let Outputs { sweep, samples, units, .. } = run.outputs;
+        let initial = inputs.get(1).cloned();
+        let kept = layer.stateful.then(|| recorder.state("state_h", &[samples, units]));
+        run.outputs.begin(recorder, &run.h, initial.as_ref().map(|tensor| tensor.slot.clone()).or(kept.clone()));
+        let slots = GruStepSlots {
+            u: run.recurrent_kernel.clone(),
+            gates: run.gates.clone(),
+            h: run.h.clone(),
+            reset: run.reset.clone(),
+            mask: run.mask.clone(),
+            dropout: run.dropout.clone(),
+        };
+        (0..sweep.steps)
+            .for_each(|k| GruStep::record(k, sweep, [samples, units], run.cell, &mut recorder.plan, &slots));
+        let output = run.outputs.tensor(recorder, &run.h, input.mask.as_ref());
+        let last = layer.return_state.then(|| run.outputs.last(recorder, &run.h, "last_h"));
+        if let Some(kept) = kept {
+            run.outputs.keep(recorder, &run.h, kept);
+        }
+        let given = std::iter::once(output.clone()).chain(last.clone()).collect();
+        let ends = Ends { input: input.clone(), initial, output, last };
+        recorder.on_backward(move |recorder| run.backward(recorder, &ends));
+        given
+    }
+
+    fn new(layer: &Gru, recorder: &mut Recorder, input: &Tensor, reverse: bool) -> Run {
+        let (steps, samples, units) = (input.steps.unwrap_or(1), recorder.samples, layer.units);
+        let mask = input.mask.clone();
+        let outputs = Outputs {
+            sweep: Sweep { steps, reverse },
+            samples,
+            units,
+            sequences: layer.return_sequences,
+            flipped: layer.go_backwards,
+            blank: mask.clone().filter(|_| layer.zero_output_for_mask),
+        };
+        let gates = recorder.plan.scratch("gates", &[steps, samples, units, 4]);
+        // As in Keras: only together with recurrent dropout each gate has a mask of its own.
+        let masks = if layer.recurrent_dropout == 0.0 { 1 } else { 4 };
+        let of_x = dropout_mask(recorder, "dropout", layer.dropout, layer.seed, [input.features, masks]);
+        let of_h = dropout_mask(recorder, "recurrent_dropout", layer.recurrent_dropout, layer.seed, [units, 4]);
+        let bias = layer.use_bias.then(|| whole_bias(recorder, units));
+        Run {
+            cell: GruCell {
+                activation: layer.activation.of_one(),
+                recurrent_activation: layer.recurrent_activation.of_one(),
+                reset_after: layer.reset_after,
+            },
+            use_bias: layer.use_bias,
+            projection: Projection::record(recorder, input, &gates, Gates::GRU, bias, of_x),
+            recurrent_kernel: recorder.variable("recurrent_kernel"),
+            gates,
+            h: outputs.states(recorder, "h"),
+            reset: (!layer.reset_after).then(|| recorder.plan.scratch("reset", &[steps, samples, units])),
+            mask,
+            dropout: of_h,
+            outputs,
+        }
+    }
+
+    fn backward(&self, recorder: &mut Recorder, ends: &Ends) {
+        let dy = recorder.gradient(&ends.output).map(|dy| self.outputs.gradient(recorder, dy));
+        let dh = ends.last.as_ref().and_then(|last| recorder.gradient(last));
+        if dy.is_none() && dh.is_none() {
+            return;
+        }
+        let Outputs { sweep, samples, units, sequences, .. } = self.outputs;
+        let carry = recorder.plan.scratch("carry", &[samples, units]);
+        let seeded = dh.is_some();
+        if let Some(x) = dh {
+            Copy::record(false, &mut recorder.plan, CopySlots { x, out: carry.clone() });
+        }
+        let slots = GruStepGradSlots {
+            u: self.recurrent_kernel.clone(),
+            h: self.h.clone(),
+            dy,
+            gates: self.gates.clone(),
+            carry: carry.clone(),
+            mask: self.mask.clone(),
+            dropout: self.dropout.clone(),
+        };
+        let grad = GruGradSweep { sweep, shape: [samples, units], sequences, seeded, cell: self.cell };
+        (0..sweep.steps).rev().for_each(|k| grad.record(k, &mut recorder.plan, &slots));
+        if let Some(initial) = ends.initial.as_ref().filter(|initial| initial.differentiable) {
+            grad.record_initial(&mut recorder.plan, &slots);
+            let (out, accumulate) = recorder.gradient_target(initial);
+            Copy::record(accumulate, &mut recorder.plan, CopySlots { x: carry, out });
+        }
+        self.recurrent_gradient(recorder);
+        if let Some(db) = self.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
+            self.bias_gradient(recorder, db);
+        }
+        self.projection.backward(recorder, &ends.input, &self.gates);
+    }
+
+    fn recurrent_gradient(&self, recorder: &mut Recorder) {
+        let Some(du) = recorder.variable_gradient("recurrent_kernel") else { return };
+        let (rows, units) = (self.outputs.sweep.steps * self.outputs.samples, self.outputs.units);
+        let (read, plan, mask) = (self.outputs.read(&self.h), &mut recorder.plan, self.dropout.as_ref());
+        match &self.reset {
+            None => recurrent_gradient(plan, [rows, units], &read, mask, &self.gates, du, Gates::GRU.recurrent),
+            // z and r met h, the candidate r h.
+            Some(reset) => {
+                recurrent_gradient(
+                    plan,
+                    [rows, units],
+                    &read,
+                    mask,
+                    &self.gates,
+                    du.clone(),
+                    &Gates::GRU.recurrent[..2],
+                );
+                gate_gradient(plan, [rows, units, units], reset, (&self.gates, 3), &du);
+            }
+        }
+    }
+
+    /// Of a single bias, which x meets, or of one that x meets and one that h meets.
+    fn bias_gradient(&self, recorder: &mut Recorder, (db, accumulate): (Slot, bool)) {
+        let width = 4 * self.outputs.units;
+        let all = recorder.plan.scratch("all_gates", &[width]);
+        self.projection.bias_gradient(&mut recorder.plan, &self.gates, (&all, false));
+        for (row, places) in [Gates::GRU.input, Gates::GRU.recurrent].into_iter().take(db.len / width).enumerate() {
+            copy_places(&mut recorder.plan, &all, &db.rows(row..row + 1, width), places, accumulate);
+        }
+    }
+}
+
+/// The bias of all four places: where there are two, their sum.
+fn whole_bias(recorder: &mut Recorder, units: usize) -> Slot {
+    let (bias, width) = (recorder.variable("bias"), 4 * units);
+    if bias.len == width {
+        return bias;
+    }
+    let whole = recorder.plan.scratch("bias", &[width]);
+    for row in 0..2 {
+        let slots = CopySlots { x: bias.rows(row..row + 1, width), out: whole.clone() };
+        Copy::record(row > 0, &mut recorder.plan, slots);
+    }
+    whole
+}

@@ -1,0 +1,188 @@
+//! How an LSTM records itself: projection of all time steps, the recurrence step by step, and their gradients.
+
+use super::Lstm;
+use crate::kernels::{
+    CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Fill, FillSlots,
+    LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots, Multiply, Sweep,
+};
+use crate::model::projection::{Gates, Projection, dropout_mask, recurrent_gradient};
+use crate::model::recorder::{Recorder, Tensor};
+use crate::model::recurrence::Outputs;
+use crate::plan::Slot;
+
+/// One use of the layer in a plan.
+pub(super) struct Run {
+    outputs: Outputs,
+    cell: CellOptions,
+    use_bias: bool,
+    projection: Projection,
+    recurrent_kernel: Slot,
+    gates: Slot,
+    h: Slot,
+    c: Slot,
+    extras: LstmExtras,
+}
+
+/// The tensors around a run.
+struct Ends {
+    input: Tensor,
+    /// Initial h and c, where they are given.
+    initial: Option<[Tensor; 2]>,
+    output: Tensor,
+    /// Final h and c, where they are asked for.
+    last: Option<[Tensor; 2]>,
+}
+
+impl Run {
+    /// Records the layer. `reverse` reads the sequence from its end; whether the output is turned round too is the layer's
+    /// `go_backwards`, which a wrapper may leave off.
+    pub fn record(layer: &Lstm, recorder: &mut Recorder, inputs: &[Tensor], reverse: bool) -> Vec<Tensor> {
+        let Some(input) = inputs.first() else { return Vec::new() };
+        let initial = match &inputs[1..] {
+            [h, c] => Some([h.clone(), c.clone()]),
+            _ => None,
+        };
+        let run = Run::new(layer, recorder, input, reverse);
+        let Outputs { sweep, samples, units, .. } = run.outputs;
+        let kept = layer.stateful.then(|| ["state_h", "state_c"].map(|name| recorder.state(name, &[samples, units])));
+        let begin = initial.as_ref().map(|states| states.each_ref().map(|tensor| tensor.slot.clone())).or(kept.clone());
+        let [h, c] = begin.map_or([None, None], |states| states.map(Some));
+        run.outputs.begin(recorder, &run.h, h);
+        run.outputs.begin(recorder, &run.c, c);
+        let slots = LstmStepSlots {
+            u: run.recurrent_kernel.clone(),
+            gates: run.gates.clone(),
+            h: run.h.clone(),
+            c: run.c.clone(),
+            extras: run.extras.clone(),
+        };
+        (0..sweep.steps)
+            .for_each(|k| LstmStep::record(k, sweep, [samples, units], run.cell, &mut recorder.plan, &slots));
+        let output = run.outputs.tensor(recorder, &run.h, input.mask.as_ref());
+        let states = [(&run.h, "last_h"), (&run.c, "last_c")];
+        let last = layer.return_state.then(|| states.map(|(states, name)| run.outputs.last(recorder, states, name)));
+        if let Some([h, c]) = kept {
+            run.outputs.keep(recorder, &run.h, h);
+            run.outputs.keep(recorder, &run.c, c);
+        }
+        let given = std::iter::once(output.clone()).chain(last.iter().flatten().cloned()).collect();
+        let ends = Ends { input: input.clone(), initial, output, last };
+        recorder.on_backward(move |recorder| run.backward(recorder, &ends));
+        given
+    }
+
+    fn new(layer: &Lstm, recorder: &mut Recorder, input: &Tensor, reverse: bool) -> Run {
+        let (steps, samples, units) = (input.steps.unwrap_or(1), recorder.samples, layer.units);
+        let mask = input.mask.clone();
+        let outputs = Outputs {
+            sweep: Sweep { steps, reverse },
+            samples,
+            units,
+            sequences: layer.return_sequences,
+            flipped: layer.go_backwards,
+            blank: mask.clone().filter(|_| layer.zero_output_for_mask),
+        };
+        let gates = recorder.plan.scratch("gates", &[steps, samples, units, 4]);
+        // As in Keras: only together with recurrent dropout each gate has a mask of its own.
+        let by_gate = layer.recurrent_dropout != 0.0;
+        let of_x =
+            dropout_mask(recorder, "dropout", layer.dropout, layer.seed, [input.features, if by_gate { 4 } else { 1 }]);
+        let of_h = dropout_mask(recorder, "recurrent_dropout", layer.recurrent_dropout, layer.seed, [units, 4]);
+        let bias = layer.use_bias.then(|| recorder.variable("bias"));
+        Run {
+            cell: CellOptions {
+                activation: layer.activation.of_one(),
+                recurrent_activation: layer.recurrent_activation.of_one(),
+                peepholes: layer.peepholes,
+                coupled: layer.coupled_gates,
+            },
+            use_bias: layer.use_bias,
+            projection: Projection::record(recorder, input, &gates, Gates::LSTM, bias, of_x),
+            recurrent_kernel: recorder.variable("recurrent_kernel"),
+            gates,
+            h: outputs.states(recorder, "h"),
+            c: recorder.plan.scratch("c", &[steps + 1, samples, units]),
+            extras: LstmExtras {
+                mask,
+                dropout: of_h,
+                peepholes: layer.peepholes.then(|| recorder.variable("peephole_kernel")),
+            },
+            outputs,
+        }
+    }
+
+    fn backward(&self, recorder: &mut Recorder, ends: &Ends) {
+        let dy = recorder.gradient(&ends.output).map(|dy| self.outputs.gradient(recorder, dy));
+        let of_states = ends.last.as_ref().map(|last| last.each_ref().map(|state| recorder.gradient(state)));
+        let [dh, dc] = of_states.unwrap_or([None, None]);
+        if dy.is_none() && dh.is_none() && dc.is_none() {
+            return;
+        }
+        let Outputs { sweep, samples, units, sequences, .. } = self.outputs;
+        let seeded = dh.is_some() || dc.is_some();
+        let carry = recorder.plan.scratch("carry", &[2, samples, units]);
+        if seeded {
+            for (i, gradient) in [dc, dh].into_iter().enumerate() {
+                let out = self.outputs.at(&carry, i);
+                match gradient {
+                    Some(x) => Copy::record(false, &mut recorder.plan, CopySlots { x, out }),
+                    None => Fill::record(0.0, &mut recorder.plan, FillSlots { out }),
+                }
+            }
+        }
+        let slots = LstmStepGradSlots {
+            u: self.recurrent_kernel.clone(),
+            c: self.c.clone(),
+            dy,
+            gates: self.gates.clone(),
+            carry,
+            extras: self.extras.clone(),
+        };
+        let grad = LstmGradSweep { sweep, shape: [samples, units], sequences, seeded, cell: self.cell };
+        (0..sweep.steps).rev().for_each(|k| grad.record(k, &mut recorder.plan, &slots));
+        if let Some([h, c]) = &ends.initial {
+            if h.differentiable {
+                grad.record_initial(&mut recorder.plan, &slots);
+            }
+            for (i, state) in [c, h].into_iter().enumerate().filter(|(_, state)| state.differentiable) {
+                let (out, accumulate) = recorder.gradient_target(state);
+                let x = self.outputs.at(&slots.carry, i);
+                Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
+            }
+        }
+        self.products(recorder, &ends.input);
+    }
+
+    /// The gradients of the variables and of the input; `gates` holds the gradients before activation, of all steps.
+    fn products(&self, recorder: &mut Recorder, input: &Tensor) {
+        if let Some(target) = recorder.variable_gradient("recurrent_kernel") {
+            let rows = self.outputs.sweep.steps * self.outputs.samples;
+            let (read, mask) = (self.outputs.read(&self.h), self.extras.dropout.as_ref());
+            let shape = [rows, self.outputs.units];
+            recurrent_gradient(&mut recorder.plan, shape, &read, mask, &self.gates, target, Gates::LSTM.recurrent);
+        }
+        if self.extras.peepholes.is_some() {
+            self.peephole_gradient(recorder);
+        }
+        if let Some((db, accumulate)) = self.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
+            self.projection.bias_gradient(&mut recorder.plan, &self.gates, (&db, accumulate));
+        }
+        self.projection.backward(recorder, input, &self.gates);
+    }
+
+    /// Of each gate: the sum over time steps and samples of its gradient times the cell state that it saw.
+    fn peephole_gradient(&self, recorder: &mut Recorder) {
+        let Some((out, accumulate)) = recorder.variable_gradient("peephole_kernel") else { return };
+        let (rows, units) = (self.outputs.sweep.steps * self.outputs.samples, self.outputs.units);
+        let (read, made) = (self.outputs.read(&self.c), self.outputs.made(&self.c));
+        let plan = &mut recorder.plan;
+        for (i, (gate, seen)) in [(0, &read), (1, &read), (3, &made)].into_iter().enumerate() {
+            let product = plan.scratch("seen", &[rows, units]);
+            let how = CopyHow { multiply: Some(Multiply::Columns(Columns::all(seen, units))), ..CopyHow::default() };
+            let (x, to) = (Columns::gate(&self.gates, units, gate), Columns::all(&product, units));
+            CopyColumns::record([rows, units], plan, &x, &to, how);
+            let slots = ColumnSumSlots { x: product, out: out.rows(i..i + 1, units) };
+            ColumnSum::record_whole([rows, units], accumulate, plan, slots);
+        }
+    }
+}

@@ -6,7 +6,9 @@ use std::fs;
 
 use gatenorm::model::{Bidirectional, MergeMode};
 use gatenorm::prelude::*;
-use gatenorm::train::Optimizer;
+use gatenorm::train::{
+    CsvLogger, EarlyStopping, ModelCheckpoint, Optimizer, ReduceLrOnPlateau, TensorBoard, UpdateFreq,
+};
 use serde_json::{Value, json};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -16,7 +18,8 @@ const USAGE: &str =
                      untrained, several)
        interop open FILE.keras DATA.json OUT.json
        interop predict FILE.keras DATA.json OUT.keras OUT.json
-       interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json";
+       interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json
+       interop callbacks FILE.keras EPOCHS DATA.json SETTINGS FOLDER";
 
 fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +38,9 @@ fn main() -> Outcome {
             let losses = full_batches(&mut model, steps.parse()?, &data)?;
             model.save(out)?;
             describe(&mut model, &data, &losses, report)
+        }
+        ["callbacks", file, epochs, data, settings, folder] => {
+            callbacks(&mut Model::load(file, Device::Cpu)?, epochs.parse()?, &read_data(data)?, settings, folder)
         }
         _ => Err(USAGE.into()),
     }
@@ -118,6 +124,29 @@ fn directions(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
 fn full_batches(model: &mut Model, steps: usize, data: &Dataset) -> Outcome<Vec<f64>> {
     let fit = Fit::epochs(steps).batch_size(data.len()).shuffle(false);
     Ok(model.fit(data, fit)?.get("loss"))
+}
+
+/// Trains on all samples at once, with the callbacks that Keras is given, too.
+fn callbacks(model: &mut Model, epochs: usize, data: &Dataset, settings: &str, folder: &str) -> Outcome {
+    let settings: Value = serde_json::from_str(settings)?;
+    let number = |name: &str| settings[name].as_f64().ok_or(format!("no {name}"));
+    let reduce = ReduceLrOnPlateau::new().monitor("loss").factor(number("factor")?).min_lr(number("min_lr")?);
+    let reduce = reduce.patience(number("patience")? as usize).cooldown(number("cooldown")? as usize);
+    let stopping = EarlyStopping::new().monitor("loss").patience(number("stop_patience")? as usize);
+    let weights = ModelCheckpoint::new(format!("{folder}/last.weights.h5")).save_weights_only(true);
+    let fit = Fit::epochs(epochs)
+        .batch_size(data.len())
+        .shuffle(false)
+        .callback(reduce.min_delta(number("min_delta")?))
+        .callback(stopping.min_delta(number("stop_min_delta")?))
+        .callback(CsvLogger::new(format!("{folder}/ours.csv")))
+        .callback(TensorBoard::new(format!("{folder}/tensorboard")).update_freq(UpdateFreq::Batch))
+        .callback(weights);
+    let history = model.fit(data, fit)?;
+    let weights = model.weights()?;
+    let weights: Vec<Value> = weights.iter().map(|w| json!({"path": w.path, "values": w.values})).collect();
+    let report = json!({ "epochs": history.epochs, "weights": weights, "iterations": model.iterations() });
+    Ok(fs::write(format!("{folder}/report.json"), report.to_string())?)
 }
 
 /// Everything that Keras is held to.

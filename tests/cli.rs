@@ -9,28 +9,9 @@ use std::path::Path;
 use predicates::prelude::*;
 use serde_json::Value;
 
-use commands::{Room, assert_refused, gatenorm, object, stdout};
+use commands::{Room, USUAL, assert_refused, gatenorm, object, stdout};
 
 const OCCUPANCY: &str = "data/occupancy/datatraining.txt";
-
-impl Room {
-    /// Twenty rows of two columns and a target of two classes.
-    fn rows(&self) -> String {
-        let row = |i: u32| format!("{i},{},{}\n", i * i % 7, if i.is_multiple_of(3) { "yes" } else { "no" });
-        self.write("rows.csv", &("a,b,y\n".to_owned() + &(0..20).map(row).collect::<String>()))
-    }
-
-    /// Training on `data` with these flags is refused, and leaves nothing behind.
-    fn assert_train_refused(&self, data: &str, flags: &[&str], parts: &[&str]) {
-        let before = self.names();
-        let out = self.path("out.keras");
-        let args = ["train", data, "--device", "cpu", "--out", &out];
-        assert_refused(&[&args[..], flags].concat(), parts);
-        assert_eq!(self.names(), before);
-    }
-}
-
-const USUAL: [&str; 4] = ["--target", "y", "--window", "3"];
 
 #[test]
 fn help_and_version_are_there_for_every_command() {
@@ -141,7 +122,7 @@ fn wrong_options_are_refused_with_the_range() {
         (&["--learning-rate", "nan"], &["--learning-rate", "above 0"]),
         (&["--validation-split", "1"], &["--validation-split", "between 0 and 1"]),
         (&["--loss", "hinge"], &["--loss", "binary_crossentropy, sparse_categorical_crossentropy, mean_squared_error"]),
-        (&["--optimizer", "rmsprop"], &["--optimizer", "adam, sgd"]),
+        (&["--optimizer", "ftrl"], &["--optimizer", "adam, adamw, sgd, rmsprop, nadam, adagrad, lion"]),
         (&["--unit", "3"], &["unexpected argument '--unit'"]),
         (&["--units", "3", "--model", "other.keras"], &["--units", "cannot be used with '--model"]),
     ] {

@@ -2,14 +2,19 @@
 //!
 //! Results go to stdout, talk and progress to stderr. `--json` puts exactly one JSON object on stdout.
 
+mod callbacks;
+mod class_weight;
 mod demo;
 mod devices;
 mod evaluate;
+mod model_and_data;
 mod new_model;
+mod optimizer;
 mod options;
 mod predict;
 mod progress;
 pub mod report;
+mod schedule;
 mod summary;
 mod train;
 mod verify;
@@ -34,7 +39,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Train(train::Train),
+    Train(Box<train::Train>),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Summary(summary::Summary),

@@ -4,10 +4,10 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::model::{Activation, Dense, Normalization, Sequential};
-use gatenorm::train::{Adam, Loss, Metric, Model, Optimizer, Sgd};
+use gatenorm::train::{Loss, Metric, Model, Optimizer};
 use gatenorm::{Error, Result};
 
-use super::options::{momentum, units};
+use super::options::units;
 
 /// What a new model is made of; a model that is trained on has it from its file.
 #[derive(Args)]
@@ -20,15 +20,6 @@ pub struct LayerFlags {
     /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
     #[arg(long, conflicts_with = "model")]
     loss: Option<LossName>,
-    /// How gradients change the weights [default: adam].
-    #[arg(long, conflicts_with = "model")]
-    optimizer: Option<OptimizerName>,
-    /// How much of the velocity stays, with --optimizer sgd [default: 0].
-    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
-    momentum: Option<f64>,
-    /// Nesterov's form of the momentum, with --optimizer sgd.
-    #[arg(long, conflicts_with = "model")]
-    nesterov: bool,
     /// Leave out the layer that scales the columns.
     #[arg(long, conflicts_with = "model")]
     no_scaling: bool,
@@ -45,12 +36,6 @@ enum LossName {
     MeanSquaredError,
     MeanAbsoluteError,
     Huber,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum OptimizerName {
-    Adam,
-    Sgd,
 }
 
 /// The end of a model, and how it is judged.
@@ -102,7 +87,7 @@ impl LayerFlags {
     }
 
     /// The model for these data to train on, with first weights and the data's scaling.
-    pub fn compile(&self, head: &Head, train: &Dataset, device: Device, rate: Option<f64>) -> Result<Model> {
+    pub fn compile(&self, head: &Head, train: &Dataset, device: Device, optimizer: Optimizer) -> Result<Model> {
         let mut model = Sequential::new(train.input_shape()).seed(self.seed());
         if !self.no_scaling {
             model = model.add(Normalization::new());
@@ -110,38 +95,10 @@ impl LayerFlags {
         let mut model = model
             .add_lstms(self.units.as_deref().unwrap_or(&[64, 32]))
             .add(Dense::new(head.outputs).activation(head.activation))
-            .compile(device, head.loss, self.optimizer(rate), [head.metric.clone()])?;
+            .compile(device, head.loss, optimizer, [head.metric.clone()])?;
         if !self.no_scaling {
             model.adapt(train)?;
         }
         Ok(model)
-    }
-
-    /// Refuses what clap cannot see.
-    pub fn check(&self) -> gatenorm::Result<()> {
-        if self.optimizer == Some(OptimizerName::Sgd) {
-            return match self.nesterov && self.momentum.unwrap_or(0.0) == 0.0 {
-                true => Err(Error::usage("--nesterov is a form of momentum. Add --momentum, such as --momentum 0.9")),
-                false => Ok(()),
-            };
-        }
-        for (flag, given) in [("--momentum", self.momentum.is_some()), ("--nesterov", self.nesterov)] {
-            if given {
-                return Err(Error::usage(format!(
-                    "{flag} belongs to --optimizer sgd; adam has a momentum of its own. Leave it out, or add --optimizer sgd"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    fn optimizer(&self, rate: Option<f64>) -> Optimizer {
-        match self.optimizer {
-            Some(OptimizerName::Sgd) => {
-                let sgd = rate.map_or_else(Sgd::default, Sgd::new);
-                sgd.momentum(self.momentum.unwrap_or(0.0)).nesterov(self.nesterov).into()
-            }
-            Some(OptimizerName::Adam) | None => rate.map_or_else(Adam::default, Adam::new).into(),
-        }
     }
 }

@@ -217,12 +217,12 @@ fn differs<V: PartialEq + std::fmt::Display>(
 }
 
 /// Refuses to write a result over a file that is read.
-pub fn keep_apart(out: &Path, inputs: &[Option<&PathBuf>]) -> Result<()> {
+pub fn keep_apart(flag: &str, out: &Path, inputs: &[Option<&PathBuf>]) -> Result<()> {
     let real = |path: &Path| path.canonicalize().ok();
     let same = |input: &&&PathBuf| real(out).is_some() && real(out) == real(input);
     match inputs.iter().flatten().find(same) {
         Some(input) => Err(Error::usage(format!(
-            "--out {} would overwrite {}, which is read here. Give another name",
+            "{flag} {} would overwrite {}, which is read here. Give another name",
             out.display(),
             input.display()
         ))),
@@ -246,8 +246,16 @@ pub fn units(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A step size.
-pub fn learning_rate(text: &str) -> Result<f64, String> {
+/// A whole number of 2 or more.
+pub fn at_least_two(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number >= 2 => Ok(number),
+        _ => Err("give a whole number of at least 2".into()),
+    }
+}
+
+/// A size, a limit or a rate.
+pub fn above_zero(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
         _ => Err("give a number above 0, such as 0.001 or 1e-3".into()),

@@ -10,7 +10,8 @@ use gatenorm::formats::atomic;
 use gatenorm::train::{Loss, Model};
 use serde_json::{Map, Value, json};
 
-use super::options::{DeviceFlags, TableFlags, keep_apart};
+use super::model_and_data::ModelAndData;
+use super::options::keep_apart;
 use super::report;
 use super::report::talk;
 
@@ -22,40 +23,27 @@ use super::report::talk;
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
 pub struct Predict {
-    /// The model.
-    #[arg(value_name = "MODEL.keras")]
-    model: PathBuf,
-    /// A CSV file with the model's columns, or, for a model of series, a .ts file.
-    data: PathBuf,
+    #[command(flatten)]
+    asked: ModelAndData,
     /// Where to write the predictions instead of stdout.
     #[arg(long, value_name = "FILE.csv")]
     out: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "Only for models that do not hold this, such as Keras's own")]
-    table: TableFlags,
-    #[command(flatten, next_help_heading = "Where and how")]
-    device: DeviceFlags,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 /// Predicts and reports.
 pub fn run(args: &Predict) -> Result<()> {
     if let Some(out) = &args.out {
-        keep_apart(out, &[Some(&args.data), Some(&args.model)])?;
+        keep_apart("--out", out, &[Some(&args.asked.data), Some(&args.asked.model)])?;
         atomic::check(out)?;
     }
-    let (device, why) = args.device.open()?;
-    let mut model = Model::load(&args.model, device)?;
-    let data = args.table.load_for(&args.data, &model, &args.model, false)?;
-    super::options::tell_device(model.device(), why.as_deref());
+    let (mut model, data) = args.asked.load(false)?;
     let table = Table::new(&mut model, &data)?;
     if let Some(out) = &args.out {
         let bytes = table.csv()?;
         atomic::write_file(out, |file| file.write_all(&bytes))?;
         talk!("wrote {} predictions to {}", data.len(), out.display());
     }
-    match (&args.out, args.json) {
+    match (&args.out, args.asked.json) {
         (Some(out), true) => report::json(&json!({ "samples": data.len(), "out": out })),
         (Some(_), false) => Ok(()),
         (None, true) => report::json(&json!({ "samples": data.len(), "predictions": table.objects() })),

@@ -8,12 +8,15 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::atomic;
 use gatenorm::model::{Mode, grouped};
-use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model};
+use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
+use super::callbacks::CallbackFlags;
+use super::class_weight::{ClassWeight, class_weight, numbered};
 use super::new_model::LayerFlags;
-use super::options::{DeviceFlags, TableFlags, at_least_one, fraction, keep_apart, learning_rate};
+use super::optimizer::OptimizerFlags;
+use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, keep_apart};
 use super::progress::Show;
 use super::report::talk;
 use super::{options, report};
@@ -46,7 +49,11 @@ pub struct Train {
     #[command(flatten)]
     layers: LayerFlags,
     #[command(flatten)]
+    optimizer: OptimizerFlags,
+    #[command(flatten)]
     course: CourseFlags,
+    #[command(flatten)]
+    callbacks: CallbackFlags,
     #[command(flatten, next_help_heading = "Where and how")]
     device: DeviceFlags,
     /// Print the plan of a training step, its buffers and kernels, before training.
@@ -70,10 +77,13 @@ struct CourseFlags {
     /// Samples of one training step.
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
     batch_size: usize,
-    /// Step size [default: 0.001 with adam, 0.01 with sgd, or the model's]; or one for each number in --epochs, such as
+    /// Step size [default: 0.001; 0.01 with sgd, or the model's]; or one for each number in --epochs, such as
     /// `--epochs 50,20 --learning-rate 1e-3,1e-4`.
-    #[arg(long, value_name = "RATE,...", value_delimiter = ',', value_parser = learning_rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE,...", value_delimiter = ',', value_parser = above_zero, allow_negative_numbers = true)]
     learning_rate: Vec<f64>,
+    /// What samples of a class count for in training, where it is not 1, so that a rare class is not neglected.
+    #[arg(long, value_name = "CLASS=WEIGHT,...", value_delimiter = ',', value_parser = class_weight)]
+    class_weight: Option<Vec<ClassWeight>>,
     /// Take the samples in the order of the file.
     #[arg(long)]
     no_shuffle: bool,
@@ -90,10 +100,17 @@ enum Keep {
 
 /// Checks, trains, saves, reports.
 pub fn run(args: &Train) -> Result<()> {
-    args.layers.check()?;
+    args.optimizer.check()?;
     args.course.check()?;
     let read = [Some(&args.data), args.validation.as_ref()];
-    keep_apart(&args.out, &read)?;
+    keep_apart("--out", &args.out, &read)?;
+    let (parts, schedule) = (args.course.epochs.len() > 1, args.optimizer.has_schedule());
+    if parts && schedule {
+        let text = "--schedule and several numbers in --learning-rate both set the learning rate. Leave one out";
+        return Err(Error::usage(text).into());
+    }
+    let fixed = if parts { Some("several numbers in --learning-rate") } else { schedule.then_some("--schedule") };
+    args.callbacks.check(&[&read[..], &[args.course.model.as_ref()]].concat(), fixed)?;
     atomic::check(&args.out)?;
     let (mut model, train, validation) = match &args.course.model {
         Some(file) => resume(args, file)?,
@@ -121,7 +138,7 @@ fn begin(args: &Train) -> Result<Prepared> {
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
     let (train, validation) = validation(args, data, &spec, seed)?;
     let device = open(args, &train, validation.as_ref())?;
-    let mut model = args.layers.compile(&head, &train, device, args.course.learning_rate.first().copied())?;
+    let mut model = args.layers.compile(&head, &train, device, args.optimizer(train.len())?)?;
     model.set_data_spec(Some(spec));
     Ok((model, train, validation))
 }
@@ -172,18 +189,30 @@ fn tell_data(train: &Dataset, validation: Option<&Dataset>) {
 
 fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dataset>) -> Result<History> {
     let mut show = Show::new();
+    let mut stopping = args.callbacks.early_stopping(validation.is_some());
     let mut fit = Fit::epochs(args.course.all_epochs())
         .batch_size(args.course.batch_size)
         .shuffle(!args.course.no_shuffle)
         .keep_best(args.course.keep == Keep::Best);
+    if let Some(weights) = &args.course.class_weight {
+        fit = fit.class_weight(numbered(weights, train)?);
+    }
     if args.course.epochs.len() > 1 {
         fit = fit.callback(LearningRateScheduler::new(|epoch, _| args.course.rate_at(epoch)));
     }
-    fit = fit.callback(&mut show);
     if let Some(data) = validation {
         fit = fit.validation(data);
     }
-    model.fit(train, fit).with_context(|| format!("nothing was saved to {}", args.out.display()))
+    fit = args.callbacks.add(fit, validation.is_some());
+    if let Some(stopping) = &mut stopping {
+        fit = fit.callback(stopping);
+    }
+    fit = fit.callback(&mut show);
+    let history = model.fit(train, fit).with_context(|| format!("nothing was saved to {}", args.out.display()))?;
+    if let Some(epoch) = stopping.and_then(|stopping| stopping.stopped_epoch()) {
+        talk!("stopped after epoch {}: no improvement any more", epoch + 1);
+    }
+    Ok(history)
 }
 
 fn finish(
@@ -194,7 +223,7 @@ fn finish(
     train: &Dataset,
     validation: Option<&Dataset>,
 ) -> Result<()> {
-    let saved = history.best_epoch.unwrap_or(args.course.all_epochs());
+    let saved = history.best_epoch.unwrap_or(history.epochs.len());
     let best = history.best();
     if args.json {
         let (name, value, epoch) = best.unwrap_or(("loss", f64::NAN, 0));
@@ -227,6 +256,14 @@ fn finish(
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())
+}
+
+impl Train {
+    /// The optimizer of a new model for so many samples.
+    fn optimizer(&self, samples: usize) -> gatenorm::Result<Optimizer> {
+        let steps = self.course.all_epochs() * samples.div_ceil(self.course.batch_size);
+        self.optimizer.optimizer(self.course.learning_rate.first().copied(), steps as u64)
+    }
 }
 
 impl CourseFlags {

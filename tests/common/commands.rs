@@ -70,3 +70,23 @@ impl Room {
         names
     }
 }
+
+impl Room {
+    /// Twenty rows of two columns and a target of two classes.
+    pub fn rows(&self) -> String {
+        let row = |i: u32| format!("{i},{},{}\n", i * i % 7, if i.is_multiple_of(3) { "yes" } else { "no" });
+        self.write("rows.csv", &("a,b,y\n".to_owned() + &(0..20).map(row).collect::<String>()))
+    }
+
+    /// Training on `data` with these flags is refused, and leaves nothing behind.
+    pub fn assert_train_refused(&self, data: &str, flags: &[&str], parts: &[&str]) {
+        let before = self.names();
+        let out = self.path("out.keras");
+        let args = ["train", data, "--device", "cpu", "--out", &out];
+        assert_refused(&[&args[..], flags].concat(), parts);
+        assert_eq!(self.names(), before);
+    }
+}
+
+/// How samples are made of [`Room::rows`].
+pub const USUAL: [&str; 4] = ["--target", "y", "--window", "3"];

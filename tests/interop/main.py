@@ -7,6 +7,7 @@ import warnings
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+import callbacks
 import common
 import from_here
 import from_keras
@@ -18,7 +19,7 @@ import refused
 warnings.simplefilter("ignore")
 if len(sys.argv) != 2:
     sys.exit("usage: main.py PROGRAM; start it with tests/interop/run")
-for part in [from_here, from_keras, functional, layers, refused]:
+for part in [from_here, from_keras, functional, layers, refused, callbacks]:
     part.checks()
 shutil.rmtree(common.FOLDER, ignore_errors=True)
 common.finish()

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fs;
 
+use gatenorm::formats::{Compile, Description};
 use gatenorm::model::{Bidirectional, MergeMode};
 use gatenorm::prelude::*;
 use gatenorm::train::{
@@ -17,6 +18,7 @@ const USAGE: &str =
     "usage: interop train-and-save KIND DATA.json OUT.keras OUT.json (KIND: adam, momentum, nesterov, sgd, raw, \
                      untrained, several)
        interop open FILE.keras DATA.json OUT.json
+       interop begin FILE.json DATA.json OUT.keras OUT.json
        interop predict FILE.keras DATA.json OUT.keras OUT.json
        interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json
        interop callbacks FILE.keras EPOCHS DATA.json SETTINGS FOLDER";
@@ -27,6 +29,13 @@ fn main() -> Outcome {
     match arguments[..] {
         ["train-and-save", kind, data, out, report] => train_and_save(kind, &read_data(data)?, out, report),
         ["open", file, data, out] => describe(&mut Model::load(file, Device::Cpu)?, &read_data(data)?, &[], out),
+        ["begin", file, data, saved, out] => {
+            let (text, data) = (fs::read_to_string(file)?, read_data(data)?);
+            let mut model = Description::from_json(&text)?.model(Device::Cpu, 5, Compile::default())?;
+            model.fit(&data, Fit::epochs(2).batch_size(16))?;
+            model.save(saved)?;
+            describe(&mut model, &data, &[], out)
+        }
         ["predict", file, data, saved, out] => {
             let mut model = Model::load(file, Device::Cpu)?;
             let predictions = model.predict_all(&read_data(data)?)?;

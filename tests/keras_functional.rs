@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatenorm::formats::KerasArchive;
-use gatenorm::model::ANY_LENGTH;
+use gatenorm::model::{ANY_LENGTH, Concatenate, Masking, Merge};
 use gatenorm::prelude::*;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -134,6 +134,36 @@ fn layers_have_the_order_of_keras() {
     let of_keras: Vec<&str> = of_keras.into_iter().filter(|name| !["rows", "context"].contains(name)).collect();
     assert_eq!(names(&Model::load(FIXTURE, Device::Cpu).unwrap()), of_keras);
     assert_eq!(names(&compiled(graph())), of_keras);
+}
+
+/// Two branches with masks, which meet in a merging layer.
+fn masked(merge: impl gatenorm::model::Layer + 'static, sequences: bool) -> Model {
+    let mut graph = Functional::new();
+    let a = graph.input("a", &[6, 3]).unwrap();
+    let b = graph.input("b", &[6, 3]).unwrap();
+    let mut add = |layer: Arc<dyn gatenorm::model::Layer>, input| {
+        let shared = graph.place(None, layer, true).unwrap();
+        graph.call(shared, &[input]).unwrap()[0]
+    };
+    let masked = add(Arc::new(Masking::new()), a);
+    let x = add(Arc::new(Lstm::new(4).return_sequences(true)), masked);
+    let x = add(Arc::new(BatchNormalization::new()), x);
+    let masked = add(Arc::new(Masking::new().mask_value(2.0)), b);
+    let y = add(Arc::new(Lstm::new(4).return_sequences(sequences)), masked);
+    let x = add(Arc::new(Lstm::new(4).return_sequences(sequences)), x);
+    let output = graph.add(merge, &[x, y]).unwrap();
+    compiled(graph.outputs(&[output]))
+}
+
+#[test]
+fn the_operations_that_make_masks_count_in_the_order() {
+    let mut model = masked(Merge::Add, false);
+    let of_keras = ["masking", "lstm", "batch_normalization", "masking_1", "lstm_2", "lstm_1", "add"];
+    assert_eq!(names(&model), of_keras);
+    assert_eq!(names(&load(&saved(&mut model)).unwrap()), of_keras);
+    let folder = tempfile::tempdir().unwrap();
+    let error = masked(Concatenate::new(), true).save(folder.path().join("model.keras")).unwrap_err().to_string();
+    assert!(error.contains("layer `concatenate`") && error.contains("masked"), "{error}");
 }
 
 #[test]

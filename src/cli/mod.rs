@@ -8,6 +8,7 @@ mod demo;
 mod devices;
 mod evaluate;
 mod model_and_data;
+mod model_file;
 mod new_model;
 mod optimizer;
 mod options;

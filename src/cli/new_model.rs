@@ -1,8 +1,11 @@
 //! What a new model of `gatenorm train` is made of.
 
+use std::path::Path;
+
 use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
+use gatenorm::formats::Compile;
 use gatenorm::model::{Activation, Dense, Normalization, Sequential};
 use gatenorm::train::{Loss, Metric, Model, Optimizer};
 use gatenorm::{Error, Result};
@@ -18,13 +21,13 @@ pub struct LayerFlags {
     units: Option<Vec<usize>>,
     /// What to minimise [default: binary_crossentropy for a target of two classes, sparse_categorical_crossentropy for more,
     /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
-    #[arg(long, conflicts_with = "model")]
+    #[arg(long)]
     loss: Option<LossName>,
     /// Leave out the layer that scales the columns.
     #[arg(long, conflicts_with = "model")]
     no_scaling: bool,
     /// Seed of the first weights and the shuffling [default: 0].
-    #[arg(long, value_name = "N", conflicts_with = "model")]
+    #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
 
@@ -100,5 +103,23 @@ impl LayerFlags {
             model.adapt(train)?;
         }
         Ok(model)
+    }
+
+    /// What a described model that does not say it is compiled with.
+    pub fn compiled(&self, data: &Dataset, optimizer: Optimizer) -> Result<Compile> {
+        let Head { loss, metric, .. } = self.head(data)?;
+        Ok(Compile { loss: Some(loss), optimizer: Some(optimizer), metrics: vec![metric] })
+    }
+
+    /// Refuses what a model's file says itself: one that is compiled, its loss; an earlier model, its seed too.
+    pub fn leave_out(&self, file: &Path, compiled: bool, earlier: bool) -> Result<()> {
+        let given = [("--loss", compiled && self.loss.is_some()), ("--seed", earlier && self.seed.is_some())];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Error::usage(format!(
+                "{flag} cannot be used with `--model {}`, which says that itself. Leave {flag} out",
+                file.display()
+            ))),
+            None => Ok(()),
+        }
     }
 }

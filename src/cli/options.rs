@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use gatenorm::data::{CsvOptions, Dataset, SampleKind};
 use gatenorm::exec::{Device, DeviceOptions};
-use gatenorm::model::ANY_LENGTH;
+use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
 use gatenorm::{Error, Result};
 
@@ -81,7 +81,7 @@ impl TableFlags {
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
     pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, targets: bool) -> Result<Dataset> {
-        one_input_and_output(model, model_file)?;
+        one_input_and_output(model.network(), model_file)?;
         let Some(spec) = model.data_spec() else {
             return self.load_unsaid(path, model, model_file, targets);
         };
@@ -172,8 +172,7 @@ impl TableFlags {
 }
 
 /// Refuses a model of several inputs or outputs: a file gives one of each.
-fn one_input_and_output(model: &Model, file: &Path) -> Result<()> {
-    let network = model.network();
+pub fn one_input_and_output(network: &Network, file: &Path) -> Result<()> {
     let inputs: Vec<&str> = network.inputs.iter().filter_map(|input| input.name.as_deref()).collect();
     let several = match (network.inputs.len(), network.outputs.len()) {
         (0 | 1, 0 | 1) => return Ok(()),

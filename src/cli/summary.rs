@@ -4,20 +4,26 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use gatenorm::Error;
 use gatenorm::data::SampleKind;
 use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, LearningRate, Model};
 use serde_json::json;
 
+use super::model_file::Described;
+use super::options::at_least_one;
 use super::report;
 
 /// Shows a model: its layers, its numbers, and the columns that it takes.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm summary room.keras")]
 pub struct Summary {
-    /// The model.
+    /// The model; or a description of one, in .json or .toml.
     #[arg(value_name = "MODEL.keras")]
     model: PathBuf,
+    /// The shape of the inputs, for a model described in .toml: steps and features.
+    #[arg(long, value_name = "STEPS,FEATURES", value_delimiter = ',', value_parser = at_least_one, allow_negative_numbers = true)]
+    input_shape: Option<Vec<usize>>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -25,6 +31,15 @@ pub struct Summary {
 
 /// Reads the model and shows it.
 pub fn run(args: &Summary) -> Result<()> {
+    if let Some(described) = Described::read(&args.model)? {
+        let network = described.network(args.input_shape.as_deref())?;
+        return if args.json { report::json(&network.to_json()) } else { report::print(network) };
+    }
+    if args.input_shape.is_some() {
+        let why =
+            "--input-shape is for models described in .toml; this one says itself what its inputs are. Leave it out";
+        return Err(Error::usage(why).into());
+    }
     let model = Model::load(&args.model, Device::Cpu)?;
     if args.json {
         let mut object = model.network().to_json();

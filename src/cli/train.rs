@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind};
-use gatenorm::formats::atomic;
+use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
 use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer};
 use gatenorm::{Error, exec::Device};
@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::callbacks::CallbackFlags;
 use super::class_weight::{ClassWeight, class_weight, numbered};
+use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
 use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, keep_apart};
@@ -24,7 +25,7 @@ use super::{options, report};
 /// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
 /// A new model is Normalization (which scales the columns), then for each of --units an LSTM and a BatchNormalization,
-/// then Dense; with --model an earlier one is trained on.
+/// then Dense. With --model an earlier one is trained on, or one that a file describes.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  gatenorm train data/occupancy/datatraining.txt --target Occupancy --window 10 \\\n    \
@@ -68,8 +69,9 @@ pub struct Train {
 #[derive(Args)]
 #[command(next_help_heading = "Training")]
 struct CourseFlags {
-    /// A model to train on, instead of a new one; its layers, optimizer and columns come from the file.
-    #[arg(long, value_name = "FILE.keras")]
+    /// A model to train on, instead of a new one; its layers, optimizer and columns come from the file. Or a description of layers
+    /// to begin anew: FILE.json as Keras's `model.to_json()` gives it, or FILE.toml as the README tells.
+    #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
     /// Passes over the data; or several numbers of them, separated by commas, each at a --learning-rate of its own.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
@@ -113,7 +115,13 @@ pub fn run(args: &Train) -> Result<()> {
     args.callbacks.check(&[&read[..], &[args.course.model.as_ref()]].concat(), fixed)?;
     atomic::check(&args.out)?;
     let (mut model, train, validation) = match &args.course.model {
-        Some(file) => resume(args, file)?,
+        Some(file) => match Described::read(file)? {
+            Some(described) => begin_described(args, file, &described)?,
+            None => {
+                args.layers.leave_out(file, true, true)?;
+                resume(args, file)?
+            }
+        },
         None => begin(args)?,
     };
     let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
@@ -139,6 +147,30 @@ fn begin(args: &Train) -> Result<Prepared> {
     let (train, validation) = validation(args, data, &spec, seed)?;
     let device = open(args, &train, validation.as_ref())?;
     let mut model = args.layers.compile(&head, &train, device, args.optimizer(train.len())?)?;
+    model.set_data_spec(Some(spec));
+    Ok((model, train, validation))
+}
+
+/// A new model of described layers, and the data that it is made for.
+fn begin_described(args: &Train, file: &Path, described: &Described) -> Result<Prepared> {
+    let compiled = described.is_compiled();
+    args.layers.leave_out(file, compiled, false)?;
+    let data = args.table.load(&args.data, args.layers.named_loss().or(described.loss()?))?;
+    let rate = args.course.learning_rate.first().copied();
+    let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
+    let (train, validation) = validation(args, data, &spec, seed)?;
+    let compile = match compiled {
+        true => Compile::default(),
+        false => args.layers.compiled(&train, args.optimizer(train.len())?)?,
+    };
+    let device = open(args, &train, validation.as_ref())?;
+    let (mut model, adapts) = described.model(train.input_shape(), device, seed, compile)?;
+    if let Some(rate) = rate.filter(|_| compiled) {
+        model.set_learning_rate(rate)?;
+    }
+    if adapts {
+        model.adapt(&train)?;
+    }
     model.set_data_spec(Some(spec));
     Ok((model, train, validation))
 }

@@ -20,7 +20,7 @@ mod layout;
 mod lengths;
 mod lines;
 mod records;
-mod spelling;
+pub(crate) mod spelling;
 mod split;
 mod statistics;
 mod time;

@@ -1,7 +1,7 @@
 //! Names in messages: the nearest spelling, and lists that stay readable.
 
 /// The candidate that is most like `name`, if one is like it at all.
-pub(super) fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: &'a [String]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     let (distance, best) = candidates
         .iter()

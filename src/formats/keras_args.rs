@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::data::spelling::nearest;
+
 /// What reading a part of a file gives, or what is wrong there.
 pub(super) type Read<T> = Result<T, String>;
 
@@ -17,7 +19,12 @@ pub(super) struct Args<'a> {
     place: String,
     map: Option<&'a Map<String, Value>>,
     known: Vec<&'static str>,
+    /// Whether a person wrote them: then what is not known may be a slip.
+    by_hand: bool,
 }
+
+/// Marks the arguments of a class that a person wrote.
+pub(super) const BY_HAND: &str = "by_hand";
 
 impl<'a> Args<'a> {
     /// The arguments in a JSON object; none where there is none.
@@ -28,7 +35,8 @@ impl<'a> Args<'a> {
             Some(Value::Object(map)) => Some(map),
             Some(other) => return Err(format!("{place}: its `config` is {}, not an object", short(other))),
         };
-        Ok(Args { place, map, known: Vec::new() })
+        let by_hand = map.is_some_and(|map| map.get(BY_HAND) == Some(&Value::Bool(true)));
+        Ok(Args { place, map, known: Vec::new(), by_hand })
     }
 
     /// An argument, if it is set.
@@ -54,7 +62,10 @@ impl<'a> Args<'a> {
 
     /// The message for an argument that must be there.
     pub fn missing(&self, name: &str) -> String {
-        format!("{}: argument `{name}` is missing", self.place)
+        let others = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(&key.as_str()));
+        let others: Vec<String> = others.cloned().collect();
+        let meant = nearest(name, &others).map(|other| format!("; is it meant by `{other}`?")).unwrap_or_default();
+        format!("{}: argument `{name}` is missing{meant}", self.place)
     }
 
     /// A required whole number from 1.
@@ -132,12 +143,20 @@ impl<'a> Args<'a> {
 
     /// Refuses arguments that nobody asked for, unless they are not set.
     pub fn finish(self) -> Read<()> {
-        let unset = |value: &Value| value.is_null() || value == &Value::Bool(false);
-        let mut unknown = self.map.into_iter().flatten();
+        let unset = |value: &Value| !self.by_hand && (value.is_null() || value == &Value::Bool(false));
+        let mut unknown = self.map.into_iter().flatten().filter(|(name, _)| *name != BY_HAND || !self.by_hand);
         match unknown.find(|(name, value)| !self.known.contains(&name.as_str()) && !unset(value)) {
+            Some((name, _)) if self.by_hand => Err(self.unknown(name)),
             Some((name, value)) => Err(self.wrong(name, value, "only arguments that this version knows")),
             None => Ok(()),
         }
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let known: Vec<String> = self.known.iter().map(|name| (*name).to_owned()).collect();
+        let meant = nearest(name, &known).map(|other| format!(". Did you mean `{other}`?"));
+        let meant = meant.unwrap_or_else(|| format!("; it has: {}", known.join(", ")));
+        format!("{}: there is no argument `{name}`{meant}", self.place)
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::keras_args::{Args, Read};
 use super::keras_outputs::{Outputs, only};
 use super::{keras_loss, keras_metric, keras_optimizer};
-use crate::model::Network;
+use crate::model::{Network, Placed};
 use crate::train::{Adam, Compilation, Loss, Metric};
 
 pub(super) const PLACE: &str = "compile_config";
@@ -84,16 +84,20 @@ pub(super) fn fitting(network: &Network) -> Compilation {
 
 /// Binary cross-entropy for a single sigmoid, categorical cross-entropy for a softmax, else the mean squared error.
 fn fitting_losses(network: &Network) -> Vec<Loss> {
-    let activation = |name: &str| {
-        let layer = network.layers.iter().find(|placed| placed.name == name)?;
-        layer.layer.config().remove("activation")?.as_str().map(str::to_owned)
+    let fitting = |(layer, shape): (Option<&Placed>, &Vec<usize>)| {
+        let activation = layer.and_then(|placed| placed.layer.config().remove("activation"));
+        match activation.as_ref().and_then(Value::as_str) {
+            Some("sigmoid") if shape.last() == Some(&1) => Loss::BinaryCrossentropy,
+            Some("softmax") => Loss::CategoricalCrossentropy,
+            _ => Loss::MeanSquaredError,
+        }
     };
-    let fitting = |(name, shape): (&str, &Vec<usize>)| match activation(name).as_deref() {
-        Some("sigmoid") if shape.last() == Some(&1) => Loss::BinaryCrossentropy,
-        Some("softmax") => Loss::CategoricalCrossentropy,
-        _ => Loss::MeanSquaredError,
-    };
-    network.output_names().into_iter().zip(network.output_shapes()).map(fitting).collect()
+    network.output_layers().into_iter().zip(network.output_shapes()).map(fitting).collect()
+}
+
+/// Reads the loss of the only output.
+pub(super) fn loss(value: &Value) -> Read<Loss> {
+    keras_loss::read(only(value).unwrap_or(value))
 }
 
 /// Keras's JSON of what a model was compiled with.

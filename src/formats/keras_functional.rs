@@ -234,7 +234,16 @@ impl<'a> Builder<'a> {
 
     /// A mask that is named must be the one that goes along with the input.
     fn check_mask(&self, place: &str, node: &Node, input: Symbol) -> Read<()> {
-        let Some(source) = &node.mask else { return Ok(()) };
+        let Some(source) = &node.mask else {
+            // With several arguments Keras leaves the mask out.
+            let left_out = node.has_states && self.masks.contains_key(&input);
+            return match left_out {
+                true => Err(format!(
+                    "{place}: with `initial_state` Keras leaves the mask of the input out, which is not supported here. Call it with `mask=` in Keras and save the model again"
+                )),
+                false => Ok(()),
+            };
+        };
         match self.given.get(&self.origin(place, source)?) {
             Some(Given::Mask(mask)) if self.masks.get(&input) == Some(mask) => Ok(()),
             _ => Err(format!(
@@ -268,6 +277,7 @@ fn operation(entry: &Value) -> Option<&str> {
 /// Keras's JSON of a functional model; `layers` are the layers' entries, without their calls.
 pub(super) fn write(network: &Network, layers: Vec<Value>) -> Read<Map<String, Value>> {
     let sources = sources(network)?;
+    refuse_masks(network)?;
     let source = |&id: &ValueId| sources[id].clone();
     let mut all = Vec::with_capacity(network.inputs.len() + layers.len());
     for (id, input) in network.inputs.iter().enumerate() {
@@ -299,6 +309,24 @@ pub(super) fn write(network: &Network, layers: Vec<Value>) -> Read<Map<String, V
     model.insert("registered_name".into(), "Functional".into());
     model.insert("config".into(), config);
     Ok(model)
+}
+
+/// Refuses what Keras would make other masks for.
+fn refuse_masks(network: &Network) -> Read<()> {
+    let masked = network.masked();
+    for call in &network.calls {
+        let (name, class) = (&network.layers[call.layer].name, network.layers[call.layer].layer.class_name());
+        let any = call.inputs.iter().any(|id| masked.contains(id));
+        if class == "Concatenate" && any {
+            return Err(format!("layer `{name}` concatenates masked sequences, whose masks Keras joins otherwise"));
+        }
+        if !keras_nodes::takes_list(class) && call.inputs.len() > 1 && masked.contains(&call.inputs[0]) {
+            return Err(format!(
+                "layer `{name}` has initial states and a masked input, whose mask Keras would leave out"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// An entry with its calls.

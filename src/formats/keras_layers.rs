@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::keras_args::{Args, Read, object, short};
 use super::{keras_plain_layers, keras_recurrent};
+use crate::data::spelling::nearest;
 use crate::model::{Activation, BatchNormalization, Dense, Layer, Normalization, Shape, TimeDistributed};
 
 /// What a layer's entry says.
@@ -53,18 +54,21 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
             scaling = normalization(&mut args, &place, input)?;
             Arc::new(Normalization::new())
         }
-        _ => keras_plain_layers::read(class, &mut args)?.ok_or_else(|| {
-            format!(
-                "{called}: class `{class}` is not supported; supported here: {}, {SUPPORTED}, {}. Build the model of these in Keras and save it again",
-                keras_recurrent::SUPPORTED,
-                keras_plain_layers::SUPPORTED
-            )
-        })?,
+        _ => keras_plain_layers::read(class, &mut args)?.ok_or_else(|| unsupported(&called, class))?,
     };
     args.finish()?;
     let outputs = layer.output_shapes(inputs).map_err(|error| format!("{place}: {error}"))?;
     let output_shape = outputs.into_iter().next().unwrap_or_default();
     Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
+}
+
+fn unsupported(called: &str, class: &str) -> String {
+    let supported = format!("{}, {SUPPORTED}, {}", keras_recurrent::SUPPORTED, keras_plain_layers::SUPPORTED);
+    let names: Vec<String> = supported.split(", ").map(str::to_owned).collect();
+    let meant = nearest(class, &names).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+    format!(
+        "{called}: class `{class}` is not supported{meant}; supported here: {supported}. Build the model of these in Keras and save it again"
+    )
 }
 
 pub(super) fn activation(args: &mut Args<'_>, name: &'static str, default: Activation) -> Read<Activation> {

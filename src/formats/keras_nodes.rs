@@ -34,6 +34,8 @@ impl Source {
 pub(super) struct Node {
     /// Its inputs; behind them the initial states.
     pub inputs: Vec<Source>,
+    /// Whether some of the inputs are initial states.
+    pub has_states: bool,
     /// Where Keras names the mask that a layer gets, which it would get anyway.
     pub mask: Option<Source>,
     /// A number among the arguments, as operations have.
@@ -55,7 +57,7 @@ fn read_node(place: &str, value: &Value) -> Read<Node> {
     let args = value.get("args").and_then(Value::as_array);
     let args = args
         .ok_or_else(|| format!("{place}: {} has no list of `args`; save the model again in Keras 3", short(value)))?;
-    let mut node = Node::default();
+    let mut node = Node { has_states: args.len() > 1, ..Node::default() };
     for value in args {
         match value.as_f64() {
             Some(number) => node.number = Some(number),
@@ -71,7 +73,10 @@ fn read_node(place: &str, value: &Value) -> Read<Node> {
         match (name.as_str(), value) {
             (_, Value::Null | Value::Bool(false)) => {}
             ("mask", value) => node.mask = Some(tensor(place, "mask", value)?),
-            ("initial_state", value) => tensors(place, "initial_state", value, &mut node.inputs)?,
+            ("initial_state", value) => {
+                tensors(place, "initial_state", value, &mut node.inputs)?;
+                node.has_states = true;
+            }
             (name, value) => {
                 return Err(format!(
                     "{place}: argument `{name}` is {}; supported here: the inputs and `initial_state`. Call the layer without it in Keras and save the model again",
@@ -137,30 +142,19 @@ pub(super) fn write_ends(keys: &[String], sources: &[Source]) -> Value {
 /// A call of a layer of this class.
 pub(super) fn write(class: &str, inputs: &[(Source, &[usize])]) -> Value {
     let tensors: Vec<Value> = inputs.iter().map(|(source, shape)| write_tensor(source, shape)).collect();
-    match (tensors.as_slice(), kind(class)) {
-        ([first, states @ ..], Kind::Recurrent) if !states.is_empty() => {
-            json!({"args": [first], "kwargs": {"initial_state": states}})
+    match tensors.as_slice() {
+        [only] if !takes_list(class) => json!({"args": [only], "kwargs": {}}),
+        [sequence, states @ ..] if !takes_list(class) => {
+            json!({"args": [sequence], "kwargs": {"initial_state": states}})
         }
-        ([only], Kind::Recurrent | Kind::Single) => json!({"args": [only], "kwargs": {}}),
-        (all, _) => json!({"args": [all], "kwargs": {}}),
+        all => json!({"args": [all], "kwargs": {}}),
     }
 }
 
-/// How a layer takes its inputs.
-enum Kind {
-    Single,
-    /// A sequence, and initial states.
-    Recurrent,
-    /// A list.
-    Merging,
-}
-
-fn kind(class: &str) -> Kind {
-    match class {
-        "LSTM" | "Bidirectional" | "RNN" => Kind::Recurrent,
-        "Add" | "Subtract" | "Multiply" | "Average" | "Maximum" | "Minimum" | "Concatenate" | "Dot" => Kind::Merging,
-        _ => Kind::Single,
-    }
+/// Whether a layer takes its inputs as a list; what else has several is recurrent, and has initial states behind its sequence.
+pub(super) fn takes_list(class: &str) -> bool {
+    let merging = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"];
+    merging.contains(&class)
 }
 
 fn write_tensor(source: &Source, shape: &[usize]) -> Value {

@@ -5,6 +5,8 @@
 
 mod array;
 pub mod atomic;
+mod by_hand;
+mod description;
 mod h5_numbers;
 mod keras;
 mod keras_archive;
@@ -27,4 +29,5 @@ mod weights_file;
 mod weights_h5;
 
 pub use array::{Array, ArrayData};
+pub use description::{Compile, Description};
 pub use keras_archive::KerasArchive;

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use super::network::{Call, Network, ValueId};
 use super::table::Table;
 
+/// Layers whose call takes a mask, of those with one input.
+const TAKES_MASK: [&str; 6] =
+    ["LSTM", "GRU", "Bidirectional", "BatchNormalization", "GlobalAveragePooling1D", "TimeDistributed"];
+
 impl Network {
     /// Leaves out what leads to no output, and puts the layers into the order in which Keras has a functional model's: by their
     /// longest way to an output, and where that is the same as a search from the outputs meets them
@@ -20,6 +24,11 @@ impl Network {
         let mut kept: Vec<usize> = left.iter().filter_map(|&node| graph.call_of(node)).collect();
         kept.sort_unstable();
         self.rebuilt(&order, &kept)
+    }
+
+    /// The values that a Masking's mask goes along with.
+    pub(crate) fn masked(&self) -> HashSet<ValueId> {
+        Graph::new(self).masks.into_keys().collect()
     }
 
     /// The network of these layers, in this order, and these calls.
@@ -55,44 +64,74 @@ impl Network {
     }
 }
 
-/// Inputs and calls as nodes, inputs first.
+/// Inputs and calls as nodes, inputs first; behind them the operations by which Keras makes masks, which count in its order.
 struct Graph<'a> {
     network: &'a Network,
+    /// The nodes that each node needs, in order.
+    parents: Vec<Vec<usize>>,
     /// The node that gives each value.
     givers: HashMap<ValueId, usize>,
+    /// The node that makes the mask of each value that has one.
+    masks: HashMap<ValueId, usize>,
 }
 
 impl<'a> Graph<'a> {
     fn new(network: &'a Network) -> Graph<'a> {
         let inputs = network.inputs.len();
         let mut givers: HashMap<ValueId, usize> = (0..inputs).map(|id| (id, id)).collect();
+        let mut parents = vec![Vec::new(); inputs];
         for (i, call) in network.calls.iter().enumerate() {
+            parents.push(call.inputs.iter().map(|id| givers[id]).collect());
             givers.extend(call.outputs.iter().map(|&id| (id, inputs + i)));
         }
-        Graph { network, givers }
+        let mut graph = Graph { network, parents, givers, masks: HashMap::new() };
+        graph.add_masks();
+        graph
     }
 
-    fn len(&self) -> usize {
-        self.network.inputs.len() + self.network.calls.len()
+    /// A Masking's mask is Any of NotEqual of its input. It goes along with sequences, into those layers that take it.
+    fn add_masks(&mut self) {
+        for (i, call) in self.network.calls.iter().enumerate() {
+            let placed = &self.network.layers[call.layer];
+            let carried: Vec<Option<usize>> = call.inputs.iter().map(|id| self.masks.get(id).copied()).collect();
+            let mask = match (placed.layer.class_name(), carried.as_slice()) {
+                ("Masking", _) => {
+                    let compared = self.add(vec![self.givers[&call.inputs[0]]]);
+                    Some(self.add(vec![compared]))
+                }
+                (class, &[Some(mask)]) => {
+                    if TAKES_MASK.contains(&class) {
+                        self.parents[self.network.inputs.len() + i].push(mask);
+                    }
+                    Some(mask)
+                }
+                (class, [Some(first), rest @ ..]) if class != "Concatenate" => {
+                    rest.iter().try_fold(*first, |all, mask| mask.map(|mask| self.add(vec![all, mask])))
+                }
+                _ => None,
+            };
+            let sequences = call.outputs.iter().filter(|&&id| self.network.values[id].len() == 2);
+            self.masks.extend(sequences.filter_map(|&id| mask.map(|mask| (id, mask))));
+        }
+    }
+
+    fn add(&mut self, parents: Vec<usize>) -> usize {
+        self.parents.push(parents);
+        self.parents.len() - 1
     }
 
     fn call_of(&self, node: usize) -> Option<usize> {
-        node.checked_sub(self.network.inputs.len())
+        node.checked_sub(self.network.inputs.len()).filter(|&call| call < self.network.calls.len())
     }
 
-    /// The layer that a node calls; none for an input.
+    /// The layer that a node calls; none for an input or an operation.
     fn layer_of(&self, node: usize) -> Option<usize> {
         self.call_of(node).map(|call| self.network.calls[call].layer)
     }
 
-    fn parents(&self, node: usize) -> Vec<usize> {
-        let ids = self.call_of(node).map_or(&[][..], |call| &self.network.calls[call].inputs);
-        ids.iter().map(|id| self.givers[id]).collect()
-    }
-
     /// Searches from the outputs, depth first: the nodes as they are entered, and as they are left, each behind those it needs.
     fn search(&self) -> (Vec<usize>, Vec<usize>) {
-        let mut seen = vec![false; self.len()];
+        let mut seen = vec![false; self.parents.len()];
         let (mut entered, mut left) = (Vec::new(), Vec::new());
         for output in &self.network.outputs {
             // Not by recursion: a file may hold a very long chain.
@@ -104,7 +143,7 @@ impl<'a> Graph<'a> {
                     }
                     entered.push(node);
                 }
-                match self.parents(node).get(next) {
+                match self.parents[node].get(next) {
                     Some(&parent) => open.extend([(node, next + 1), (parent, 0)]),
                     None => left.push(node),
                 }
@@ -115,7 +154,7 @@ impl<'a> Graph<'a> {
 
     /// The layers in Keras's order.
     fn order(&self, entered: &[usize], left: &[usize]) -> Vec<usize> {
-        let mut depths = vec![0; self.len()];
+        let mut depths = vec![0; self.parents.len()];
         let mut layer_depths = vec![0; self.network.layers.len()];
         for &node in left.iter().rev() {
             let mut depth = depths[node];
@@ -123,7 +162,7 @@ impl<'a> Graph<'a> {
                 depth = depth.max(layer_depths[layer]);
                 layer_depths[layer] = depth;
             }
-            self.parents(node).into_iter().for_each(|parent| depths[parent] = depths[parent].max(depth + 1));
+            self.parents[node].iter().for_each(|&parent| depths[parent] = depths[parent].max(depth + 1));
         }
         let mut met = HashSet::new();
         let layers = entered.iter().filter_map(|&node| self.layer_of(node));

@@ -186,6 +186,11 @@ impl Network {
         self.outputs.iter().map(|&id| self.giver(id).map_or("input", |placed| placed.name.as_str())).collect()
     }
 
+    /// The layer that gives each output; none where it is an input.
+    pub fn output_layers(&self) -> Vec<Option<&Placed>> {
+        self.outputs.iter().map(|&id| self.giver(id)).collect()
+    }
+
     fn giver(&self, id: ValueId) -> Option<&Placed> {
         let call = self.calls.iter().find(|call| call.outputs.contains(&id))?;
         Some(&self.layers[call.layer])

@@ -84,7 +84,7 @@ impl Functional {
 
 impl Model {
     /// Places a model on a device with first values drawn from its seed.
-    fn fresh(
+    pub(super) fn fresh(
         network: Network,
         (losses, optimizer, metrics): (Losses, Optimizer, Vec<Metric>),
         device: Device,

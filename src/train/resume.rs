@@ -1,6 +1,6 @@
 //! What a file needs to know of a model, and to set in it, so that training goes on where it stopped.
 
-use super::loss::Loss;
+use super::loss::{Loss, Losses};
 use super::metric::Metric;
 use super::model::Model;
 use super::optimizer::Optimizer;
@@ -36,6 +36,12 @@ impl Model {
         let Compilation { losses, optimizer, metrics } = compilation;
         let compiled = Compiled::new(&network, losses, optimizer, metrics)?;
         Model::new(network, compiled, device, first)
+    }
+
+    /// Places a model with fresh weights on a device.
+    pub(crate) fn begin(network: Network, compilation: Compilation, device: Device) -> Result<Model> {
+        let Compilation { losses, optimizer, metrics } = compilation;
+        Model::fresh(network, (Losses(losses), optimizer, metrics), device)
     }
 
     pub(crate) fn progressed(&self) -> Progressed {

@@ -1,5 +1,6 @@
 //! Drives models from the command line for `tests/interop`, which compares them with Keras. Arrays travel as JSON:
-//! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order, and further inputs in `more_x`.
+//! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order, further inputs and targets in `more_x` and `more_y`,
+//! sample weights in `weights`, class weights in `class_weight`; a `batch` is the size of batches to evaluate in.
 
 use std::error::Error;
 use std::fs;
@@ -27,14 +28,14 @@ fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
-        ["train-and-save", kind, data, out, report] => train_and_save(kind, &read_data(data)?, out, report),
-        ["open", file, data, out] => describe(&mut Model::load(file, Device::Cpu)?, &read_data(data)?, &[], out),
+        ["train-and-save", kind, data, out, report] => train_and_save(kind, data, out, report),
+        ["open", file, data, out] => describe(&mut Model::load(file, Device::Cpu)?, data, &[], out),
         ["begin", file, data, saved, out] => {
-            let (text, data) = (fs::read_to_string(file)?, read_data(data)?);
+            let text = fs::read_to_string(file)?;
             let mut model = Description::from_json(&text)?.model(Device::Cpu, 5, Compile::default())?;
-            model.fit(&data, Fit::epochs(2).batch_size(16))?;
+            model.fit(&read_data(data)?, Fit::epochs(2).batch_size(16))?;
             model.save(saved)?;
-            describe(&mut model, &data, &[], out)
+            describe(&mut model, data, &[], out)
         }
         ["predict", file, data, saved, out] => {
             let mut model = Model::load(file, Device::Cpu)?;
@@ -43,10 +44,10 @@ fn main() -> Outcome {
             Ok(fs::write(out, json!({ "predictions": predictions }).to_string())?)
         }
         ["continue", file, steps, data, out, report] => {
-            let (mut model, data) = (Model::load(file, Device::Cpu)?, read_data(data)?);
-            let losses = full_batches(&mut model, steps.parse()?, &data)?;
+            let mut model = Model::load(file, Device::Cpu)?;
+            let losses = full_batches(&mut model, steps.parse()?, data)?;
             model.save(out)?;
-            describe(&mut model, &data, &losses, report)
+            describe(&mut model, data, &losses, report)
         }
         ["callbacks", file, epochs, data, settings, folder] => {
             callbacks(&mut Model::load(file, Device::Cpu)?, epochs.parse()?, &read_data(data)?, settings, folder)
@@ -55,20 +56,37 @@ fn main() -> Outcome {
     }
 }
 
+fn read(path: &str) -> Outcome<Value> {
+    Ok(serde_json::from_str(&fs::read_to_string(path)?)?)
+}
+
 fn read_data(path: &str) -> Outcome<Dataset> {
-    let json: Value = serde_json::from_str(&fs::read_to_string(path)?)?;
+    let json = read(path)?;
     let values = |name: &str| serde_json::from_value::<Vec<f32>>(json[name].clone());
     let shape = |name: &str| serde_json::from_value::<Vec<usize>>(json[name].clone());
     let mut data = Dataset::from_arrays(values("x")?, &shape("x_shape")?, values("y")?, &shape("y_shape")?)?;
     for more in json["more_x"].as_array().into_iter().flatten() {
-        let part = |name: &str| more[name].clone();
-        data = data
-            .with_input(serde_json::from_value(part("x"))?, &serde_json::from_value::<Vec<usize>>(part("x_shape"))?)?;
+        let (values, shape) = array(more)?;
+        data = data.with_input(values, &shape)?;
+    }
+    for more in json["more_y"].as_array().into_iter().flatten() {
+        let (values, shape) = array(more)?;
+        data = data.with_target(values, &shape)?;
+    }
+    if json["weights"].is_object() {
+        let (values, shape) = array(&json["weights"])?;
+        data = data.with_sample_weight(values, &shape)?;
     }
     Ok(data)
 }
 
-fn train_and_save(kind: &str, data: &Dataset, out: &str, report: &str) -> Outcome {
+/// Values and shape.
+fn array(json: &Value) -> Outcome<(Vec<f32>, Vec<usize>)> {
+    Ok((serde_json::from_value(json["x"].clone())?, serde_json::from_value(json["x_shape"].clone())?))
+}
+
+fn train_and_save(kind: &str, file: &str, out: &str, report: &str) -> Outcome {
+    let data = &read_data(file)?;
     let optimizer: Optimizer = match kind {
         "momentum" => Sgd::new(0.05).momentum(0.9).into(),
         "nesterov" => Sgd::new(0.05).momentum(0.9).nesterov(true).into(),
@@ -83,7 +101,7 @@ fn train_and_save(kind: &str, data: &Dataset, out: &str, report: &str) -> Outcom
     let epochs = if kind == "untrained" { 0 } else { 3 };
     let history = model.fit(data, Fit::epochs(epochs).batch_size(16))?;
     model.save(out)?;
-    describe(&mut model, data, &history.get("loss"), report)
+    describe(&mut model, file, &history.get("loss"), report)
 }
 
 /// Two LSTM and batch normalisation pairs over a sigmoid.
@@ -130,9 +148,13 @@ fn directions(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
 }
 
 /// Trains on all samples at once, in order; the losses before each step.
-fn full_batches(model: &mut Model, steps: usize, data: &Dataset) -> Outcome<Vec<f64>> {
-    let fit = Fit::epochs(steps).batch_size(data.len()).shuffle(false);
-    Ok(model.fit(data, fit)?.get("loss"))
+fn full_batches(model: &mut Model, steps: usize, file: &str) -> Outcome<Vec<f64>> {
+    let data = read_data(file)?;
+    let mut fit = Fit::epochs(steps).batch_size(data.len()).shuffle(false);
+    if let Some(weights) = read(file)?["class_weight"].as_array().filter(|weights| !weights.is_empty()) {
+        fit = fit.class_weight(serde_json::from_value::<Vec<(usize, f64)>>(json!(weights))?);
+    }
+    Ok(model.fit(&data, fit)?.get("loss"))
 }
 
 /// Trains on all samples at once, with the callbacks that Keras is given, too.
@@ -159,7 +181,8 @@ fn callbacks(model: &mut Model, epochs: usize, data: &Dataset, settings: &str, f
 }
 
 /// Everything that Keras is held to.
-fn describe(model: &mut Model, data: &Dataset, losses: &[f64], out: &str) -> Outcome {
+fn describe(model: &mut Model, file: &str, losses: &[f64], out: &str) -> Outcome {
+    let data = &read_data(file)?;
     let weights = model.weights()?;
     let weights: Vec<Value> =
         weights.iter().map(|w| json!({"path": w.path, "shape": w.shape, "values": w.values})).collect();
@@ -182,6 +205,9 @@ fn describe(model: &mut Model, data: &Dataset, losses: &[f64], out: &str) -> Out
     });
     if model.network().outputs.len() == 1 {
         report["scores"] = serde_json::to_value(model.evaluate(data)?)?;
+    }
+    if let Some(batch) = read(file)?["batch"].as_u64() {
+        report["scores_in_batches"] = serde_json::to_value(model.evaluate_in_batches(data, batch as usize)?)?;
     }
     report["predictions"] = json!(model.predict_all(data)?.concat());
     Ok(fs::write(out, serde_json::to_string(&report)?)?)

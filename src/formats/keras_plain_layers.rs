@@ -84,7 +84,7 @@ fn activation(args: &mut Args<'_>) -> Read<Activation> {
     if args.get("activation").is_none() {
         return Err(args.missing("activation"));
     }
-    let names = Activation::ALL.map(Activation::name);
+    let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
     let name = args.name_of("activation", "linear", &names)?;
     Activation::from_name(name).map_err(|error| error.to_string())
 }

@@ -3,6 +3,7 @@
 mod callbacks;
 mod check_data;
 mod checkpoint;
+mod confusion_matrix;
 mod data_spec;
 mod epochs;
 mod feed;
@@ -27,6 +28,7 @@ pub use callbacks::{
     TensorBoard, TerminateOnNan, Training, UpdateFreq,
 };
 pub use checkpoint::Snapshot;
+pub use confusion_matrix::ConfusionMatrix;
 pub use data_spec::DataSpec;
 pub use fit::{Fit, ValidationFreq};
 pub use history::{Epoch, History, Scores};

@@ -137,8 +137,6 @@ def accumulating_average():
     return keras.optimizers.SGD(rate, momentum=0.9, weight_decay=0.01, gradient_accumulation_steps=4, **average)
 
 
-# Keras calls a metric what its model's maker called it.
-SPELLINGS = {"MAE": "mae", "acc": "accuracy", "binary_accuracy": "accuracy"}
 BCE = keras.losses.BinaryCrossentropy()
 CASES = [
     ("the lesson's model, Adam", lesson, adam, "binary_crossentropy", ["accuracy"]),
@@ -211,7 +209,6 @@ def opens(case):
     assert len(flat) == len(variables) - 2, f"{moments} moments"
     assert all((np.array(a, "float32") == b.ravel()).all() for a, b in zip(flat, variables[2:]))
     scores = case.model.evaluate(case.x, case.y, verbose=0, return_dict=True)
-    scores = {SPELLINGS.get(name, name): value for name, value in scores.items()}
     assert scores.keys() == ours["scores"].keys(), f"{list(scores)} are not {list(ours['scores'])}"
     for name, value in ours["scores"].items():
         assert_close(name, value, scores[name], PREDICTIONS)

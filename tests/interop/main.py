@@ -9,6 +9,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import callbacks
 import common
+import compiled
 import from_here
 import from_keras
 import functional
@@ -19,7 +20,7 @@ import refused
 warnings.simplefilter("ignore")
 if len(sys.argv) != 2:
     sys.exit("usage: main.py PROGRAM; start it with tests/interop/run")
-for part in [from_here, from_keras, functional, layers, refused, callbacks]:
+for part in [from_here, from_keras, compiled, functional, layers, refused, callbacks]:
     part.checks()
 shutil.rmtree(common.FOLDER, ignore_errors=True)
 common.finish()

@@ -71,10 +71,10 @@ CASES = [
     ("axis", with_layer(lambda: L.BatchNormalization(axis=1)), ["batch_normalization", "axis", "1"]),
     ("inverted Normalization", with_layer(lambda: L.Normalization(invert=True)), ["normalization", "invert"]),
     ("never built", lambda: keras.Sequential([L.LSTM(2)]), ["no input shape"]),
-    ("loss", compiled(loss="huber"), ["loss", "huber", "binary_crossentropy"]),
-    ("loss from logits", compiled(loss=keras.losses.BinaryCrossentropy(from_logits=True)), ["from_logits"]),
-    ("metric", compiled(metrics=["auc"]), ["metric", "auc", "accuracy"]),
-    ("loss weights", compiled(loss_weights=[0.5]), ["loss_weights"]),
+    ("loss", compiled(loss="hinge"), ["loss", "hinge", "binary_crossentropy"]),
+    ("loss not reduced", compiled(loss=keras.losses.MeanSquaredError(reduction="none")), ["reduction", "none"]),
+    ("metric", compiled(metrics=["mean_io_u"]), ["metric", "mean_io_u", "accuracy"]),
+    ("metric's argument", compiled(metrics=[keras.metrics.AUC(multi_label=True)]), ["AUC", "multi_label"]),
 ]
 
 

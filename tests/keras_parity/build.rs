@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::golden::Golden;
 use crate::layers;
 use crate::scores::{loss_of, metric_of};
+use crate::states;
 
 /// What a case needs that this builder does not know.
 pub type Unsupported = BTreeSet<String>;
@@ -40,10 +41,17 @@ const DESCRIPTIVE: &[&str] = &[
 
 /// The case's model, ready to be compiled.
 pub struct Built {
-    pub model: Sequential,
-    pub loss: Loss,
+    pub model: Architecture,
+    pub loss: Vec<Loss>,
     pub optimizer: Optimizer,
     pub metrics: Vec<Metric>,
+}
+
+/// Layers in a row, or a graph.
+#[derive(Clone)]
+pub enum Architecture {
+    Sequential(Sequential),
+    Functional(Functional),
 }
 
 /// Takes the keys of a JSON object one by one, so that those left over are noticed.
@@ -95,11 +103,15 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
         missing.insert("masking".into());
     }
     let shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
-    let mut model = Sequential::new(&shape);
-    for layer in layers.as_array().expect("layers") {
-        model = add_layer(model, layer, &mut missing);
-    }
-    let loss = loss_of(&loss, &mut missing);
+    let layers = layers.as_array().expect("layers");
+    let (model, loss) = if states::given(golden) {
+        let losses = states::losses(&mut missing, &loss);
+        (Architecture::Functional(states::model(&shape, layers, &mut missing)), losses)
+    } else {
+        let add = |model, layer| add_layer(model, layer, &mut missing);
+        let model = layers.iter().fold(Sequential::new(&shape), add);
+        (Architecture::Sequential(model), vec![loss_of(&loss, &mut missing)])
+    };
     let metrics = metric_of(&metric, &mut missing);
     let optimizer = optimizer_of(&optimizer, &mut missing);
     if missing.is_empty() { Ok(Built { model, loss, optimizer, metrics }) } else { Err(missing) }
@@ -113,7 +125,7 @@ fn activation_of(config: &mut Taking<'_>, key: &str) -> Activation {
     })
 }
 
-fn lstm_of(config: &mut Taking<'_>) -> Lstm {
+pub fn lstm_of(config: &mut Taking<'_>) -> Lstm {
     let flag = |value: Value| value.as_bool().unwrap_or(false);
     let [activation, recurrent_activation] =
         ["activation", "recurrent_activation"].map(|key| activation_of(config, key));

@@ -69,7 +69,11 @@ impl Golden {
             (values.iter().map(|&v| v as f32).collect::<Vec<f32>>(), shape.clone())
         };
         let ((x, x_shape), (y, y_shape)) = (single("x"), single("y"));
-        let data = Dataset::from_arrays(x, &x_shape, y, &y_shape).expect("a data set");
+        let mut data = Dataset::from_arrays(x, &x_shape, y, &y_shape).expect("a data set");
+        for state in ["h", "c"].iter().filter(|_| self.tensor("h0").is_some()) {
+            let ((x, x_shape), (y, y_shape)) = (single(&format!("{state}0")), single(&format!("y_{state}")));
+            data = data.with_input(x, &x_shape).and_then(|d| d.with_target(y, &y_shape)).expect("a state");
+        }
         match self.tensor("sample_weight") {
             Some((shape, values)) => {
                 let weights = values.iter().map(|&v| v as f32).collect();

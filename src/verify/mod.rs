@@ -162,6 +162,7 @@ fn wait(executor: &mut dyn Executor, case: &Case) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Step;
 
     #[test]
     fn every_kernel_has_cases_of_every_combination_of_its_options() {
@@ -171,13 +172,9 @@ mod tests {
                 let case = case(kernel, 1, number).expect("a sound case");
                 let steps = case.plan.steps();
                 assert!(!steps.is_empty() && steps.iter().all(|step| step.kernel.name == kernel.name));
-                for o in kernel.overrides {
-                    assert!(
-                        steps.iter().all(|s| s.options.get(o.name) == options.get(o.name)),
-                        "{} {o:?}",
-                        kernel.name
-                    );
-                }
+                // A kernel of several phases runs the others too.
+                let has = |s: &Step| kernel.overrides.iter().all(|o| s.options.get(o.name) == options.get(o.name));
+                assert!(steps.iter().any(has), "{} {options:?}", kernel.name);
             }
         }
     }

@@ -233,3 +233,32 @@ fn a_description_is_shown() {
     let output = gatenorm(&["summary", &model]).assert().code(2).get_output().clone();
     assert!(String::from_utf8(output.stderr).unwrap().contains("--input-shape 10,5"));
 }
+
+#[test]
+fn flags_change_the_new_model() {
+    let room = Room::new();
+    let (rows, out) = (room.path("rows.csv"), room.path("out.keras"));
+    let usual = ["train", &rows, "--target", "y", "--window", "3", "--device", "cpu", "--epochs", "1", "--out", &out];
+    let line = |flags: &[&str]| {
+        let output =
+            gatenorm(&[&usual[..], &["--units", "4,3"], flags].concat()).assert().success().get_output().clone();
+        let talk = String::from_utf8(output.stderr).unwrap();
+        let (_, line) = talk.split_once("model    ").unwrap();
+        let layers: Vec<Value> = room.summary()["layers"].as_array().unwrap().clone();
+        (line.split(';').next().unwrap().to_owned(), layers)
+    };
+    let (plain, _) = line(&["--no-batch-norm"]);
+    assert_eq!(plain, "Normalization -> LSTM 4 -> LSTM 3 -> Dense 1 sigmoid");
+    let (_, layers) =
+        line(&["--dropout", "0.25", "--recurrent-dropout", "0.5", "--activation", "relu", "--no-scaling"]);
+    let config = &layers[0]["config"];
+    assert_eq!((&config["dropout"], &config["recurrent_dropout"]), (&json!(0.25), &json!(0.5)));
+    assert_eq!((&config["activation"], &layers[1]["class"]), (&json!("relu"), &json!("BatchNormalization")));
+    let (_, layers) = line(&["--bidirectional"]);
+    assert_eq!((&layers[1]["class"], &layers[1]["output_shape"]), (&json!("Bidirectional"), &json!([3, 8])));
+    assert_eq!(layers[3]["output_shape"], json!([6]));
+    for (flag, value, part) in [("--dropout", "1", "less than 1"), ("--activation", "tanhh", "there are: ")] {
+        let output = gatenorm(&[&usual[..], &[flag, value]].concat()).assert().code(2).get_output().clone();
+        assert!(String::from_utf8(output.stderr).unwrap().contains(part));
+    }
+}

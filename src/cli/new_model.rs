@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
-use gatenorm::model::{Activation, Dense, Normalization, Sequential};
+use gatenorm::model::{Activation, BatchNormalization, Bidirectional, Dense, Lstm, Normalization, Sequential};
 use gatenorm::train::{Loss, Metric, Model, Optimizer};
 use gatenorm::{Error, Result};
 
-use super::options::units;
+use super::options::{momentum, units};
 
 /// What a new model is made of; a model that is trained on has it from its file.
 #[derive(Args)]
@@ -19,6 +19,21 @@ pub struct LayerFlags {
     /// Sizes of the LSTMs, separated by commas [default: 64,32].
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = units, conflicts_with = "model", allow_negative_numbers = true)]
     units: Option<Vec<usize>>,
+    /// Read the sequences in both directions, side by side.
+    #[arg(long, conflicts_with = "model")]
+    bidirectional: bool,
+    /// The share of each LSTM's input features that are dropped in training [default: 0].
+    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
+    dropout: Option<f64>,
+    /// The share of its own output that an LSTM's gates do not see in training [default: 0].
+    #[arg(long, value_name = "SHARE", value_parser = momentum, conflicts_with = "model", allow_negative_numbers = true)]
+    recurrent_dropout: Option<f64>,
+    /// The LSTMs' activation [default: tanh].
+    #[arg(long, value_name = "NAME", value_parser = Activation::from_name, conflicts_with = "model")]
+    activation: Option<Activation>,
+    /// Leave out the batch normalisation behind each LSTM.
+    #[arg(long, conflicts_with = "model")]
+    no_batch_norm: bool,
     /// What to minimise [default: binary_crossentropy for a target of two classes, sparse_categorical_crossentropy for more,
     /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
     #[arg(long)]
@@ -95,10 +110,16 @@ impl LayerFlags {
         if !self.no_scaling {
             model = model.add(Normalization::new());
         }
-        let mut model = model
-            .add_lstms(self.units.as_deref().unwrap_or(&[64, 32]))
-            .add(Dense::new(head.outputs).activation(head.activation))
-            .compile(device, head.loss, optimizer, [head.metric.clone()])?;
+        let units = self.units.as_deref().unwrap_or(&[64, 32]);
+        let count = units.len();
+        for (i, &units) in units.iter().enumerate() {
+            model = self.add_lstm(model, units, i + 1 < count);
+            if !self.no_batch_norm {
+                model = model.add(BatchNormalization::new());
+            }
+        }
+        let model = model.add(Dense::new(head.outputs).activation(head.activation));
+        let mut model = model.compile(device, head.loss, optimizer, [head.metric.clone()])?;
         if !self.no_scaling {
             model.adapt(train)?;
         }
@@ -121,5 +142,14 @@ impl LayerFlags {
             ))),
             None => Ok(()),
         }
+    }
+
+    fn add_lstm(&self, model: Sequential, units: usize, return_sequences: bool) -> Sequential {
+        let lstm = Lstm::new(units)
+            .return_sequences(return_sequences)
+            .dropout(self.dropout.unwrap_or(0.0))
+            .recurrent_dropout(self.recurrent_dropout.unwrap_or(0.0))
+            .activation(self.activation.unwrap_or(Activation::Tanh));
+        if self.bidirectional { model.add(Bidirectional::new(lstm)) } else { model.add(lstm) }
     }
 }

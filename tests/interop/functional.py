@@ -76,7 +76,10 @@ def masked():
 CASES = [
     ("two inputs, three outputs, a shared layer", two_inputs),
     ("dicts of inputs and outputs", named_ends),
+    ("encoder and decoder", encoder_and_decoder),
+    ("states as an argument", state_as_argument),
     ("skip connections", skip),
+    ("masks in two branches", masked),
     ("a graph for any number of steps", any_length),
     ("a sequence for any number of steps", any_length_sequential),
 ]
@@ -143,6 +146,7 @@ def begun_functional():
 TRAINED = [
     ("skip connections", skip),
     ("two inputs", two_to_one),
+    ("encoder and decoder", encoder_and_decoder),
 ]
 STEPS = 5
 # As in from_keras: what remains of rounding over a few steps.

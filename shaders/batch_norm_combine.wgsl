@@ -1,14 +1,17 @@
 // Joins the blocks of batch_norm_partial in order: count-weighted means and M2 (Chan, Golub & LeVeque 1983), then the biased
-// variance. Thread = one feature.
+// variance. Where rows are masked, Keras divides by their number + 1e-7: the mean shrinks by n / (n + 1e-7), and squared
+// deviations are those from that mean. Thread = one feature.
 struct BatchNormCombine {
     rows: u32, features: u32,
     block_rows: u32,
 }
+override MASKED: u32 = 0u; // 1: blocks have counts of their own
 @group(0) @binding(0) var<uniform> p: BatchNormCombine;
 @group(1) @binding(0) var<storage, read> means: array<f32>;          // [blocks, F]
 @group(1) @binding(1) var<storage, read> m2s: array<f32>;            // [blocks, F]
-@group(1) @binding(2) var<storage, read_write> mean: array<f32>;     // [F]
-@group(1) @binding(3) var<storage, read_write> variance: array<f32>; // [F]
+@group(1) @binding(2) var<storage, read> counts: array<f32>;         // [blocks]
+@group(1) @binding(3) var<storage, read_write> mean: array<f32>;     // [F], masked: [F + 1], the last the rows that count
+@group(1) @binding(4) var<storage, read_write> variance: array<f32>; // [F]
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -17,15 +20,30 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let blocks = (p.rows + p.block_rows - 1u) / p.block_rows;
     var total_mean = means[feature];
     var total_m2 = m2s[feature];
-    var count = f32(min(p.rows, p.block_rows));
+    var count = block_count(0u);
     for (var block = 1u; block < blocks; block++) {
-        let n = f32(min(p.rows, (block + 1u) * p.block_rows) - block * p.block_rows);
+        let n = block_count(block);
         let delta = means[block * p.features + feature] - total_mean;
-        let share = n / (count + n);
-        total_mean += delta * share;
-        total_m2 += m2s[block * p.features + feature] + delta * delta * count * share;
+        if MASKED == 0u || n > 0.0 {
+            let share = n / (count + n);
+            total_mean += delta * share;
+            total_m2 += m2s[block * p.features + feature] + delta * delta * count * share;
+        }
         count += n;
     }
-    mean[feature] = total_mean;
-    variance[feature] = total_m2 / count;
+    if MASKED != 0u {
+        let divisor = count + 1e-7;
+        let shift = total_mean * (1e-7 / divisor);
+        mean[feature] = total_mean * (count / divisor);
+        variance[feature] = (total_m2 + count * shift * shift) / divisor;
+        if feature == 0u { mean[p.features] = count; }
+    } else {
+        mean[feature] = total_mean;
+        variance[feature] = total_m2 / count;
+    }
+}
+
+fn block_count(block: u32) -> f32 {
+    if MASKED != 0u { return counts[block]; }
+    return f32(min(p.rows, (block + 1u) * p.block_rows) - block * p.block_rows);
 }

@@ -4,13 +4,15 @@ struct BatchNormGradSums {
     rows: u32, features: u32,
     block_rows: u32,
     block_at: u32, // first block, where rows come in several runs
+    grouped: u32,  // 1: each block has a mean and a variance of its own
     epsilon: f32,
+    x_at: u32, dy_at: u32,
 }
 @group(0) @binding(0) var<uniform> p: BatchNormGradSums;
 @group(1) @binding(0) var<storage, read> x: array<f32>;             // [rows, F]
 @group(1) @binding(1) var<storage, read> dy: array<f32>;            // [rows, F]
-@group(1) @binding(2) var<storage, read> mean: array<f32>;          // [F]
-@group(1) @binding(3) var<storage, read> variance: array<f32>;      // [F]
+@group(1) @binding(2) var<storage, read> mean: array<f32>;          // [F] or [blocks, F]
+@group(1) @binding(3) var<storage, read> variance: array<f32>;      // [F] or [blocks, F]
 @group(1) @binding(4) var<storage, read_write> sums: array<f32>;    // [blocks, 2, F]: dbeta, dgamma
 
 @compute @workgroup_size(64)
@@ -21,8 +23,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let feature = i % p.features;
     let first = (i / p.features) * p.block_rows;
     let last = min(p.rows, first + p.block_rows);
-    let m = mean[feature];
-    let deviation = sqrt(variance[feature] + p.epsilon);
+    let s = select(0u, p.block_at + i / p.features, p.grouped != 0u) * p.features + feature;
+    let m = mean[s];
+    let deviation = sqrt(variance[s] + p.epsilon);
     var dbeta = 0.0;
     var dgamma = 0.0;
     for (var run = first; run < last; run += RUN) {
@@ -30,8 +33,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         var run_dgamma = 0.0;
         for (var row = run; row < min(last, run + RUN); row++) {
             let at = row * p.features + feature;
-            run_dbeta += dy[at];
-            run_dgamma += dy[at] * ((x[at] - m) / deviation);
+            run_dbeta += dy[p.dy_at + at];
+            run_dgamma += dy[p.dy_at + at] * ((x[p.x_at + at] - m) / deviation);
         }
         dbeta += run_dbeta;
         dgamma += run_dgamma;

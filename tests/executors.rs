@@ -59,13 +59,21 @@ fn plan(limits: Limits) -> Arc<Plan> {
     let (rows_u32, features) = (n as u32, units as u32);
     for part in plan.row_chunks(n, &[units]) {
         let block_at = part.start as u32 / BLOCK_ROWS;
-        let step = BatchNormPartial { rows: part.len() as u32, features, block_rows: BLOCK_ROWS, block_at };
+        let step = BatchNormPartial {
+            rows: part.len() as u32,
+            features,
+            block_rows: BLOCK_ROWS,
+            block_at,
+            x_at: 0,
+            divide: 0,
+        };
         // The first rows of h: the initial state's, so that chunks begin where bindings may.
-        let slots = BatchNormPartialSlots { x: h.rows(part, units), means: means.clone(), m2s: m2s.clone() };
+        let slots =
+            BatchNormPartialSlots { x: h.rows(part, units), mask: None, means: means.clone(), m2s: m2s.clone() };
         step.record(&mut plan, slots);
     }
     let combine = BatchNormCombine { rows: rows_u32, features, block_rows: BLOCK_ROWS };
-    combine.record(&mut plan, BatchNormCombineSlots { means, m2s, mean, variance });
+    combine.record(&mut plan, BatchNormCombineSlots { means, m2s, counts: None, mean, variance });
     let backwards = LstmStepGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
     let grad = LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, cell: CELL };
     (0..steps).rev().for_each(|k| grad.record(k, &mut plan, &backwards));

@@ -4,6 +4,8 @@
 mod layers;
 #[path = "gradients/losses.rs"]
 mod losses;
+#[path = "gradients/normalization.rs"]
+mod normalization;
 
 use gatenorm::data::Dataset;
 use gatenorm::prelude::*;
@@ -45,7 +47,7 @@ struct Case<M = Sequential> {
     samples: usize,
     x_shape: Vec<usize>,
     y_shape: Vec<usize>,
-    /// Variables that must have certain values.
+    /// Variables that must have certain values, those that are not trained too.
     fixed: Vec<(&'static str, Vec<f32>)>,
 }
 
@@ -110,6 +112,7 @@ fn check<M: Compile>(case: &Case<M>) {
         .collect();
     let set = |model: &mut Model, path: &str, values: &[f32]| model.set_weights([(path, values)]).unwrap();
     weights.iter().for_each(|(path, values)| set(&mut model, path, values));
+    case.fixed.iter().for_each(|(path, values)| set(&mut model, path, values));
     let x = case.x();
     let data = case.data(&x);
     let rows: Vec<u32> = (0..data.len() as u32).collect();

@@ -158,6 +158,24 @@ fn every_kind_of_layer_comes_back() {
 }
 
 #[test]
+fn layers_that_are_not_trained_come_back() {
+    let data = data(12);
+    let model = Sequential::new(&[5, 3])
+        .add(Dense::new(3))
+        .add(Normalization::new())
+        .add_frozen(Lstm::new(2))
+        .add_frozen(BatchNormalization::new())
+        .add(Dense::new(1));
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    model.fit(&data, Fit::epochs(1)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_same(&mut loaded, &mut model, &data);
+    let trainable = |model: &Model| model.network().layers.iter().map(|l| l.trainable).collect::<Vec<bool>>();
+    assert_eq!(trainable(&loaded), [true, true, false, false, true]);
+    assert_eq!(trainable(&model), trainable(&loaded));
+}
+
+#[test]
 fn layers_without_variables_come_back() {
     let data = data(12);
     let model = Sequential::new(&[5, 3])

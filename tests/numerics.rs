@@ -161,8 +161,15 @@ fn the_variance_of_data_with_a_large_mean_is_not_lost() {
     let slot = plan.persistent(&x_spec);
     let outputs = ["means", "m2s"].map(|name| BufferSpec::persistent(name, &[means.len()]));
     let [means_slot, m2s] = [0, 1].map(|i: usize| plan.persistent(&outputs[i]));
-    let step = BatchNormPartial { rows: ROWS as u32, features: means.len() as u32, block_rows: 64, block_at: 0 };
-    step.record(&mut plan, BatchNormPartialSlots { x: slot, means: means_slot, m2s });
+    let step = BatchNormPartial {
+        rows: ROWS as u32,
+        features: means.len() as u32,
+        block_rows: 64,
+        block_at: 0,
+        x_at: 0,
+        divide: 0,
+    };
+    step.record(&mut plan, BatchNormPartialSlots { x: slot, mask: None, means: means_slot, m2s });
     executor.write(&x_spec, &x).expect("written");
     let plan = Arc::new(plan.finish().expect("a sound plan"));
     executor.run(&plan, 0..1).expect("the plan runs");

@@ -62,7 +62,7 @@ fn sequential(input_shape: &[usize], entries: &[Value]) -> Read<FromConfig> {
     let mut input = input_shape.to_vec();
     for (i, entry) in entries.iter().enumerate() {
         let read = keras_layers::read(entry, i + 1, std::slice::from_ref(&input))?;
-        sequential.push(read.name, read.layer, true);
+        sequential.push(read.name, read.layer, read.trainable);
         scaling.push(read.scaling);
         input = read.output_shape;
     }
@@ -114,6 +114,9 @@ pub(super) fn write(network: &Network) -> Read<Map<String, Value>> {
     let layers = network.layers.iter().map(|placed| {
         let mut config = placed.layer.config();
         config.insert("name".into(), placed.name.as_str().into());
+        if !placed.trainable {
+            config.insert("trainable".into(), false.into());
+        }
         // Without it Keras takes the reader's default.
         config.insert("dtype".into(), "float32".into());
         let class = placed.layer.class_name();

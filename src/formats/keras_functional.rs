@@ -190,7 +190,7 @@ impl<'a> Builder<'a> {
         if let Some(scaling) = read.scaling {
             self.scaling.insert(name.to_owned(), scaling);
         }
-        let shared = self.graph.place(Some(name), read.layer, true).map_err(|error| error.to_string())?;
+        let shared = self.graph.place(Some(name), read.layer, read.trainable).map_err(|error| error.to_string())?;
         self.placed.insert(layer, shared);
         Ok(shared)
     }

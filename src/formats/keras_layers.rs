@@ -14,6 +14,7 @@ pub(super) struct Entry {
     /// Its name; without one it gets Keras's.
     pub name: Option<String>,
     pub layer: Arc<dyn Layer>,
+    pub trainable: bool,
     /// Of a Normalization whose numbers stand in the config, not among the weights.
     pub scaling: Option<Scaling>,
     /// The shape of its first output, without the batch axis.
@@ -39,6 +40,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
     let mut args = Args::new(&place, config)?;
     args.ignore(&["name"]);
     let input = inputs.first().map_or(&[][..], Vec::as_slice);
+    let trainable = args.flag("trainable", true)?;
     // With the batch axis, as Keras counts.
     let rank = input.len() + 1;
     let mut scaling = None;
@@ -59,7 +61,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
     args.finish()?;
     let outputs = layer.output_shapes(inputs).map_err(|error| format!("{place}: {error}"))?;
     let output_shape = outputs.into_iter().next().unwrap_or_default();
-    Ok(Entry { name: name.map(str::to_owned), layer, scaling, output_shape })
+    Ok(Entry { name: name.map(str::to_owned), layer, trainable, scaling, output_shape })
 }
 
 fn unsupported(called: &str, class: &str) -> String {
@@ -78,7 +80,7 @@ pub(super) fn activation(args: &mut Args<'_>, name: &'static str, default: Activ
 }
 
 fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     args.last_axis(rank)?;
     args.off(&["renorm", "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"])?;
     args.ignore(&["beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"]);
@@ -92,7 +94,7 @@ fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalizat
 }
 
 fn dense(args: &mut Args<'_>) -> Read<Dense> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     args.off(&[
         "kernel_regularizer",
         "bias_regularizer",
@@ -124,8 +126,6 @@ fn time_distributed(args: &mut Args<'_>, place: &str) -> Read<TimeDistributed> {
 
 /// Mean and variance, where the config gives them.
 fn normalization(args: &mut Args<'_>, place: &str, input: &[usize]) -> Read<Option<Scaling>> {
-    // It has nothing to train.
-    args.ignore(&["trainable"]);
     args.in_f32()?;
     args.last_axis(input.len() + 1)?;
     args.off(&["invert"])?;

@@ -43,8 +43,6 @@ pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Laye
             None => return Ok(None),
         },
     };
-    // There is nothing to train.
-    args.ignore(&["trainable"]);
     args.in_f32()?;
     Ok(Some(layer))
 }

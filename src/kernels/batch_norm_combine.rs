@@ -1,7 +1,7 @@
 //! Mean and variance of every feature from its blocks.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
+use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -22,7 +22,9 @@ pub struct BatchNormCombineSlots {
     pub means: Slot,
     /// `[blocks, F]`
     pub m2s: Slot,
-    /// `[F]`
+    /// `[blocks]`, if only some rows count
+    pub counts: Option<Slot>,
+    /// `[F]`, or with counts `[F + 1]`, the last the number of rows that count
     pub mean: Slot,
     /// `[F]`
     pub variance: Slot,
@@ -31,31 +33,51 @@ pub struct BatchNormCombineSlots {
 impl BatchNormCombine {
     /// Appends this run.
     pub fn record(self, plan: &mut Plan, slots: BatchNormCombineSlots) {
-        self.push(plan, Options::none(), &[&slots.means, &slots.m2s, &slots.mean, &slots.variance]);
+        let options = Options::one("MASKED", slots.counts.is_some().into());
+        let counts = slots.counts.unwrap_or_else(|| plan.nothing());
+        self.push(plan, options, &[&slots.means, &slots.m2s, &counts, &slots.mean, &slots.variance]);
     }
 }
+
+/// What Keras adds to the number of rows that count before it divides by it.
+pub(super) const MASKED_EPSILON: f32 = 1e-7;
 
 impl Kernel for BatchNormCombine {
     const INFO: &'static KernelInfo = info!(
         BatchNormCombine,
         "batch_norm_combine",
-        &[Binding::read("means"), Binding::read("m2s"), Binding::write("mean"), Binding::write("variance")],
-        &[]
+        &[
+            Binding::read("means"),
+            Binding::read("m2s"),
+            Binding::read("counts"),
+            Binding::write("mean"),
+            Binding::write("variance"),
+        ],
+        &[Override { name: "MASKED", values: &[0, 1] }]
     );
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.features)
     }
 
-    fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
-        let (means, m2s, mean, variance) = (args.read(), args.read(), args.write(), args.write());
+    fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
+        let (means, m2s, counts, mean, variance) = (args.read(), args.read(), args.read(), args.write(), args.write());
+        let masked = options.get("MASKED") != 0;
         let features = self.features as usize;
+        let block_count = |block: u32| match masked {
+            // A whole number.
+            true => counts[block as usize].to_f64() as u32,
+            false => self.rows.min((block + 1) * self.block_rows) - block * self.block_rows,
+        };
         for feature in 0..features {
             let mut total_mean = means[feature];
             let mut total_m2 = m2s[feature];
-            let mut count = self.rows.min(self.block_rows);
+            let mut count = block_count(0);
             for block in 1..self.rows.div_ceil(self.block_rows) {
-                let n = self.rows.min((block + 1) * self.block_rows) - block * self.block_rows;
+                let n = block_count(block);
+                if n == 0 {
+                    continue;
+                }
                 let at = block as usize * features + feature;
                 let delta = means[at] - total_mean;
                 let share = T::count(n) / T::count(count + n);
@@ -63,8 +85,22 @@ impl Kernel for BatchNormCombine {
                 total_m2 = total_m2 + (m2s[at] + delta * delta * T::count(count) * share);
                 count += n;
             }
-            mean[feature] = total_mean;
-            variance[feature] = total_m2 / T::count(count);
+            let n = T::count(count);
+            (mean[feature], variance[feature]) = match masked {
+                true => shrunk(total_mean, total_m2, n),
+                false => (total_mean, total_m2 / n),
+            };
+            if masked && feature == 0 {
+                mean[features] = n;
+            }
         }
     }
+}
+
+/// Mean and variance with Keras's divisor n + 1e-7 instead of n, squared deviations from that mean.
+fn shrunk<T: Real>(mean: T, m2: T, n: T) -> (T, T) {
+    let epsilon = T::decimal(MASKED_EPSILON);
+    let divisor = n + epsilon;
+    let shift = mean * (epsilon / divisor);
+    (mean * (n / divisor), (m2 + n * shift * shift) / divisor)
 }

@@ -15,8 +15,14 @@ params! {
         pub block_rows: u32,
         /// The first block of this run.
         pub block_at: u32,
+        /// 1: each block has a mean and a variance of its own.
+        pub grouped: u32,
         /// Added to the variance.
         pub epsilon: f32,
+        /// Where x begins in its binding; set by `record`, as for dy.
+        pub x_at: u32,
+        /// Where dy begins.
+        pub dy_at: u32,
     }
 }
 
@@ -26,9 +32,9 @@ pub struct BatchNormGradSumsSlots {
     pub x: Slot,
     /// `[rows, F]`
     pub dy: Slot,
-    /// `[F]`
+    /// `[F]`, or grouped `[blocks, F]`
     pub mean: Slot,
-    /// `[F]`
+    /// `[F]`, or grouped `[blocks, F]`
     pub variance: Slot,
     /// `[blocks, 2, F]` dbeta, dgamma
     pub sums: Slot,
@@ -37,7 +43,9 @@ pub struct BatchNormGradSumsSlots {
 impl BatchNormGradSums {
     /// Appends this run.
     pub fn record(self, plan: &mut Plan, slots: BatchNormGradSumsSlots) {
-        self.push(plan, Options::none(), &[&slots.x, &slots.dy, &slots.mean, &slots.variance, &slots.sums]);
+        let ((x, x_at), (dy, dy_at)) = (slots.x.aligned(), slots.dy.aligned());
+        let run = BatchNormGradSums { x_at, dy_at, ..self };
+        run.push(plan, Options::none(), &[&x, &dy, &slots.mean, &slots.variance, &slots.sums]);
     }
 }
 
@@ -64,9 +72,12 @@ impl Kernel for BatchNormGradSums {
         let (features, block_rows) = (self.features as usize, self.block_rows as usize);
         let epsilon = T::decimal(self.epsilon);
         let rows = self.rows as usize;
+        let (x, dy) = (&x[self.x_at as usize..], &dy[self.dy_at as usize..]);
         for block in 0..rows.div_ceil(block_rows) {
             for feature in 0..features {
-                let deviation = (variance[feature] + epsilon).sqrt();
+                let group = if self.grouped != 0 { self.block_at as usize + block } else { 0 };
+                let mean = mean[group * features + feature];
+                let deviation = (variance[group * features + feature] + epsilon).sqrt();
                 let (mut dbeta, mut dgamma) = (T::zero(), T::zero());
                 let last = rows.min((block + 1) * block_rows);
                 for run in (block * block_rows..last).step_by(RUN) {
@@ -74,7 +85,7 @@ impl Kernel for BatchNormGradSums {
                     for row in run..last.min(run + RUN) {
                         let at = row * features + feature;
                         run_dbeta = run_dbeta + dy[at];
-                        run_dgamma = run_dgamma + dy[at] * ((x[at] - mean[feature]) / deviation);
+                        run_dgamma = run_dgamma + dy[at] * ((x[at] - mean) / deviation);
                     }
                     dbeta = dbeta + run_dbeta;
                     dgamma = dgamma + run_dgamma;

@@ -71,6 +71,7 @@ pub use args::{Args, Bound};
 pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
 pub use batch_norm_combine::{BatchNormCombine, BatchNormCombineSlots};
 pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots};
+pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots, Statistics};
 pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};

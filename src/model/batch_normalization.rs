@@ -10,14 +10,16 @@ use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
     BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
     BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy,
-    CopySlots,
+    CopySlots, Statistics,
 };
 use crate::model::table::buffers;
 use crate::plan::Slot;
 
 /// Batch normalisation (Ioffe & Szegedy 2015) over all axes but the last, as Keras's `BatchNormalization`.
 ///
-/// Training uses the batch's mean and biased variance over N·T rows and moves the moving ones; inference uses the moving ones.
+/// Training uses the batch's mean and biased variance over N·T rows and moves the moving ones; inference, and a layer that is not
+/// trainable, use the moving ones. Of a masked sequence only the valid steps count in mean and variance, which divide by their
+/// number + 1e-7, as Keras does; all steps are normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormalization {
     momentum: f64,
@@ -106,17 +108,17 @@ impl Layer for BatchNormalization {
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
         let [input] = inputs else { return Vec::new() };
         let run = Run::new(self, recorder, input);
-        if recorder.mode.is_training() {
-            run.statistics(recorder, &input.slot);
-        }
-        let differentiable = input.differentiable || self.center || self.scale;
+        let differentiable = input.differentiable || (recorder.trainable && (self.center || self.scale));
         let mut output = recorder.new_tensor("output", input.steps, input.features, differentiable);
         output.mask = input.mask.clone();
+        if run.of_batch {
+            run.statistics(recorder, &input.slot);
+            let (momentum, mean, variance) = (self.momentum, run.mean.range(0..run.features), run.variance.clone());
+            recorder.on_healthy(move |recorder| move_statistics(recorder, momentum, mean, variance));
+        }
         run.apply(recorder, &input.slot, &output.slot);
-        let (momentum, mean, variance) = (self.momentum, run.mean.clone(), run.variance.clone());
-        recorder.on_healthy(move |recorder| move_statistics(recorder, momentum, mean, variance));
-        let (input, result, layer) = (input.clone(), output.clone(), self.clone());
-        recorder.on_backward(move |recorder| run.backward(&layer, recorder, &input, &output));
+        let (input, result) = (input.clone(), output.clone());
+        recorder.on_backward(move |recorder| run.backward(recorder, &input, &output));
         vec![result]
     }
 }
@@ -126,7 +128,11 @@ struct Run {
     rows: usize,
     features: usize,
     epsilon: f32,
-    /// The batch's in training, the moving ones in inference.
+    /// Whether mean and variance are the batch's; else they are the moving ones.
+    of_batch: bool,
+    /// `[T, N]`, which steps count; of the batch's statistics only.
+    mask: Option<Slot>,
+    /// `[F]`, with a mask `[F + 1]`, the last the number of rows that count.
     mean: Slot,
     variance: Slot,
     gamma: Option<Slot>,
@@ -138,14 +144,20 @@ const BLOCK: usize = BLOCK_ROWS as usize;
 impl Run {
     fn new(layer: &BatchNormalization, recorder: &mut Recorder, input: &Tensor) -> Run {
         let features = input.features;
-        let (mean, variance) = match recorder.mode.is_training() {
-            true => (recorder.plan.scratch("mean", &[features]), recorder.plan.scratch("variance", &[features])),
-            false => (recorder.variable("moving_mean"), recorder.variable("moving_variance")),
+        let of_batch = recorder.mode.is_training() && recorder.trainable;
+        let mask = input.mask.clone().filter(|_| of_batch);
+        let (mean, variance) = if of_batch {
+            let means = features + usize::from(mask.is_some());
+            (recorder.plan.scratch("mean", &[means]), recorder.plan.scratch("variance", &[features]))
+        } else {
+            (recorder.variable("moving_mean"), recorder.variable("moving_variance"))
         };
         Run {
             rows: recorder.rows(input),
             features,
             epsilon: layer.epsilon as f32,
+            of_batch,
+            mask,
             mean,
             variance,
             gamma: layer.scale.then(|| recorder.variable("gamma")),
@@ -159,25 +171,29 @@ impl Run {
         let blocks = rows.div_ceil(BLOCK);
         let means = plan.scratch("block_means", &[blocks, features]);
         let m2s = plan.scratch("block_m2s", &[blocks, features]);
+        let counts = self.mask.as_ref().map(|_| plan.scratch("block_counts", &[blocks]));
         for range in plan.row_chunks(rows, &[features]) {
             let partial = BatchNormPartial {
                 rows: range.len() as u32,
                 features: features as u32,
                 block_rows: BLOCK_ROWS,
                 block_at: (range.start / BLOCK) as u32,
+                x_at: 0,
+                divide: 0,
             };
-            let slots = BatchNormPartialSlots { x: x.rows(range, features), means: means.clone(), m2s: m2s.clone() };
-            partial.record(plan, slots);
+            let mask = self.mask.as_ref().map(|mask| mask.range(range.clone())).zip(counts.clone());
+            let x = x.rows(range, features);
+            partial.record(plan, BatchNormPartialSlots { x, mask, means: means.clone(), m2s: m2s.clone() });
         }
         let combine = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
         let (mean, variance) = (self.mean.clone(), self.variance.clone());
-        combine.record(plan, BatchNormCombineSlots { means, m2s, mean, variance });
+        combine.record(plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
     }
 
     fn apply(&self, recorder: &mut Recorder, x: &Slot, y: &Slot) {
         let features = self.features;
         for range in recorder.plan.row_chunks(self.rows, &[features]) {
-            let apply = BatchNormApply { rows: range.len() as u32, features: features as u32, epsilon: self.epsilon };
+            let apply = BatchNormApply::of_rows(range.clone(), features, self.epsilon);
             let slots = BatchNormApplySlots {
                 x: x.rows(range.clone(), features),
                 mean: self.mean.clone(),
@@ -190,20 +206,30 @@ impl Run {
         }
     }
 
-    fn backward(&self, layer: &BatchNormalization, recorder: &mut Recorder, input: &Tensor, output: &Tensor) {
+    fn backward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) {
         let Some(dy) = recorder.gradient(output) else { return };
-        let sums = self.gradient_sums(recorder, &input.slot, &dy);
-        let features = self.features;
-        for (name, wanted, row) in [("beta", layer.center, 0), ("gamma", layer.scale, 1)] {
-            if let Some((out, accumulate)) = wanted.then(|| recorder.variable_gradient(name)).flatten() {
-                let x = sums.rows(row..row + 1, features);
-                Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
+        let mut statistics = Statistics::Fixed;
+        if self.of_batch {
+            let sums = self.gradient_sums(recorder, &input.slot, &dy);
+            for (name, wanted, row) in [("beta", self.beta.is_some(), 0), ("gamma", self.gamma.is_some(), 1)] {
+                if let Some((out, accumulate)) = wanted.then(|| recorder.variable_gradient(name)).flatten() {
+                    let x = sums.rows(row..row + 1, self.features);
+                    Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
+                }
             }
+            statistics = match self.mask.clone() {
+                Some(mask) => Statistics::OfMasked(sums, mask),
+                None => {
+                    if input.differentiable {
+                        self.gradient_rest(recorder, &input.slot, &dy, &sums);
+                    }
+                    Statistics::OfBatch(sums)
+                }
+            };
         }
         if input.differentiable {
             let (dx, accumulate) = recorder.gradient_target(input);
-            self.gradient_rest(recorder, &input.slot, &dy, &sums);
-            self.input_gradient(recorder, &input.slot, &dy, &sums, (&dx, accumulate));
+            self.input_gradient(recorder, &input.slot, &dy, &statistics, (&dx, accumulate));
         }
     }
 
@@ -219,7 +245,10 @@ impl Run {
                 features: features as u32,
                 block_rows: BLOCK_ROWS,
                 block_at: (range.start / BLOCK) as u32,
+                grouped: 0,
                 epsilon: self.epsilon,
+                x_at: 0,
+                dy_at: 0,
             };
             let slots = BatchNormGradSumsSlots {
                 x: x.rows(range.clone(), features),
@@ -270,28 +299,22 @@ impl Run {
         recorder: &mut Recorder,
         x: &Slot,
         dy: &Slot,
-        sums: &Slot,
+        statistics: &Statistics,
         (dx, accumulate): (&Slot, bool),
     ) {
-        let (rows, features) = (self.rows, self.features);
-        for range in recorder.plan.row_chunks(rows, &[features]) {
-            let kernel = BatchNormGrad {
-                rows: range.len() as u32,
-                features: features as u32,
-                total_rows: rows as u32,
-                epsilon: self.epsilon,
-                accumulate: accumulate.into(),
-            };
+        let features = self.features;
+        for range in recorder.plan.row_chunks(self.rows, &[features]) {
+            let kernel = BatchNormGrad::of_rows(range.clone(), self.rows, features, self.epsilon);
             let slots = BatchNormGradSlots {
                 x: x.rows(range.clone(), features),
                 dy: dy.rows(range.clone(), features),
                 mean: self.mean.clone(),
                 variance: self.variance.clone(),
                 gamma: self.gamma.clone(),
-                sums: sums.clone(),
+                statistics: statistics.of_rows(range.clone()),
                 dx: dx.rows(range, features),
             };
-            kernel.record(&mut recorder.plan, slots);
+            BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
         }
     }
 }

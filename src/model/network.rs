@@ -1,6 +1,5 @@
 //! A model whose shapes and variables are known: layers, and the graph of their calls.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::layer::{Layer, Shape};
@@ -105,14 +104,9 @@ impl Network {
     /// Calls a layer; its first call makes its variables.
     pub(super) fn call(&mut self, layer: usize, inputs: &[ValueId]) -> Result<Vec<ValueId>> {
         let shapes: Vec<Shape> = inputs.iter().map(|&id| self.values[id].clone()).collect();
-        // Its backward pass is not implemented: behind a trained layer it would cut the gradient off.
-        let cuts = self.layers[layer].layer.class_name() == "Normalization" && self.depend_on_training(inputs);
         let placed = &mut self.layers[layer];
         let named = |error: Error| Error::usage(format!("layer `{}`: {error}", placed.name));
         let output_shapes = placed.layer.output_shapes(&shapes).map_err(named)?;
-        if cuts {
-            return Err(named(Error::usage("Normalization must come before all layers that are trained")));
-        }
         let again = self.calls.iter().any(|call| call.layer == layer);
         let specs = |shapes: &[Shape]| placed.layer.variables(shapes);
         if again {
@@ -132,19 +126,6 @@ impl Network {
         let outputs: Vec<ValueId> = (first..self.values.len()).collect();
         self.calls.push(Call { layer, inputs: inputs.to_vec(), outputs: outputs.clone() });
         Ok(outputs)
-    }
-
-    /// Whether a trained variable has a part in one of these values.
-    fn depend_on_training(&self, values: &[ValueId]) -> bool {
-        let mut needed: HashSet<ValueId> = values.iter().copied().collect();
-        self.calls.iter().rev().any(|call| {
-            let Placed { layer, trainable, input_shapes, .. } = &self.layers[call.layer];
-            let leads_there = call.outputs.iter().any(|id| needed.contains(id));
-            if leads_there {
-                needed.extend(&call.inputs);
-            }
-            leads_there && *trainable && layer.variables(input_shapes).iter().any(|spec| spec.trainable)
-        })
     }
 
     /// Names the outputs, and checks that there is something to train or run. The layers of a functional model get Keras's order,

@@ -6,7 +6,7 @@ use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
-use crate::kernels::{BatchNormApply, BatchNormApplySlots};
+use crate::kernels::{BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, Statistics};
 
 /// Scales every feature by a fixed mean and variance, (x - mean) / sqrt(variance), as Keras's `Normalization`; at a model's front it
 /// makes the model take raw values.
@@ -50,10 +50,11 @@ impl Layer for Normalization {
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
         let [input] = inputs else { return Vec::new() };
         let (mean, variance) = (recorder.variable("mean"), recorder.variable("variance"));
-        let output = recorder.new_tensor("output", input.steps, input.features, false);
+        let mut output = recorder.new_tensor("output", input.steps, input.features, input.differentiable);
+        output.mask = input.mask.clone();
         let rows = recorder.rows(input);
         for range in recorder.plan.row_chunks(rows, &[input.features]) {
-            let apply = BatchNormApply { rows: range.len() as u32, features: input.features as u32, epsilon: 0.0 };
+            let apply = BatchNormApply::of_rows(range.clone(), input.features, 0.0);
             let slots = BatchNormApplySlots {
                 x: input.slot.rows(range.clone(), input.features),
                 mean: mean.clone(),
@@ -64,6 +65,24 @@ impl Layer for Normalization {
             };
             apply.record(&mut recorder.plan, slots);
         }
-        vec![output]
+        let (input, result) = (input.clone(), output.clone());
+        recorder.on_backward(move |recorder| {
+            let Some(dy) = recorder.gradient(&output).filter(|_| input.differentiable) else { return };
+            let (dx, accumulate) = recorder.gradient_target(&input);
+            for range in recorder.plan.row_chunks(rows, &[input.features]) {
+                let kernel = BatchNormGrad::of_rows(range.clone(), rows, input.features, 0.0);
+                let slots = BatchNormGradSlots {
+                    x: input.slot.rows(range.clone(), input.features),
+                    dy: dy.rows(range.clone(), input.features),
+                    mean: mean.clone(),
+                    variance: variance.clone(),
+                    gamma: None,
+                    statistics: Statistics::Fixed,
+                    dx: dx.rows(range, input.features),
+                };
+                BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
+            }
+        });
+        vec![result]
     }
 }

@@ -36,12 +36,6 @@ def operation():
     return keras.Model(x, L.Dense(3)(x) + x)
 
 
-def frozen():
-    model = lstm()()
-    model.get_layer("memory").trainable = False
-    return model
-
-
 def mixed():
     return keras.Sequential([keras.Input(SHAPE), L.LSTM(4, dtype="mixed_float16", name="memory"), L.Dense(1)])
 
@@ -62,7 +56,6 @@ CASES = [
     ("all dropped by an LSTM", lstm(dropout=1.0), ["memory", "dropout", "below 1"]),
     ("regularizer", lstm(kernel_regularizer="l2"), ["memory", "kernel_regularizer", "L2"]),
     ("constraint", lstm(recurrent_constraint="max_norm"), ["memory", "recurrent_constraint", "MaxNorm"]),
-    ("frozen layer", frozen, ["memory", "trainable", "false"]),
     ("mixed precision", mixed, ["memory", "dtype", "mixed_float16"]),
     ("a class of one's own", own, ["memory", "Own"]),
     ("a convolution", with_layer(lambda: L.Conv1D(4, 2)), ["Conv1D", "LSTM"]),

@@ -5,7 +5,7 @@ use super::super::draw::{FEATURES, Numbers, ROWS};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
     BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, Options,
+    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, Options, Statistics,
 };
 use crate::plan::Slot;
 
@@ -25,34 +25,80 @@ fn statistics(b: &mut Builder, features: usize) -> (Slot, Slot) {
     (b.input("mean", features, Numbers::Unit), b.input("variance", features, Numbers::Positive))
 }
 
-pub(super) fn partial(b: &mut Builder, _: &Options) {
+/// Groups of rows, as the time steps of a recurrent layer: rows of a group, groups, features, and the group that begins a run in
+/// the middle, where bindings may not begin.
+fn grouped(b: &mut Builder) -> [usize; 4] {
+    let rows = b.draw.size(&[1, 2, 3, 5, 8, 31, 33], 64);
+    let groups = b.draw.size(&[1, 2, 3, 7, 9], 64);
+    let features = b.draw.size(&FEATURES, 256);
+    [rows, groups, features, b.draw.below(groups)]
+}
+
+/// Which rows count: sometimes none, or no row of a whole block.
+fn mask(b: &mut Builder, rows: usize) -> Slot {
+    let (none, from) = (b.draw.one_in(4), b.draw.below(rows + 1));
+    let values = (0..rows).map(|row| f32::from(!none && row >= from / 2 && b.draw.one_in(2))).collect();
+    b.holding("mask", values, At::Aligned)
+}
+
+pub(super) fn partial(b: &mut Builder, options: &Options) {
+    if options.get("MASKED") == 0 && b.draw.one_in(3) {
+        let [rows, groups, features, first] = grouped(b);
+        let x = b.input_anywhere("x", groups * rows * features, Numbers::Shifted);
+        let means = b.output("means", groups * features, true, At::Aligned);
+        let m2s = b.output("m2s", groups * features, true, At::Aligned);
+        let step = BatchNormPartial {
+            rows: ((groups - first) * rows) as u32,
+            features: features as u32,
+            block_rows: rows as u32,
+            block_at: first as u32,
+            x_at: 0,
+            divide: 1,
+        };
+        let x = x.rows(first * rows..groups * rows, features);
+        return step.record(&mut b.plan, BatchNormPartialSlots { x, mask: None, means, m2s });
+    }
     let (rows, features) = shape(b);
     let blocks = rows.div_ceil(BLOCK);
     let x = b.input("x", rows * features, Numbers::Shifted);
     let means = b.output("means", blocks * features, false, At::Aligned);
     let m2s = b.output("m2s", blocks * features, false, At::Aligned);
+    let masked = options.get("MASKED") != 0;
+    let mask = masked.then(|| (mask(b, rows), b.output("counts", blocks, false, At::Aligned)));
     for part in b.plan.row_chunks(rows, &[features]) {
         let step = BatchNormPartial {
             rows: part.len() as u32,
             features: features as u32,
             block_rows: BLOCK_ROWS,
             block_at: (part.start / BLOCK) as u32,
+            x_at: 0,
+            divide: 0,
         };
+        let mask = mask.clone().map(|(mask, counts)| (mask.range(part.clone()), counts));
         let (x, means, m2s) = (x.rows(part, features), means.clone(), m2s.clone());
-        step.record(&mut b.plan, BatchNormPartialSlots { x, means, m2s });
+        step.record(&mut b.plan, BatchNormPartialSlots { x, mask, means, m2s });
     }
 }
 
-pub(super) fn combine(b: &mut Builder, _: &Options) {
+pub(super) fn combine(b: &mut Builder, options: &Options) {
     let rows = b.draw.size(&ROWS, 1 << 13);
     let features = b.draw.size(&FEATURES, 64);
     let blocks = rows.div_ceil(BLOCK);
-    let means = b.input("means", blocks * features, Numbers::Shifted);
-    let m2s = b.input("m2s", blocks * features, Numbers::Positive);
-    let mean = b.output("mean", features, false, At::Aligned);
+    let mut means = b.draw.numbers(blocks * features, Numbers::Shifted);
+    let mut m2s = b.draw.numbers(blocks * features, Numbers::Positive);
+    let masked = options.get("MASKED") != 0;
+    let counts: Vec<f32> = (0..blocks).map(|_| if b.draw.one_in(3) { 0.0 } else { b.draw.below(65) as f32 }).collect();
+    // Blocks without rows that count have no mean.
+    for block in (0..blocks).filter(|&block| masked && counts[block] == 0.0) {
+        means[block * features..(block + 1) * features].fill(0.0);
+        m2s[block * features..(block + 1) * features].fill(0.0);
+    }
+    let (means, m2s) = (b.holding("means", means, At::Aligned), b.holding("m2s", m2s, At::Aligned));
+    let counts = masked.then(|| b.holding("counts", counts, At::Aligned));
+    let mean = b.output("mean", features + usize::from(masked), false, At::Aligned);
     let variance = b.output("variance", features, false, At::Aligned);
     let step = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
-    step.record(&mut b.plan, BatchNormCombineSlots { means, m2s, mean, variance });
+    step.record(&mut b.plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
 }
 
 pub(super) fn moving(b: &mut Builder, _: &Options) {
@@ -66,15 +112,37 @@ pub(super) fn moving(b: &mut Builder, _: &Options) {
     step.record(&mut b.plan, slots);
 }
 
+/// Gamma or beta, where an option wants it.
+fn vector(b: &mut Builder, options: &Options, option: &str, name: &str, features: usize) -> Option<Slot> {
+    (options.get(option) != 0).then(|| b.input(name, features, Numbers::Logits))
+}
+
 pub(super) fn apply(b: &mut Builder, options: &Options) {
+    if b.draw.one_in(3) {
+        let [rows, groups, features, first] = grouped(b);
+        let known = 1 + b.draw.below(groups);
+        let x = b.input_anywhere("x", groups * rows * features, Numbers::Shifted);
+        let (mean, variance) = statistics(b, known * features);
+        let gamma = vector(b, options, "SCALE", "gamma", features);
+        let beta = vector(b, options, "CENTER", "beta", features);
+        let y = b.output("y", groups * rows * features, true, At::Anywhere);
+        let part = first * rows..groups * rows;
+        let step = BatchNormApply {
+            group_rows: rows as u32,
+            last_group: known as u32 - 1,
+            ..BatchNormApply::of_rows(part.clone(), features, EPSILON)
+        };
+        let (x, y) = (x.rows(part.clone(), features), y.rows(part, features));
+        return step.record(&mut b.plan, BatchNormApplySlots { x, mean, variance, gamma, beta, y });
+    }
     let (rows, features) = shape(b);
     let x = b.input("x", rows * features, Numbers::Shifted);
     let (mean, variance) = statistics(b, features);
-    let gamma = if options.get("SCALE") != 0 { Some(b.input("gamma", features, Numbers::Logits)) } else { None };
-    let beta = if options.get("CENTER") != 0 { Some(b.input("beta", features, Numbers::Unit)) } else { None };
+    let gamma = vector(b, options, "SCALE", "gamma", features);
+    let beta = vector(b, options, "CENTER", "beta", features);
     let y = b.output("y", rows * features, false, At::Aligned);
     for part in b.plan.row_chunks(rows, &[features]) {
-        let step = BatchNormApply { rows: part.len() as u32, features: features as u32, epsilon: EPSILON };
+        let step = BatchNormApply::of_rows(part.clone(), features, EPSILON);
         let slots = BatchNormApplySlots {
             x: x.rows(part.clone(), features),
             mean: mean.clone(),
@@ -88,18 +156,26 @@ pub(super) fn apply(b: &mut Builder, options: &Options) {
 }
 
 pub(super) fn grad_sums(b: &mut Builder, _: &Options) {
-    let (rows, features) = shape(b);
-    let x = b.input("x", rows * features, Numbers::Shifted);
-    let dy = b.input("dy", rows * features, Numbers::Unit);
-    let (mean, variance) = statistics(b, features);
-    let sums = b.output("sums", rows.div_ceil(BLOCK) * 2 * features, false, At::Aligned);
-    for part in b.plan.row_chunks(rows, &[features]) {
+    let is_grouped = b.draw.one_in(3);
+    let [rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
+    let (rows, features) = if is_grouped { (rows * groups, features) } else { shape(b) };
+    let block = if is_grouped { rows / groups } else { BLOCK };
+    let x = b.input_anywhere("x", rows * features, Numbers::Shifted);
+    let dy = b.input_anywhere("dy", rows * features, Numbers::Unit);
+    let (mean, variance) = statistics(b, if is_grouped { groups * features } else { features });
+    let sums = b.output("sums", rows.div_ceil(block) * 2 * features, true, At::Aligned);
+    let part = first * block..rows;
+    let parts = if is_grouped { Vec::from([part]) } else { b.plan.row_chunks(rows, &[features]) };
+    for part in parts {
         let step = BatchNormGradSums {
             rows: part.len() as u32,
             features: features as u32,
-            block_rows: BLOCK_ROWS,
-            block_at: (part.start / BLOCK) as u32,
+            block_rows: block as u32,
+            block_at: (part.start / block) as u32,
+            grouped: is_grouped.into(),
             epsilon: EPSILON,
+            x_at: 0,
+            dy_at: 0,
         };
         let slots = BatchNormGradSumsSlots {
             x: x.rows(part.clone(), features),
@@ -113,29 +189,43 @@ pub(super) fn grad_sums(b: &mut Builder, _: &Options) {
 }
 
 pub(super) fn grad(b: &mut Builder, options: &Options) {
-    let (rows, features) = shape(b);
+    let masked = options.get("STATISTICS") == 1;
+    let is_grouped = options.get("STATISTICS") == 3 || (options.get("STATISTICS") == 2 && b.draw.one_in(3));
+    let [group_rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
+    let (rows, features) = if is_grouped { (group_rows * groups, features) } else { shape(b) };
     let accumulate = b.draw.one_in(2);
-    let x = b.input("x", rows * features, Numbers::Shifted);
-    let dy = b.input("dy", rows * features, Numbers::Unit);
-    let (mean, variance) = statistics(b, features);
-    let gamma = if options.get("SCALE") != 0 { Some(b.input("gamma", features, Numbers::Logits)) } else { None };
-    let sums = b.input("sums", 3 * features, Numbers::Logits);
-    let dx = b.output("dx", rows * features, accumulate, At::Aligned);
-    for part in b.plan.row_chunks(rows, &[features]) {
-        let step = BatchNormGrad {
-            rows: part.len() as u32,
-            features: features as u32,
-            total_rows: rows as u32,
-            epsilon: EPSILON,
-            accumulate: accumulate.into(),
-        };
+    let x = b.input_anywhere("x", rows * features, Numbers::Shifted);
+    let dy = b.input_anywhere("dy", rows * features, Numbers::Unit);
+    let known = if is_grouped { groups } else { 1 };
+    let mut mean = b.draw.numbers(known * features, Numbers::Unit);
+    mean.extend(masked.then(|| b.draw.below(rows + 1) as f32));
+    let mean = b.holding("mean", mean, At::Aligned);
+    let variance = b.input("variance", known * features, Numbers::Positive);
+    let gamma = vector(b, options, "SCALE", "gamma", features);
+    let sums = b.input("sums", (known * 2).max(3) * features, Numbers::Logits);
+    let statistics = match options.get("STATISTICS") {
+        0 => Statistics::OfBatch(sums),
+        1 => Statistics::OfMasked(sums, mask(b, rows)),
+        2 => Statistics::Fixed,
+        _ => Statistics::OfGroups(sums),
+    };
+    let dx = b.output("dx", rows * features, true, At::Anywhere);
+    let part = first * group_rows..rows;
+    let parts = if is_grouped { Vec::from([part]) } else { b.plan.row_chunks(rows, &[features]) };
+    for part in parts {
+        let mut step = BatchNormGrad::of_rows(part.clone(), rows, features, EPSILON);
+        step.accumulate = accumulate.into();
+        if is_grouped {
+            (step.group_rows, step.total_rows) = (group_rows as u32, group_rows as u32);
+            step.last_group = groups as u32 - 1;
+        }
         let slots = BatchNormGradSlots {
             x: x.rows(part.clone(), features),
             dy: dy.rows(part.clone(), features),
             mean: mean.clone(),
             variance: variance.clone(),
             gamma: gamma.clone(),
-            sums: sums.clone(),
+            statistics: statistics.of_rows(part.clone()),
             dx: dx.rows(part, features),
         };
         step.record(&mut b.plan, slots);

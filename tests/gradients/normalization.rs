@@ -1,0 +1,51 @@
+//! Normalising layers: with masks, frozen, and behind layers that are trained.
+
+use super::*;
+
+#[test]
+fn batch_normalization_over_the_steps_that_are_not_masked() {
+    // Rows that the first layer's relu makes 0, for which both features are below 0, are masked, and stay so under the steps of
+    // the differences. The second layer's bias sees the gradients of masked rows.
+    for (scale, steps) in [(true, 3), (false, 17)] {
+        check(&Case {
+            name: "masked",
+            model: Sequential::new(&[steps, 2])
+                .add(Dense::new(2).activation(Activation::Relu).use_bias(false))
+                .add(Masking::new())
+                .add(Dense::new(3).activation(Activation::Tanh))
+                .add(BatchNormalization::new().scale(scale))
+                .add(Dense::new(2).activation(Activation::Tanh)),
+            loss: Loss::MeanSquaredError,
+            samples: 5,
+            x_shape: vec![steps, 2],
+            y_shape: vec![steps, 2],
+            fixed: vec![("dense/kernel", vec![1.0, 0.5, 0.25, 1.5])],
+        });
+    }
+}
+
+#[test]
+fn layers_that_are_not_trained_pass_gradients_on() {
+    check(&Case {
+        name: "frozen",
+        model: Sequential::new(&[3, 2])
+            .add(Dense::new(3).activation(Activation::Tanh))
+            .add_frozen(BatchNormalization::new())
+            .add(Normalization::new())
+            .add_frozen(Lstm::new(3))
+            .add_frozen(BatchNormalization::new().scale(false))
+            .add(Dense::new(2)),
+        loss: Loss::MeanSquaredError,
+        samples: 4,
+        x_shape: vec![3, 2],
+        y_shape: vec![2],
+        fixed: vec![
+            ("batch_normalization/gamma", vec![0.5, 2.0, -1.5]),
+            ("batch_normalization/moving_mean", vec![0.5, -1.0, 0.25]),
+            ("batch_normalization/moving_variance", vec![0.25, 2.0, 1.5]),
+            ("normalization/mean", vec![0.125, 0.5, -0.25]),
+            ("normalization/variance", vec![3.0, 0.5, 1.25]),
+            ("batch_normalization_1/moving_variance", vec![0.01, 0.0625, 0.125]),
+        ],
+    });
+}

@@ -1,4 +1,4 @@
-// y = gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe & Szegedy 2015, algorithm 1). Mean and variance are the batch's in
+// y (+)= gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe & Szegedy 2015, algorithm 1). Mean and variance are the batch's in
 // training and the moving ones in inference: the plan binds the right ones. Groups of rows, the time steps of a recurrent layer,
 // may have a mean and a variance each. Thread = one element.
 struct BatchNormApply {
@@ -7,6 +7,7 @@ struct BatchNormApply {
     row_at: u32,     // first row, where rows come in several runs
     last_group: u32, // rows behind it use its statistics
     epsilon: f32,
+    accumulate: u32,
     x_at: u32, y_at: u32,
 }
 override SCALE: u32 = 0u;  // 1: gamma is there
@@ -29,5 +30,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var value = (x[p.x_at + i] - mean[s]) / sqrt(variance[s] + p.epsilon);
     if SCALE != 0u { value *= gamma[feature]; }
     if CENTER != 0u { value += beta[feature]; }
+    if p.accumulate != 0u { value += y[p.y_at + i]; }
     y[p.y_at + i] = value;
 }

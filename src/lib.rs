@@ -51,7 +51,8 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::exec::Device;
     pub use crate::model::{
-        Activation, BatchNormalization, Dense, Dropout, Functional, Lstm, Masking, Normalization, Sequential,
+        Activation, BatchNormalization, Dense, Dropout, Functional, Lstm, Masking, Normalization,
+        RecurrentBatchNormLstm, Sequential,
     };
     pub use crate::train::{Adam, AdamW, Fit, History, Loss, Metric, Model, RmsProp, Sgd};
 }

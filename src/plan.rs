@@ -268,6 +268,13 @@ impl Plan {
         (0..rows).step_by(chunk).map(|first| first..rows.min(first + chunk)).collect()
     }
 
+    /// Cuts `steps` of a tensor that has `len` elements each so that each part fits one binding, wherever it begins.
+    pub fn step_chunks(&self, steps: usize, len: usize) -> Vec<Range<usize>> {
+        let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / len.max(1);
+        let chunk = fitting.max(1);
+        (0..steps).step_by(chunk).map(|first| first..steps.min(first + chunk)).collect()
+    }
+
     /// Appends a step. A step that breaks a rule makes [`Plan::finish`] fail.
     pub fn push(
         &mut self,

@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::keras_args::{Args, Read, object, short};
 use super::{keras_plain_layers, keras_recurrent};
 use crate::data::spelling::nearest;
-use crate::model::{Activation, BatchNormalization, Dense, Layer, Normalization, Shape, TimeDistributed};
+use crate::model::{
+    Activation, BatchNormalization, Dense, Layer, Normalization, RecurrentBatchNormLstm, Shape, TimeDistributed,
+};
 
 /// What a layer's entry says.
 pub(super) struct Entry {
@@ -29,7 +31,7 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str = "BatchNormalization, Dense, Normalization, TimeDistributed";
+const SUPPORTED: &str = "BatchNormalization, Dense, Normalization, RecurrentBatchNormLSTM, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -49,6 +51,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         "GRU" => Arc::new(keras_recurrent::gru(&mut args)?),
         "PeepholeLSTM" => Arc::new(keras_recurrent::peephole_lstm(&mut args)?),
         "Bidirectional" => Arc::new(keras_recurrent::bidirectional(&mut args, &place)?),
+        "RecurrentBatchNormLSTM" => Arc::new(recurrent_batch_norm_lstm(&mut args)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
         "Dense" => Arc::new(dense(&mut args)?),
         "TimeDistributed" => Arc::new(time_distributed(&mut args, &place)?),
@@ -77,6 +80,14 @@ pub(super) fn activation(args: &mut Args<'_>, name: &'static str, default: Activ
     let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
     let name = args.name_of(name, default.name(), &names)?;
     Activation::from_name(name).map_err(|error| error.to_string())
+}
+
+fn recurrent_batch_norm_lstm(args: &mut Args<'_>) -> Read<RecurrentBatchNormLstm> {
+    args.in_f32()?;
+    Ok(RecurrentBatchNormLstm::new(args.count("units")?, args.count("max_steps")?)
+        .return_sequences(args.flag("return_sequences", false)?)
+        .momentum(args.number("momentum", 0.99)?)
+        .epsilon(args.number("epsilon", 1e-3)?))
 }
 
 fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {

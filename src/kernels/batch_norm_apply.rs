@@ -5,7 +5,7 @@ use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d}
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// y = gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe & Szegedy 2015, algorithm 1).
+    /// y (+)= gamma (x - mean) / sqrt(variance + epsilon) + beta (Ioffe & Szegedy 2015, algorithm 1).
     pub struct BatchNormApply {
         /// Rows of this run.
         pub rows: u32,
@@ -19,6 +19,8 @@ params! {
         pub last_group: u32,
         /// Added to the variance.
         pub epsilon: f32,
+        /// 1: add to what is there.
+        pub accumulate: u32,
         /// Where x begins in its binding; set by `record`, as for y.
         pub x_at: u32,
         /// Where y begins.
@@ -52,6 +54,7 @@ impl BatchNormApply {
             row_at: rows.start as u32,
             last_group: 0,
             epsilon,
+            accumulate: 0,
             x_at: 0,
             y_at: 0,
         }
@@ -105,7 +108,7 @@ impl Kernel for BatchNormApply {
                 if center {
                     value = value + beta[feature];
                 }
-                y[i] = value;
+                y[i] = if self.accumulate != 0 { value + y[i] } else { value };
             }
         }
     }

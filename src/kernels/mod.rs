@@ -21,6 +21,10 @@ mod batch_norm_grad_rest;
 mod batch_norm_grad_sums;
 mod batch_norm_moving;
 mod batch_norm_partial;
+mod cell_output;
+mod cell_output_grad;
+mod cell_state;
+mod cell_state_grad;
 mod class_sums;
 mod clip;
 mod column_sum;
@@ -76,6 +80,10 @@ pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
 pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use cell_output::{CellOutput, CellOutputSlots};
+pub use cell_output_grad::{CellOutputGrad, CellOutputGradSlots};
+pub use cell_state::{CellState, CellStateSlots};
+pub use cell_state_grad::{CellStateGrad, CellStateGradSlots};
 pub use class_sums::{ClassSums, ClassSumsSlots, Statistic};
 pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
@@ -156,6 +164,10 @@ pub static ALL: &[&KernelInfo] = &[
     BatchNormMoving::INFO,
     BatchNormPartial::INFO,
     ClassSums::INFO,
+    CellOutput::INFO,
+    CellOutputGrad::INFO,
+    CellState::INFO,
+    CellStateGrad::INFO,
     Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,

@@ -10,6 +10,8 @@ pub enum Initializer {
     Zeros,
     /// Ones.
     Ones,
+    /// One number for all.
+    Constant(f64),
     /// Uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
     GlorotUniform,
     /// A random orthogonal matrix (Saxe et al. 2014).
@@ -25,6 +27,7 @@ impl Initializer {
         match self {
             Initializer::Zeros => vec![0.0; len],
             Initializer::Ones => vec![1.0; len],
+            Initializer::Constant(value) => vec![value as f32; len],
             Initializer::GlorotUniform => {
                 let fans: usize = shape.iter().rev().take(2).sum();
                 let limit = (6.0 / fans.max(1) as f64).sqrt();

@@ -49,3 +49,46 @@ fn layers_that_are_not_trained_pass_gradients_on() {
         ],
     });
 }
+
+#[test]
+fn recurrent_batch_normalization() {
+    for sequences in [true, false] {
+        check(&Case {
+            name: "recurrent batch normalization",
+            model: Sequential::new(&[3, 2])
+                .add(Dense::new(2).activation(Activation::Tanh))
+                .add(RecurrentBatchNormLstm::new(3, 2).return_sequences(sequences))
+                .add(Dense::new(1)),
+            loss: Loss::MeanSquaredError,
+            samples: 4,
+            x_shape: vec![3, 2],
+            y_shape: if sequences { vec![3, 1] } else { vec![1] },
+            fixed: vec![
+                ("recurrent_batch_norm_lstm/gamma_h", values(12, 0.5)),
+                ("recurrent_batch_norm_lstm/gamma_c", vec![0.5, 1.5, -1.0]),
+            ],
+        });
+    }
+}
+
+#[test]
+fn recurrent_batch_normalization_that_is_not_trained() {
+    check(&Case {
+        name: "frozen recurrent batch normalization",
+        model: Sequential::new(&[3, 2])
+            .add(Dense::new(2).activation(Activation::Tanh))
+            .add_frozen(RecurrentBatchNormLstm::new(2, 2).return_sequences(true))
+            .add(Dense::new(1)),
+        loss: Loss::MeanSquaredError,
+        samples: 3,
+        x_shape: vec![3, 2],
+        y_shape: vec![3, 1],
+        fixed: vec![
+            ("recurrent_batch_norm_lstm/gamma_x", values(8, 0.2)),
+            ("recurrent_batch_norm_lstm/gamma_h", values(8, 0.5)),
+            ("recurrent_batch_norm_lstm/gamma_c", vec![1.5, -1.0]),
+            ("recurrent_batch_norm_lstm/moving_mean_x", values(16, 0.1)),
+            ("recurrent_batch_norm_lstm/moving_variance_c", vec![0.5, 0.25, 0.125, 2.0]),
+        ],
+    });
+}

@@ -75,6 +75,8 @@ pub fn terms(golden: &Golden) -> f64 {
         let units = layer["config"]["units"].as_u64().unwrap_or(features as u64) as usize;
         terms += match layer["class_name"].as_str() {
             Some("LSTM") => steps * (features + units),
+            // And of each step three sums over the batch.
+            Some("RecurrentBatchNormLSTM") => steps * (features + units) + 3 * rows,
             Some("BatchNormalization") => rows,
             _ => features,
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatenorm::model::{Bidirectional, Gru, MergeMode};
+use gatenorm::model::{ANY_LENGTH, Bidirectional, Gru, MergeMode};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -102,7 +102,10 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     if masking["used"] != json!(false) {
         missing.insert("masking".into());
     }
-    let shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
+    let mut shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
+    if golden.tensor("x_long").is_some() {
+        shape[0] = ANY_LENGTH;
+    }
     let layers = layers.as_array().expect("layers");
     let (model, loss) = if states::given(golden) {
         let losses = states::losses(&mut missing, &loss);
@@ -205,6 +208,16 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
                 _ => Bidirectional::new(lstm_of(&mut config)),
             };
             let layer = layer.merge_mode(mode);
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "RecurrentBatchNormLSTM" => {
+            drop(config.take("formula"));
+            let mut count = |key: &str| config.take(key).as_u64().expect("a count") as usize;
+            let layer = RecurrentBatchNormLstm::new(count("units"), count("max_steps"))
+                .return_sequences(flag(config.take("return_sequences")))
+                .momentum(config.take("momentum").as_f64().expect("momentum"))
+                .epsilon(config.take("epsilon").as_f64().expect("epsilon"));
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }

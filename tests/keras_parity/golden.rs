@@ -62,6 +62,13 @@ impl Golden {
         }
     }
 
+    /// The same of one tensor, of which the case holds both.
+    pub fn error(&self, name: &str) -> Option<f64> {
+        let (_, single) = self.tensor(name)?;
+        let differences = single.iter().zip(self.truth(name)?).map(|(single, truth)| (single - truth).abs());
+        Some(differences.fold(0.0, f64::max))
+    }
+
     /// All rows of the case.
     pub fn dataset(&self) -> Dataset {
         let single = |name: &str| {

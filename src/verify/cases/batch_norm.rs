@@ -130,6 +130,7 @@ pub(super) fn apply(b: &mut Builder, options: &Options) {
         let step = BatchNormApply {
             group_rows: rows as u32,
             last_group: known as u32 - 1,
+            accumulate: b.draw.one_in(2).into(),
             ..BatchNormApply::of_rows(part.clone(), features, EPSILON)
         };
         let (x, y) = (x.rows(part.clone(), features), y.rows(part, features));

@@ -1,6 +1,7 @@
 //! Cases for every kernel; each function records one case with the kernel's public `record`.
 
 mod batch_norm;
+mod cells;
 mod clipping;
 mod columns;
 mod dropout;
@@ -38,6 +39,10 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "batch_norm_moving" => batch_norm::moving,
         "batch_norm_partial" => batch_norm::partial,
         "class_sums" => metrics::class_sums,
+        "cell_output" => cells::cell_output,
+        "cell_output_grad" => cells::cell_output_grad,
+        "cell_state" => cells::cell_state,
+        "cell_state_grad" => cells::cell_state_grad,
         "clip" => clipping::clip,
         "column_sum" => matrix::column_sum,
         "copy" => elementwise::copy,

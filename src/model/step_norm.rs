@@ -1,0 +1,184 @@
+//! Batch normalisation of each time step on its own, within a recurrent layer.
+
+use std::ops::Range;
+
+use super::recorder::Recorder;
+use super::table::buffers;
+use crate::kernels::{
+    BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
+    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy,
+    CopySlots, Statistics,
+};
+use crate::plan::{Plan, Slot};
+
+/// Batch normalisation over the N rows of each time step, with one gamma, and one beta if any, for all steps.
+///
+/// Of the variables `gamma_PART`, `moving_mean_PART` and `moving_variance_PART` of the layer that records.
+pub(super) struct StepNorm {
+    part: &'static str,
+    beta_name: Option<&'static str>,
+    samples: usize,
+    features: usize,
+    epsilon: f32,
+    /// `[T, 2, F]`, the sums of dy and of dy x̂ over a step's rows; where mean and variance are the batch's.
+    sums: Option<Slot>,
+    /// `[groups, F]`: the batch's, for each step, or the moving ones.
+    mean: Slot,
+    variance: Slot,
+    gamma: Slot,
+    beta: Option<Slot>,
+}
+
+impl StepNorm {
+    /// For tensors of T steps and N samples; in training the moving statistics are moved at the end of the step.
+    pub(super) fn new(
+        recorder: &mut Recorder,
+        part: &'static str,
+        beta_name: Option<&'static str>,
+        [steps, samples]: [usize; 2],
+        momentum: f64,
+        epsilon: f64,
+    ) -> StepNorm {
+        let gamma = recorder.variable(&format!("gamma_{part}"));
+        let features = gamma.len;
+        let of_batch = recorder.mode.is_training() && recorder.trainable;
+        let (mean, variance) = if of_batch {
+            let mut of_steps = |name: &str| recorder.plan.scratch(&format!("{name}_{part}"), &[steps, features]);
+            (of_steps("mean"), of_steps("variance"))
+        } else {
+            moving(recorder, part)
+        };
+        let sums = of_batch.then(|| recorder.plan.scratch(&format!("gradient_sums_{part}"), &[steps, 2, features]));
+        if of_batch {
+            let (mean, variance) = (mean.clone(), variance.clone());
+            recorder.on_healthy(move |recorder| move_statistics(recorder, part, momentum, mean, variance));
+        }
+        let beta = beta_name.map(|name| recorder.variable(name));
+        let epsilon = epsilon as f32;
+        StepNorm { part, beta_name, samples, features, epsilon, sums, mean, variance, gamma, beta }
+    }
+
+    fn rows(&self, steps: &Range<usize>) -> Range<usize> {
+        steps.start * self.samples..steps.end * self.samples
+    }
+
+    fn last_group(&self) -> u32 {
+        (self.mean.len / self.features) as u32 - 1
+    }
+
+    /// y (+)= BN(x), rows of some steps.
+    pub(super) fn forward(&self, plan: &mut Plan, steps: Range<usize>, x: &Slot, (y, accumulate): (&Slot, bool)) {
+        let (rows, features) = (self.rows(&steps), self.features);
+        if self.sums.is_some() {
+            let partial = BatchNormPartial {
+                rows: rows.len() as u32,
+                features: features as u32,
+                block_rows: self.samples as u32,
+                block_at: steps.start as u32,
+                x_at: 0,
+                divide: 1,
+            };
+            let (means, m2s) = (self.mean.clone(), self.variance.clone());
+            partial.record(plan, BatchNormPartialSlots { x: x.clone(), mask: None, means, m2s });
+        }
+        let apply = BatchNormApply {
+            group_rows: self.samples as u32,
+            last_group: self.last_group(),
+            accumulate: accumulate.into(),
+            ..BatchNormApply::of_rows(rows, features, self.epsilon)
+        };
+        let slots = BatchNormApplySlots {
+            x: x.clone(),
+            mean: self.mean.clone(),
+            variance: self.variance.clone(),
+            gamma: Some(self.gamma.clone()),
+            beta: self.beta.clone(),
+            y: y.clone(),
+        };
+        apply.record(plan, slots);
+    }
+
+    /// dx (+)= the gradient of x, from rows of some steps of x and dy.
+    pub(super) fn backward(
+        &self,
+        plan: &mut Plan,
+        steps: Range<usize>,
+        [x, dy]: [&Slot; 2],
+        (dx, accumulate): (&Slot, bool),
+    ) {
+        let (rows, features) = (self.rows(&steps), self.features);
+        let mut statistics = Statistics::Fixed;
+        if let Some(sums) = &self.sums {
+            let kernel = BatchNormGradSums {
+                rows: rows.len() as u32,
+                features: features as u32,
+                block_rows: self.samples as u32,
+                block_at: steps.start as u32,
+                grouped: 1,
+                epsilon: self.epsilon,
+                x_at: 0,
+                dy_at: 0,
+            };
+            let slots = BatchNormGradSumsSlots {
+                x: x.clone(),
+                dy: dy.clone(),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                sums: sums.clone(),
+            };
+            kernel.record(plan, slots);
+            statistics = Statistics::OfBatch(sums.clone());
+        }
+        let kernel = BatchNormGrad {
+            group_rows: self.samples as u32,
+            last_group: self.last_group(),
+            accumulate: accumulate.into(),
+            ..BatchNormGrad::of_rows(rows, self.samples, features, self.epsilon)
+        };
+        let slots = BatchNormGradSlots {
+            x: x.clone(),
+            dy: dy.clone(),
+            mean: self.mean.clone(),
+            variance: self.variance.clone(),
+            gamma: Some(self.gamma.clone()),
+            statistics,
+            dx: dx.clone(),
+        };
+        kernel.record(plan, slots);
+    }
+
+    /// The gradients of gamma and beta, after `backward` of all steps.
+    pub(super) fn variable_gradients(&self, recorder: &mut Recorder) {
+        let Some(sums) = &self.sums else { return };
+        let width = 2 * self.features;
+        let total = recorder.plan.scratch(&format!("gradient_total_{}", self.part), &[2, self.features]);
+        let slots = ColumnSumSlots { x: sums.clone(), out: total.clone() };
+        ColumnSum::record_whole([sums.len / width, width], false, &mut recorder.plan, slots);
+        let gamma = format!("gamma_{}", self.part);
+        for (row, name) in [(0, self.beta_name), (1, Some(gamma.as_str()))] {
+            if let Some((out, accumulate)) = name.and_then(|name| recorder.variable_gradient(name)) {
+                let x = total.rows(row..row + 1, self.features);
+                Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
+            }
+        }
+    }
+}
+
+fn moving(recorder: &mut Recorder, part: &str) -> (Slot, Slot) {
+    (recorder.variable(&format!("moving_mean_{part}")), recorder.variable(&format!("moving_variance_{part}")))
+}
+
+/// Moves the statistics of the steps that have moving ones.
+fn move_statistics(recorder: &mut Recorder, part: &str, momentum: f64, mean: Slot, variance: Slot) {
+    let (moving_mean, moving_variance) = moving(recorder, part);
+    let len = mean.len.min(moving_mean.len);
+    let kernel = BatchNormMoving {
+        features: len as u32,
+        momentum: momentum as f32,
+        one_minus_momentum: (1.0 - momentum) as f32,
+    };
+    let health = recorder.plan.persistent(&buffers::health());
+    let (mean, variance) = (mean.range(0..len), variance.range(0..len));
+    let (moving_mean, moving_variance) = (moving_mean.range(0..len), moving_variance.range(0..len));
+    kernel.record(&mut recorder.plan, BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance });
+}

@@ -74,7 +74,6 @@ pub use adam::{Adam, AdamSlots};
 pub use args::{Args, Bound};
 pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
 pub use batch_norm_combine::{BatchNormCombine, BatchNormCombineSlots};
-pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots};
 pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots, Statistics};
 pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
@@ -163,11 +162,11 @@ pub static ALL: &[&KernelInfo] = &[
     BatchNormGradSums::INFO,
     BatchNormMoving::INFO,
     BatchNormPartial::INFO,
-    ClassSums::INFO,
     CellOutput::INFO,
     CellOutputGrad::INFO,
     CellState::INFO,
     CellStateGrad::INFO,
+    ClassSums::INFO,
     Clip::INFO,
     ColumnSum::INFO,
     Copy::INFO,

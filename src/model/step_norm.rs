@@ -127,7 +127,7 @@ impl StepNorm {
                 sums: sums.clone(),
             };
             kernel.record(plan, slots);
-            statistics = Statistics::OfBatch(sums.clone());
+            statistics = Statistics::OfGroups(sums.clone());
         }
         let kernel = BatchNormGrad {
             group_rows: self.samples as u32,

@@ -99,7 +99,8 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     let (layers, masking) = (case.take("layers"), case.take("masking"));
     let (loss, metric, optimizer) = (case.take("loss"), case.take("metric"), case.take("optimizer"));
     case.finish();
-    if masking["used"] != json!(false) {
+    let recurrent = |layer: &Value| layer["class_name"] != "Masking" && layer["class_name"] != "BatchNormalization";
+    if masking["used"] != json!(false) && layers.as_array().expect("layers").iter().any(recurrent) {
         missing.insert("masking".into());
     }
     let mut shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");

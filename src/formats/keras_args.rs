@@ -113,7 +113,7 @@ impl<'a> Args<'a> {
         self.known.extend(names);
     }
 
-    /// Whether all of the model is trained and its numbers are 32-bit floats; of a single layer `keras_layers` reads both.
+    /// Whether all of a model, or a layer in a wrapper, is trained, and its numbers are 32-bit floats.
     pub fn trained_in_f32(&mut self) -> Read<()> {
         if let Some(value) = self.get("trainable").filter(|value| *value != &Value::Bool(true)) {
             return Err(self.wrong("trainable", value, "true"));

@@ -122,7 +122,7 @@ fn dense(args: &mut Args<'_>) -> Read<Dense> {
 
 /// A Dense in its wrapper.
 fn time_distributed(args: &mut Args<'_>, place: &str) -> Read<TimeDistributed> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     let layer = args.get("layer").ok_or_else(|| args.missing("layer"))?;
     let (class, config) = object(place, layer)?;
     if class != "Dense" {
@@ -130,6 +130,7 @@ fn time_distributed(args: &mut Args<'_>, place: &str) -> Read<TimeDistributed> {
     }
     let mut inner = Args::new(format!("the layer in {place}"), config)?;
     inner.ignore(&["name"]);
+    inner.trained_in_f32()?;
     let dense = dense(&mut inner)?;
     inner.finish()?;
     Ok(TimeDistributed::new(dense))

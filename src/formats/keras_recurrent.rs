@@ -10,7 +10,7 @@ use crate::model::{Activation, Bidirectional, Gru, Lstm, MergeMode, Wrapped};
 pub(super) const SUPPORTED: &str = "LSTM, GRU, Bidirectional";
 
 pub(super) fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
     let activation = activation(args, "activation", Activation::Tanh)?;
     without_choice(args)?;
@@ -49,7 +49,7 @@ fn without_choice(args: &mut Args<'_>) -> Read<()> {
 }
 
 pub(super) fn gru(args: &mut Args<'_>) -> Read<Gru> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
     let activation = activation(args, "activation", Activation::Tanh)?;
     without_choice(args)?;
@@ -78,7 +78,7 @@ pub(super) fn peephole_lstm(args: &mut Args<'_>) -> Read<Lstm> {
 }
 
 pub(super) fn bidirectional(args: &mut Args<'_>, place: &str) -> Read<Bidirectional> {
-    args.trained_in_f32()?;
+    args.in_f32()?;
     // Only of a model that is being built.
     args.off(&["weights"])?;
     let mode = match args.given("merge_mode") {
@@ -102,6 +102,7 @@ fn wrapped(place: &str, argument: &str, entry: &Value) -> Read<Wrapped> {
     let (class, config) = object(&place, entry)?;
     let mut args = Args::new(format!("{place} ({class})"), config)?;
     args.ignore(&["name"]);
+    args.trained_in_f32()?;
     let layer = match class {
         "LSTM" => lstm(&mut args)?.into(),
         "GRU" => gru(&mut args)?.into(),

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde_json::{Map, Value, json};
 
 use super::initializer::Initializer;
-use super::layer::{Layer, Shape, VariableSpec, features, single};
+use super::layer::{Layer, Layout, Shape, VariableSpec, features, single};
 use super::products::{input_gradient, project, weight_gradient};
 use super::recorder::{Recorder, Tensor};
 use super::step_norm::StepNorm;
@@ -98,7 +98,8 @@ impl Layer for RecurrentBatchNormLstm {
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
         let (units, width, steps) = (self.units, 4 * self.units, self.max_steps);
-        let gates = |name, shape: &[usize], initializer| VariableSpec::new(name, shape, initializer).gates();
+        let gates =
+            |name, shape: &[usize], initializer| VariableSpec::new(name, shape, initializer).laid_out(Layout::LSTM);
         let moving = |name, shape: &[usize], initializer| VariableSpec::new(name, shape, initializer).fixed();
         vec![
             gates("kernel", &[features(inputs), width], Initializer::GlorotUniform),
@@ -108,10 +109,10 @@ impl Layer for RecurrentBatchNormLstm {
             gates("gamma_h", &[width], FIRST_GAMMA),
             VariableSpec::new("gamma_c", &[units], FIRST_GAMMA),
             VariableSpec::new("beta_c", &[units], Initializer::Zeros),
-            moving("moving_mean_x", &[steps, width], Initializer::Zeros).gates(),
-            moving("moving_variance_x", &[steps, width], Initializer::Ones).gates(),
-            moving("moving_mean_h", &[steps, width], Initializer::Zeros).gates(),
-            moving("moving_variance_h", &[steps, width], Initializer::Ones).gates(),
+            moving("moving_mean_x", &[steps, width], Initializer::Zeros).laid_out(Layout::LSTM),
+            moving("moving_variance_x", &[steps, width], Initializer::Ones).laid_out(Layout::LSTM),
+            moving("moving_mean_h", &[steps, width], Initializer::Zeros).laid_out(Layout::LSTM),
+            moving("moving_variance_h", &[steps, width], Initializer::Ones).laid_out(Layout::LSTM),
             moving("moving_mean_c", &[steps, units], Initializer::Zeros),
             moving("moving_variance_c", &[steps, units], Initializer::Ones),
         ]

@@ -1,12 +1,13 @@
 //! Drives models from the command line for `tests/interop`, which compares them with Keras. Arrays travel as JSON:
 //! `{"x": [...], "x_shape": [...], "y": [...], "y_shape": [...]}`, in C order, further inputs and targets in `more_x` and `more_y`,
-//! sample weights in `weights`, class weights in `class_weight`; a `batch` is the size of batches to evaluate in.
+//! sample weights in `weights`, class weights in `class_weight`; a `batch` is the size of batches to evaluate in;
+//! `lengths` tells how many steps of each sample are its own, where they are not all.
 
 use std::error::Error;
 use std::fs;
 
 use gatenorm::formats::{Compile, Description};
-use gatenorm::model::{Bidirectional, MergeMode};
+use gatenorm::model::{Bidirectional, Masking, MergeMode};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     CsvLogger, EarlyStopping, ModelCheckpoint, Optimizer, ReduceLrOnPlateau, TensorBoard, UpdateFreq,
@@ -17,7 +18,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const USAGE: &str =
     "usage: interop train-and-save KIND DATA.json OUT.keras OUT.json (KIND: adam, momentum, nesterov, sgd, raw, \
-                     untrained, several)
+                     untrained, several, lengths)
        interop open FILE.keras DATA.json OUT.json
        interop begin FILE.json DATA.json OUT.keras OUT.json
        interop predict FILE.keras DATA.json OUT.keras OUT.json
@@ -64,7 +65,16 @@ fn read_data(path: &str) -> Outcome<Dataset> {
     let json = read(path)?;
     let values = |name: &str| serde_json::from_value::<Vec<f32>>(json[name].clone());
     let shape = |name: &str| serde_json::from_value::<Vec<usize>>(json[name].clone());
-    let mut data = Dataset::from_arrays(values("x")?, &shape("x_shape")?, values("y")?, &shape("y_shape")?)?;
+    let (x, x_shape, y, y_shape) = (values("x")?, shape("x_shape")?, values("y")?, shape("y_shape")?);
+    let mut data = match &json["lengths"] {
+        Value::Null => Dataset::from_arrays(x, &x_shape, y, &y_shape)?,
+        lengths => {
+            let (lengths, features) = (serde_json::from_value::<Vec<usize>>(lengths.clone())?, x_shape[2]);
+            let samples = x.chunks(x_shape[1] * features).zip(lengths);
+            let own: Vec<Vec<f32>> = samples.map(|(sample, length)| sample[..length * features].to_vec()).collect();
+            Dataset::from_sequences(&own, features, y, &y_shape)?
+        }
+    };
     for more in json["more_x"].as_array().into_iter().flatten() {
         let (values, shape) = array(more)?;
         data = data.with_input(values, &shape)?;
@@ -109,6 +119,9 @@ fn lesson(data: &Dataset, optimizer: Optimizer, normalized: bool) -> Outcome<Mod
     let mut layers = Sequential::new(data.input_shape()).seed(3);
     if normalized {
         layers = layers.add(Normalization::new());
+    }
+    if data.lengths().is_some() {
+        layers = layers.add(Masking::new());
     }
     let layers = layers
         .add(Lstm::new(16).return_sequences(true))

@@ -190,3 +190,31 @@ fn a_loss_must_fit_the_target() {
     );
     assert!(stdout(&["predict", &out, &two, "--device", "cpu"]).starts_with("row,class,p(cat),p(dog)\n2,"));
 }
+
+#[test]
+fn series_of_unequal_lengths_are_masked() {
+    let room = Room::new();
+    let vowels = |name: &str| format!("data/japanese_vowels/JapaneseVowels_{name}.ts");
+    let (train, test, out) = (vowels("TRAIN"), vowels("TEST"), room.path("vowels.keras"));
+    let flags = ["--device", "cpu", "--units", "16", "--epochs", "6", "--batch-size", "16", "--learning-rate", "0.01"];
+    let told = talk(&[&["train", &train, "--validation", &test, "--out", &out][..], &flags].concat());
+    assert!(told.contains("data     270 series of 7 to 26 x 12 -> class: 9 classes of 30 series\n"), "{told}");
+    assert!(told.contains("370 series to validate with: 9 classes of 24 to 88 series\n"), "{told}");
+    assert!(told.contains("Normalization -> Masking -> LSTM 16 -> BatchNormalization -> Dense 9 softmax;"), "{told}");
+    let scores = object(&["evaluate", &out, &test, "--device", "cpu"]);
+    assert_eq!(scores["samples"], 370, "one of them longer than any that was trained on");
+    assert!(scores["accuracy"].as_f64().unwrap() > 0.8, "{scores}");
+    let csv = stdout(&["predict", &out, &test, "--device", "cpu"]);
+    assert!(csv.starts_with("row,class,p(1),p(2),p(3),p(4),p(5),p(6),p(7),p(8),p(9)\n16,"), "{csv}");
+    // What is predicted of a series does not depend on those beside it.
+    let text = std::fs::read_to_string(&test).unwrap();
+    let header = text.lines().take(15).map(|line| format!("{line}\n")).collect::<String>();
+    let alone = room.write("alone.ts", &(header + text.lines().last().unwrap()));
+    let predicted = |data: &str| object(&["predict", &out, data, "--device", "cpu"])["predictions"].clone();
+    let (one, all) = (predicted(&alone), predicted(&test));
+    let p = |row: &Value| (1..10).map(|c| row[format!("p({c})")].as_f64().unwrap()).collect::<Vec<_>>();
+    for (one, all) in p(&one[0]).into_iter().zip(p(&all[369])) {
+        assert!((one - all).abs() < 1e-5, "{one} is not {all}");
+    }
+    assert!(stdout(&["summary", &out]).contains("(None, None, 12)"), "any length");
+}

@@ -47,6 +47,51 @@ fn padding_becomes_exactly_what_is_masked() {
     }
 }
 
+/// The lesson's kind of model for samples of any length.
+fn lesson(data: &Dataset, device: Device) -> Model {
+    let model = Sequential::new(&[ANY_LENGTH, 3])
+        .add(Normalization::new())
+        .add(Masking::new())
+        .add_lstms(&[8, 5])
+        .add(Dense::new(1).activation(Activation::Sigmoid));
+    let mut model = model.compile(device, Loss::BinaryCrossentropy, Adam::new(0.01), [Metric::Accuracy]).unwrap();
+    model.adapt(data).unwrap();
+    model
+}
+
+fn assert_close(what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (f, e) in found.iter().zip(expected) {
+        assert!((f - e).abs() <= tolerance * e.abs().max(1.0), "{what}: {found:?} are not {expected:?}");
+    }
+}
+
+#[test]
+fn padding_changes_neither_training_nor_predictions() {
+    let data = ragged(40);
+    for device in devices() {
+        // Longer sums are rounded otherwise.
+        let tolerance = if matches!(device, Device::CpuF64) { 1e-10 } else { 1e-4 };
+        let (mut short, mut long) = (lesson(&data, device.clone()), lesson(&data, device.clone()));
+        let longer = data.pad_to(12).unwrap();
+        let losses =
+            |model: &mut Model, data: &Dataset| model.fit(data, Fit::epochs(4).batch_size(16)).unwrap().get("loss");
+        let trained = losses(&mut short, &data);
+        assert!(trained[3] < trained[0], "{device}: {trained:?}");
+        assert_close(&format!("{device}, losses"), &losses(&mut long, &longer), &trained, tolerance);
+
+        let all = short.predict_f64(&data).unwrap();
+        assert_close(&format!("{device}, padded further"), &short.predict_f64(&longer).unwrap(), &all, tolerance);
+        for i in [0, 1, 5, 6, 39] {
+            let (x, _) = data.sample(i);
+            let alone = Dataset::from_sequences(&[x], 3, vec![], &[]).unwrap();
+            assert_eq!(alone.lengths(), None, "no padding at all");
+            let alone = short.predict_f64(&alone).unwrap();
+            assert_close(&format!("{device}, sample {i} alone"), &alone, &all[i..=i], tolerance);
+        }
+    }
+}
+
 #[test]
 fn without_scaling_the_value_of_the_masking_layer_pads() {
     let data = Dataset::from_sequences(&[vec![0.0, 0.0, 1.0, 0.0], vec![5.0, -1.0]], 2, vec![], &[]).unwrap();

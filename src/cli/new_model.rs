@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
-use gatenorm::model::{Activation, BatchNormalization, Bidirectional, Dense, Lstm, Normalization, Sequential};
+use gatenorm::model::{Activation, BatchNormalization, Bidirectional, Dense, Lstm, Masking, Normalization, Sequential};
 use gatenorm::train::{Loss, Metric, Model, Optimizer};
 use gatenorm::{Error, Result};
 
@@ -109,6 +109,9 @@ impl LayerFlags {
         let mut model = Sequential::new(train.input_shape()).seed(self.seed());
         if !self.no_scaling {
             model = model.add(Normalization::new());
+        }
+        if train.lengths().is_some() {
+            model = model.add(Masking::new());
         }
         let units = self.units.as_deref().unwrap_or(&[64, 32]);
         let count = units.len();

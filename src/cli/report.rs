@@ -95,13 +95,8 @@ pub fn balance(data: &Dataset) -> Option<String> {
     let (counts, classes) = (data.class_balance()?, data.classes()?);
     if counts.len() > MOST {
         let (least, most) = (counts.iter().min()?, counts.iter().max()?);
-        return Some(format!(
-            "{} classes of {} to {} {}",
-            counts.len(),
-            grouped(*least),
-            grouped(*most),
-            samples(data)
-        ));
+        let from = if least < most { format!("{} to ", grouped(*least)) } else { String::new() };
+        return Some(format!("{} classes of {from}{} {}", counts.len(), grouped(*most), samples(data)));
     }
     let share = |(count, name): (&usize, &String)| {
         let percent = 100.0 * *count as f64 / data.len() as f64;

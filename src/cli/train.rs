@@ -24,8 +24,8 @@ use super::{options, report};
 
 /// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
-/// A new model is Normalization (which scales the columns), then for each of --units an LSTM and a BatchNormalization,
-/// then Dense. With --model an earlier one is trained on, or one that a file describes.
+/// A new model is Normalization (which scales the columns), Masking where series have unequal lengths, for each of --units
+/// an LSTM and a BatchNormalization, then Dense. With --model an earlier one is trained on, or one that a file describes.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  gatenorm train data/occupancy/datatraining.txt --target Occupancy --window 10 \\\n    \

@@ -38,12 +38,14 @@ def report(path):
     return json.loads(Path(path).read_text())
 
 
-def write_data(name, x, y):
-    """Writes samples; `x` is an array, or a list of them for a model with several inputs."""
+def write_data(name, x, y, lengths=None):
+    """Writes samples; `x` is an array, or a list of them for a model with several inputs. Of each only `lengths` steps count."""
     path = FOLDER / f"{name}.json"
     x, *more = x if isinstance(x, list) else [x]
     data = {"x": x.ravel().tolist(), "x_shape": x.shape, "y": y.ravel().tolist(), "y_shape": y.shape}
     data["more_x"] = [{"x": array.ravel().tolist(), "x_shape": array.shape} for array in more]
+    if lengths is not None:
+        data["lengths"] = lengths.tolist()
     path.write_text(json.dumps(data))
     return path
 

@@ -3,7 +3,7 @@
 use gatenorm::data::Dataset;
 use gatenorm::model::Masking;
 use gatenorm::prelude::*;
-use gatenorm::train::{Average, Curve, Reduction};
+use gatenorm::train::{Average, Curve, EarlyStopping, Reduction};
 
 /// A model whose prediction is its input.
 fn identity(features: usize, loss: Loss, metrics: impl IntoIterator<Item = Metric>) -> Model {
@@ -157,6 +157,11 @@ fn several_outputs_have_their_losses_weights_and_metrics() {
     let trace = model.trace(&data, &[0, 1], true).unwrap();
     // Of (1 + 9) / 2 k², and of half of (1 + 3) / 2 |k|.
     assert_eq!(trace.gradients.iter().map(|g| g.values[0]).collect::<Vec<f64>>(), [10.0, 1.0]);
+    // By name it is known that less of both is better.
+    for monitor in ["dense_1_mae", "dense_loss"] {
+        let stopping = EarlyStopping::new().monitor(monitor);
+        assert_eq!(model.fit(&data, Fit::epochs(1).callback(stopping)).unwrap().epochs.len(), 1);
+    }
     let mut model = two_outputs(Loss::MeanSquaredError, &[]).unwrap();
     assert_eq!(model.evaluate(&data).unwrap().get("loss"), Some(25.0));
 }

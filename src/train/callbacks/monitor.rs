@@ -49,7 +49,16 @@ impl Monitor {
         if name == "loss" {
             return Ok(false);
         }
-        let metric = training.model.metrics().iter().find(|metric| metric.name() == name);
+        // Each of several outputs has a loss of its own, and its name before those of its metrics.
+        let outputs = training.model.network().output_names();
+        let of_output = |output: &str| name.strip_prefix(output).and_then(|rest| rest.strip_prefix('_'));
+        if outputs.len() > 1 && outputs.iter().any(|output| of_output(output) == Some("loss")) {
+            return Ok(false);
+        }
+        let metric = training.model.metrics().iter().find(|metric| match metric.output.as_deref() {
+            Some(output) if outputs.len() > 1 => of_output(output) == Some(metric.name()),
+            _ => metric.name() == name,
+        });
         let larger = metric.map(|metric| metric.is_better_larger());
         larger.ok_or_else(|| {
             let (of, name) = (self.of, &self.name);

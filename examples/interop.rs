@@ -18,7 +18,7 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 const USAGE: &str =
     "usage: interop train-and-save KIND DATA.json OUT.keras OUT.json (KIND: adam, momentum, nesterov, sgd, raw, \
-                     untrained, several, lengths)
+                     untrained, several, lengths, arguments)
        interop open FILE.keras DATA.json OUT.json
        interop begin FILE.json DATA.json OUT.keras OUT.json
        interop predict FILE.keras DATA.json OUT.keras OUT.json
@@ -106,6 +106,7 @@ fn train_and_save(kind: &str, file: &str, out: &str, report: &str) -> Outcome {
     let mut model = match kind {
         "several" => several_outputs(data, optimizer)?,
         "directions" => directions(data, optimizer)?,
+        "arguments" => with_weight_arguments(data, optimizer)?,
         _ => lesson(data, optimizer, kind != "raw")?,
     };
     let epochs = if kind == "untrained" { 0 } else { 3 };
@@ -158,6 +159,26 @@ fn directions(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
     let mut model = layers.compile(Device::Cpu, Loss::BinaryCrossentropy, optimizer, [Metric::Accuracy])?;
     model.adapt(data)?;
     Ok(model)
+}
+
+/// Initializers, regularizers, constraints and activations.
+fn with_weight_arguments(data: &Dataset, optimizer: Optimizer) -> Outcome<Model> {
+    let first = Dense::new(7)
+        .activation(Activation::Selu)
+        .kernel_initializer(Initializer::RandomNormal { mean: 0.0, stddev: 1.0 })
+        .kernel_regularizer(Regularizer::l1_l2(0.01, 0.02))
+        .kernel_constraint(Constraint::max_norm(0.9))
+        .bias_regularizer(Regularizer::l1(0.1))
+        .activity_regularizer(Regularizer::l2(0.01));
+    let normalization = BatchNormalization::new()
+        .gamma_initializer(Initializer::Constant(0.5))
+        .gamma_constraint(Constraint::NonNeg)
+        .beta_regularizer(Regularizer::l2(0.1));
+    let layers =
+        Sequential::new(data.input_shape()).add(first).add(Lstm::new(6)).add(normalization).add(
+            Dense::new(1).kernel_constraint(Constraint::min_max_norm(0.5, 1.0)).bias_constraint(Constraint::NonNeg),
+        );
+    Ok(layers.compile(Device::Cpu, Loss::MeanSquaredError, optimizer, [])?)
 }
 
 /// Trains on all samples at once, in order; the losses before each step.

@@ -54,5 +54,6 @@ pub mod prelude {
         Activation, BatchNormalization, Dense, Dropout, Functional, Lstm, Masking, Normalization,
         RecurrentBatchNormLstm, Sequential,
     };
+    pub use crate::model::{Constraint, Initializer, Regularizer};
     pub use crate::train::{Adam, AdamW, Fit, History, Loss, Metric, Model, RmsProp, Sgd};
 }

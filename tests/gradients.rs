@@ -8,6 +8,7 @@ mod losses;
 mod normalization;
 
 use gatenorm::data::Dataset;
+use gatenorm::model::Gru;
 use gatenorm::prelude::*;
 
 /// Half the distance of the two points of a central difference.
@@ -250,6 +251,41 @@ fn every_activation() {
             ],
         });
     }
+}
+
+#[test]
+fn regularizers_of_weights_and_outputs() {
+    let regularizer = Regularizer::l1_l2(0.03, 0.05);
+    let dense = Dense::new(3)
+        .activation(Activation::Tanh)
+        .kernel_regularizer(regularizer)
+        .bias_regularizer(Regularizer::l1(0.02))
+        .activity_regularizer(regularizer);
+    let normalization =
+        BatchNormalization::new().gamma_regularizer(Regularizer::l2(0.1)).beta_regularizer(Regularizer::l1(0.1));
+    let lstm = Lstm::new(2)
+        .return_sequences(true)
+        .kernel_regularizer(regularizer)
+        .recurrent_regularizer(Regularizer::l2(0.1))
+        .bias_regularizer(Regularizer::l1(0.1))
+        .activity_regularizer(regularizer);
+    let gru =
+        Gru::new(2).recurrent_regularizer(regularizer).bias_regularizer(regularizer).activity_regularizer(regularizer);
+    check(&Case {
+        name: "regularizers",
+        model: Sequential::new(&[4, 2])
+            .add(dense)
+            .add(normalization)
+            .add(lstm)
+            .add(gru)
+            // Whose loss goes through the logits, past the output that is regularized.
+            .add(Dense::new(1).activation(Activation::Sigmoid).activity_regularizer(regularizer)),
+        loss: Loss::BinaryCrossentropy,
+        samples: 5,
+        x_shape: vec![4, 2],
+        y_shape: vec![1],
+        fixed: vec![],
+    });
 }
 
 /// Must fail: the comparison sees an error in the eighth digit.

@@ -157,6 +157,86 @@ fn every_kind_of_layer_comes_back() {
     }
 }
 
+/// A Dense layer for each initializer, regularizers, constraints, and what batch normalisation has of them.
+fn with_weight_arguments() -> Sequential {
+    use gatenorm::model::{Distribution, Fan};
+    let scaling =
+        Initializer::VarianceScaling { scale: 0.5, mode: Fan::Average, distribution: Distribution::UntruncatedNormal };
+    let initializers = [
+        Initializer::Zeros,
+        Initializer::Ones,
+        Initializer::Constant(0.1),
+        Initializer::RandomNormal { mean: 0.1, stddev: 0.2 }.seeded(3),
+        Initializer::RandomUniform { minval: -0.1, maxval: 0.2 },
+        Initializer::TruncatedNormal { mean: -0.1, stddev: 0.3 },
+        scaling,
+        Initializer::GlorotNormal,
+        Initializer::HeUniform,
+        Initializer::HeNormal.seeded(0),
+        Initializer::LecunUniform,
+        Initializer::LecunNormal,
+        Initializer::Orthogonal { gain: 0.5 },
+        Initializer::Identity { gain: 2.0 },
+    ];
+    let dense = |initializer: &Initializer| Dense::new(3).kernel_initializer(initializer.clone());
+    let model = initializers.iter().fold(Sequential::new(&[5, 3]), |model, i| model.add(dense(i)));
+    let rate = Constraint::MinMaxNorm { min_value: 0.5, max_value: 1.5, rate: 0.3, axes: vec![0, 1] };
+    let batch_normalization = BatchNormalization::new()
+        .beta_initializer(Initializer::Constant(0.25))
+        .gamma_initializer(Initializer::RandomUniform { minval: 0.5, maxval: 1.5 })
+        .moving_mean_initializer(Initializer::Ones)
+        .moving_variance_initializer(Initializer::Constant(2.0))
+        .beta_regularizer(Regularizer::l1(0.01))
+        .gamma_regularizer(Regularizer::l2(0.02))
+        .beta_constraint(Constraint::max_norm(0.7))
+        .gamma_constraint(Constraint::NonNeg);
+    let lstm = Lstm::new(1)
+        .kernel_initializer(Initializer::HeNormal)
+        .recurrent_initializer(Initializer::Orthogonal { gain: 0.5 })
+        .bias_initializer(Initializer::Constant(0.25))
+        .recurrent_regularizer(Regularizer::l1_l2(0.01, 0.02))
+        .recurrent_constraint(Constraint::unit_norm())
+        .bias_regularizer(Regularizer::l2(0.03))
+        .activity_regularizer(Regularizer::l2(0.04));
+    model
+        .add(batch_normalization)
+        .add(Dense::new(4).kernel_regularizer(Regularizer::l1_l2(0.01, 0.02)).kernel_constraint(rate))
+        .add(Dense::new(4).kernel_constraint(Constraint::unit_norm().along(&[-1])).bias_constraint(Constraint::NonNeg))
+        .add(Dense::new(4).kernel_constraint(Constraint::max_norm(1.5).along(&[])))
+        .add(Dense::new(2).bias_initializer(Initializer::Ones).bias_regularizer(Regularizer::l2(0.1)))
+        .add(Dense::new(3).activity_regularizer(Regularizer::l1(0.05)).activation(Activation::Gelu))
+        .add(lstm)
+}
+
+#[test]
+fn the_arguments_of_weights_come_back() {
+    let mut model = with_weight_arguments().compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    let layers = |model: &Model| model.network().layers.iter().map(|l| format!("{:?}", l.layer)).collect::<Vec<_>>();
+    assert_eq!(layers(&loaded), layers(&model));
+    let data = data(12);
+    let fit = || Fit::epochs(2).batch_size(5);
+    let (a, b) = (model.fit(&data, fit()).unwrap(), loaded.fit(&data, fit()).unwrap());
+    assert_eq!(a.get("loss"), b.get("loss"));
+    assert_same(&mut loaded, &mut model, &data);
+}
+
+#[test]
+fn arguments_of_weights_that_are_keras_defaults_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.keras");
+    let model =
+        Sequential::new(&[3]).add(BatchNormalization::new()).add(Dense::new(1).kernel_constraint(Constraint::NonNeg));
+    model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap().save(&path).unwrap();
+    let archive = KerasArchive::read(&path).unwrap();
+    let arguments = |index: usize| {
+        let config = archive.config["config"]["layers"][index]["config"].as_object().unwrap();
+        config.keys().map(String::as_str).filter(|key| key.contains('_')).collect::<Vec<_>>()
+    };
+    assert_eq!(arguments(1), Vec::<&str>::new());
+    assert_eq!(arguments(2), ["kernel_constraint", "use_bias"]);
+}
+
 #[test]
 fn layers_that_are_not_trained_come_back() {
     let data = data(12);

@@ -49,13 +49,12 @@ fn predictions(archive: &KerasArchive) -> Vec<f32> {
 #[test]
 fn options_that_change_results_are_refused_by_name() {
     let l2 = || json!({"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.01}});
-    let lstm: [(&str, Value); 10] = [
+    let lstm: [(&str, Value); 9] = [
         ("activation", json!("celu")),
         ("activation", json!({"value": ["4wEAAAA=", null, null]})),
         ("recurrent_activation", json!("glu")),
-        ("kernel_regularizer", l2()),
-        ("bias_constraint", json!({"class_name": "MaxNorm"})),
-        ("activity_regularizer", l2()),
+        ("recurrent_regularizer", json!({"class_name": "OrthogonalRegularizer"})),
+        ("bias_constraint", l2()),
         ("trainable", json!("no")),
         ("dtype", json!("mixed_float16")),
         ("dtype", json!({"class_name": "DTypePolicy", "config": {"name": "bfloat16"}})),
@@ -73,7 +72,7 @@ fn options_that_change_results_are_refused_by_name() {
         let words = ["layer `batch_normalization` (BatchNormalization)", &format!("argument `{name}` is")];
         refused(&with(BATCH_NORMALIZATION, name, value), &words);
     }
-    for (name, value) in [("activation", json!("softmax")), ("kernel_regularizer", l2()), ("lora_rank", json!(4))] {
+    for (name, value) in [("activation", json!("sparsemax")), ("lora_rank", json!(4))] {
         refused(&with(DENSE, name, value), &["layer `dense` (Dense)", &format!("argument `{name}` is")]);
     }
     refused(&with("/config", "trainable", json!(false)), &["the model", "`trainable` is false"]);
@@ -94,6 +93,48 @@ fn arguments_that_are_no_arguments_are_refused_by_name() {
     refused(&with("/config", "layers", json!("none")), &["`layers` are \"none\""]);
     refused(&with("/config", "layers", json!([])), &["no layers"]);
     refused(&with(LSTM, "name", json!("lstm_1")), &["two layers are named `lstm_1`"]);
+}
+
+#[test]
+fn initializers_regularizers_and_constraints_are_read_or_refused_by_name() {
+    let object = |class: &str, config: Value| json!({"module": "keras.x", "class_name": class, "config": config});
+    let refuse = |name: &str, value: Value, words: &[&str]| refused(&with(DENSE, name, value), words);
+    let kernel = "layer `dense` (Dense): kernel_";
+    let orthogonal = object("OrthogonalRegularizer", json!({"factor": 0.01, "mode": "rows"}));
+    refuse("kernel_regularizer", orthogonal, &["`kernel_regularizer`", "OrthogonalRegularizer", "L1, L2, L1L2"]);
+    refuse("kernel_regularizer", json!("own"), &["`kernel_regularizer` is \"own\""]);
+    let much = object("L2", json!({"l2": "much"}));
+    refuse("kernel_regularizer", much, &[kernel, "regularizer (L2)", "`l2` is \"much\"", "a number"]);
+    refuse("bias_regularizer", object("L1", json!({"l1": -0.1})), &["variable `bias`", "factors from 0"]);
+    let bad = object("L1", json!({"l1": -0.1}));
+    refuse("activity_regularizer", bad, &["layer `dense`", "factors from 0"]);
+    refuse("kernel_constraint", object("OwnNorm", json!({})), &["`kernel_constraint`", "MaxNorm, NonNeg"]);
+    let axis = object("MaxNorm", json!({"max_value": 2, "axis": "first"}));
+    refuse("kernel_constraint", axis, &[kernel, "constraint (MaxNorm)", "`axis` is \"first\""]);
+    let axis = object("UnitNorm", json!({"axis": 2}));
+    refuse("kernel_constraint", axis, &["variable `kernel`", "axis 2 of [2, 1]"]);
+    refuse("bias_initializer", object("STFT", json!({})), &["`bias_initializer`", "STFT", "glorot_uniform"]);
+    refuse("bias_initializer", json!("orthogonal"), &["variable `bias`", "needs two axes"]);
+    let axes = object("HeNormal", json!({"seed": null, "input_axes": [0]}));
+    refuse("kernel_initializer", axes, &[kernel, "initializer (HeNormal)", "`input_axes` is [0]"]);
+    let seed = object("HeNormal", json!({"seed": {"class_name": "SeedGenerator"}}));
+    refuse("kernel_initializer", seed, &[kernel, "`seed`", "a whole number"]);
+    let mode = object("VarianceScaling", json!({"mode": "fan_all"}));
+    refuse("kernel_initializer", mode, &["`mode` is \"fan_all\"", "fan_avg"]);
+    let accepted = [
+        ("kernel_regularizer", json!("l2")),
+        ("kernel_regularizer", object("L1L2", json!({"l1": 0.1, "l2": null}))),
+        ("kernel_constraint", json!("min_max_norm")),
+        ("kernel_constraint", object("MaxNorm", json!({"max_value": 2, "axis": null}))),
+        ("kernel_initializer", json!("normal")),
+        ("kernel_initializer", object("VarianceScaling", json!({"distribution": "normal", "seed": 4}))),
+        ("bias_initializer", Value::Null),
+        ("activity_regularizer", json!("L1")),
+    ];
+    let expected = predictions(&fixture());
+    for (name, value) in accepted {
+        assert_eq!(predictions(&with(DENSE, name, value)), expected, "{name}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Model {
     ///
     /// It may hold a `Sequential` or a `Functional` of `LSTM`, `BatchNormalization`, `Dense` and `Normalization` layers, compiled with any of the optimizers here. A
     /// model that was not compiled gets Adam, and the loss that fits its last layer: binary crossentropy for a single sigmoid, else
-    /// the mean squared error. Initializers are not read: the weights are there. Of a file from Keras, which does not hold them,
+    /// the mean squared error. Of a file from Keras, which does not hold them,
     /// the seed is 0 and no epoch has been shuffled.
     ///
     /// # Errors

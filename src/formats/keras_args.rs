@@ -18,7 +18,7 @@ pub(super) struct Args<'a> {
     /// Where it is, for messages: "layer `lstm` (LSTM)".
     place: String,
     map: Option<&'a Map<String, Value>>,
-    known: Vec<&'static str>,
+    known: Vec<String>,
     /// Whether a person wrote them: then what is not known may be a slip.
     by_hand: bool,
 }
@@ -40,15 +40,25 @@ impl<'a> Args<'a> {
     }
 
     /// An argument, if it is set.
-    pub fn get(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.known.push(name);
+    pub fn get(&mut self, name: &str) -> Option<&'a Value> {
+        self.known.push(name.to_owned());
         self.map.and_then(|map| map.get(name)).filter(|value| !value.is_null())
     }
 
     /// An argument, if it is there: null may mean something.
-    pub fn given(&mut self, name: &'static str) -> Option<&'a Value> {
-        self.known.push(name);
+    pub fn given(&mut self, name: &str) -> Option<&'a Value> {
+        self.known.push(name.to_owned());
         self.map.and_then(|map| map.get(name))
+    }
+
+    /// Whether it is set to null, which a few of Keras's arguments tell from leaving them out.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.map.and_then(|map| map.get(name)).is_some_and(Value::is_null)
+    }
+
+    /// Where these arguments are, for messages.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// The message for an argument that cannot be used.
@@ -62,26 +72,26 @@ impl<'a> Args<'a> {
 
     /// The message for an argument that must be there.
     pub fn missing(&self, name: &str) -> String {
-        let others = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(&key.as_str()));
+        let others = self.map.into_iter().flat_map(Map::keys).filter(|key| !self.known.contains(key));
         let others: Vec<String> = others.cloned().collect();
         let meant = nearest(name, &others).map(|other| format!("; is it meant by `{other}`?")).unwrap_or_default();
         format!("{}: argument `{name}` is missing{meant}", self.place)
     }
 
     /// A required whole number from 1.
-    pub fn count(&mut self, name: &'static str) -> Read<usize> {
+    pub fn count(&mut self, name: &str) -> Read<usize> {
         let value = self.get(name).ok_or_else(|| self.missing(name))?;
         count(value).ok_or_else(|| self.wrong(name, value, &format!("a whole number from 1 to {MAX_COUNT}")))
     }
 
-    pub fn number(&mut self, name: &'static str, default: f64) -> Read<f64> {
+    pub fn number(&mut self, name: &str, default: f64) -> Read<f64> {
         match self.get(name) {
             None => Ok(default),
             Some(value) => value.as_f64().ok_or_else(|| self.wrong(name, value, "a number")),
         }
     }
 
-    pub fn flag(&mut self, name: &'static str, default: bool) -> Read<bool> {
+    pub fn flag(&mut self, name: &str, default: bool) -> Read<bool> {
         match self.get(name) {
             None => Ok(default),
             Some(value) => value.as_bool().ok_or_else(|| self.wrong(name, value, "true, false")),
@@ -89,14 +99,14 @@ impl<'a> Args<'a> {
     }
 
     /// One of some names, given as a text or as a function of Keras.
-    pub fn name_of(&mut self, name: &'static str, default: &'static str, allowed: &[&str]) -> Read<&'a str> {
+    pub fn name_of(&mut self, name: &str, default: &'a str, allowed: &[&str]) -> Read<&'a str> {
         let Some(value) = self.get(name) else { return Ok(default) };
         let found = identifier(value).filter(|found| allowed.contains(found));
         found.ok_or_else(|| self.wrong(name, value, &quoted(allowed)))
     }
 
     /// Options that this build does not have: null, false or 0 turns them off.
-    pub fn off(&mut self, names: &[&'static str]) -> Read<()> {
+    pub fn off(&mut self, names: &[&str]) -> Read<()> {
         for name in names {
             if let Some(value) = self.get(name)
                 && value != &Value::Bool(false)
@@ -109,8 +119,8 @@ impl<'a> Args<'a> {
     }
 
     /// Arguments without effect on results.
-    pub fn ignore(&mut self, names: &[&'static str]) {
-        self.known.extend(names);
+    pub fn ignore(&mut self, names: &[&str]) {
+        self.known.extend(names.iter().map(|&name| name.to_owned()));
     }
 
     /// Whether all of a model, or a layer in a wrapper, is trained, and its numbers are 32-bit floats.
@@ -145,7 +155,7 @@ impl<'a> Args<'a> {
     pub fn finish(self) -> Read<()> {
         let unset = |value: &Value| !self.by_hand && (value.is_null() || value == &Value::Bool(false));
         let mut unknown = self.map.into_iter().flatten().filter(|(name, _)| *name != BY_HAND || !self.by_hand);
-        match unknown.find(|(name, value)| !self.known.contains(&name.as_str()) && !unset(value)) {
+        match unknown.find(|(name, value)| !self.known.contains(name) && !unset(value)) {
             Some((name, _)) if self.by_hand => Err(self.unknown(name)),
             Some((name, value)) => Err(self.wrong(name, value, "only arguments that this version knows")),
             None => Ok(()),
@@ -153,8 +163,8 @@ impl<'a> Args<'a> {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let known: Vec<String> = self.known.iter().map(|name| (*name).to_owned()).collect();
-        let meant = nearest(name, &known).map(|other| format!(". Did you mean `{other}`?"));
+        let known = &self.known;
+        let meant = nearest(name, known).map(|other| format!(". Did you mean `{other}`?"));
         let meant = meant.unwrap_or_else(|| format!("; it has: {}", known.join(", ")));
         format!("{}: there is no argument `{name}`{meant}", self.place)
     }

@@ -93,31 +93,31 @@ fn recurrent_batch_norm_lstm(args: &mut Args<'_>) -> Read<RecurrentBatchNormLstm
 fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {
     args.in_f32()?;
     args.last_axis(rank)?;
-    args.off(&["renorm", "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"])?;
-    args.ignore(&["beta_initializer", "gamma_initializer", "moving_mean_initializer", "moving_variance_initializer"]);
+    args.off(&["renorm"])?;
     // On one device all of a batch is here; the others only act together with `renorm`.
     args.ignore(&["synchronized", "renorm_clipping", "renorm_momentum"]);
-    Ok(BatchNormalization::new()
+    let mut layer = BatchNormalization::new()
         .momentum(args.number("momentum", 0.99)?)
         .epsilon(args.number("epsilon", 1e-3)?)
         .center(args.flag("center", true)?)
-        .scale(args.flag("scale", true)?))
+        .scale(args.flag("scale", true)?);
+    layer.beta = args.weight("beta", BatchNormalization::BETA)?;
+    layer.gamma = args.weight("gamma", BatchNormalization::GAMMA)?;
+    layer.moving_mean = args.initializer("moving_mean_initializer", BatchNormalization::MOVING_MEAN)?;
+    layer.moving_variance = args.initializer("moving_variance_initializer", BatchNormalization::MOVING_VARIANCE)?;
+    Ok(layer)
 }
 
 fn dense(args: &mut Args<'_>) -> Read<Dense> {
     args.in_f32()?;
-    args.off(&[
-        "kernel_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "bias_constraint",
-        "lora_rank",
-        "quantization_config",
-    ])?;
-    args.ignore(&["kernel_initializer", "bias_initializer", "lora_alpha"]);
+    args.off(&["lora_rank", "quantization_config"])?;
+    args.ignore(&["lora_alpha"]);
     let activation = activation(args, "activation", Activation::Linear)?;
-    Ok(Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?))
+    let mut layer = Dense::new(args.count("units")?).activation(activation).use_bias(args.flag("use_bias", true)?);
+    layer.kernel = args.weight("kernel", Dense::KERNEL)?;
+    layer.bias = args.weight("bias", Dense::BIAS)?;
+    layer.activity_regularizer = args.regularizer("activity_regularizer")?;
+    Ok(layer)
 }
 
 /// A Dense in its wrapper.

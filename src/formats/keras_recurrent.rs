@@ -13,12 +13,12 @@ pub(super) fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
     args.in_f32()?;
     let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
     let activation = activation(args, "activation", Activation::Tanh)?;
-    without_choice(args)?;
+    args.ignore(&["unroll", "use_cudnn", "implementation"]);
     let lstm = match args.get("seed").and_then(Value::as_u64) {
         Some(seed) => Lstm::new(args.count("units")?).seed(seed),
         None => Lstm::new(args.count("units")?),
     };
-    Ok(lstm
+    let mut lstm = lstm
         .activation(activation)
         .recurrent_activation(recurrent_activation)
         .use_bias(args.flag("use_bias", true)?)
@@ -29,35 +29,21 @@ pub(super) fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
         .stateful(args.flag("stateful", false)?)
         .zero_output_for_mask(args.flag("zero_output_for_mask", false)?)
         .dropout(args.number("dropout", 0.0)?)
-        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?))
-}
-
-/// What every recurrent layer has: what is not supported, first values, and ways to compute the same.
-fn without_choice(args: &mut Args<'_>) -> Read<()> {
-    args.off(&[
-        "kernel_regularizer",
-        "recurrent_regularizer",
-        "bias_regularizer",
-        "activity_regularizer",
-        "kernel_constraint",
-        "recurrent_constraint",
-        "bias_constraint",
-    ])?;
-    args.ignore(&["kernel_initializer", "recurrent_initializer", "bias_initializer"]);
-    args.ignore(&["unroll", "use_cudnn", "implementation"]);
-    Ok(())
+        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?);
+    lstm.weights = args.recurrent()?;
+    Ok(lstm)
 }
 
 pub(super) fn gru(args: &mut Args<'_>) -> Read<Gru> {
     args.in_f32()?;
     let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
     let activation = activation(args, "activation", Activation::Tanh)?;
-    without_choice(args)?;
+    args.ignore(&["unroll", "use_cudnn", "implementation"]);
     let gru = match args.get("seed").and_then(Value::as_u64) {
         Some(seed) => Gru::new(args.count("units")?).seed(seed),
         None => Gru::new(args.count("units")?),
     };
-    Ok(gru
+    let mut gru = gru
         .activation(activation)
         .recurrent_activation(recurrent_activation)
         .use_bias(args.flag("use_bias", true)?)
@@ -68,7 +54,9 @@ pub(super) fn gru(args: &mut Args<'_>) -> Read<Gru> {
         .stateful(args.flag("stateful", false)?)
         .zero_output_for_mask(args.flag("zero_output_for_mask", false)?)
         .dropout(args.number("dropout", 0.0)?)
-        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?))
+        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?);
+    gru.weights = args.recurrent()?;
+    Ok(gru)
 }
 
 /// The LSTM with what Keras's does not have.

@@ -24,6 +24,7 @@ mod keras_plain_layers;
 mod keras_recurrent;
 mod keras_schedule;
 mod keras_state;
+mod keras_weight_args;
 mod keras_weights;
 mod weights_file;
 mod weights_h5;

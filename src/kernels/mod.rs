@@ -28,6 +28,7 @@ mod cell_state_grad;
 mod class_sums;
 mod clip;
 mod column_sum;
+mod constrain;
 mod copy;
 mod copy_columns;
 mod cross_entropy;
@@ -37,6 +38,7 @@ mod fill;
 mod gather;
 mod grad_norm;
 mod grad_norm_partial;
+mod group_squares;
 mod gru_step;
 mod gru_step_grad;
 mod histogram;
@@ -52,6 +54,8 @@ mod merge;
 mod merge_grad;
 mod metric;
 mod nadam;
+mod penalty;
+mod penalty_grad;
 mod pool_steps;
 mod pool_steps_grad;
 pub mod random;
@@ -86,6 +90,7 @@ pub use cell_state_grad::{CellStateGrad, CellStateGradSlots};
 pub use class_sums::{ClassSums, ClassSumsSlots, Statistic};
 pub use clip::{Clip, ClipBy};
 pub use column_sum::{ColumnSum, ColumnSumSlots};
+pub use constrain::{Constrain, ConstrainSlots};
 pub use copy::{Copy, CopySlots};
 pub use copy_columns::{Columns, CopyColumns, CopyHow, Multiply};
 pub use cross_entropy::CrossEntropy;
@@ -95,6 +100,7 @@ pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
 pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
+pub use group_squares::{GroupSquares, GroupSquaresSlots};
 pub use gru_step::{GruCell, GruStep, GruStepSlots};
 pub use gru_step_grad::{GruGradSweep, GruStepGrad, GruStepGradSlots};
 pub use histogram::{Histogram, HistogramSlots};
@@ -115,6 +121,8 @@ pub use merge_grad::{MergeGrad, MergeGradSlots};
 pub(crate) use metric::kind as metric_kind;
 pub use metric::{Metric, MetricSlots};
 pub use nadam::Nadam;
+pub use penalty::{Penalty, PenaltySlots};
+pub use penalty_grad::{PenaltyGrad, PenaltyGradSlots};
 pub use pool_steps::{Pool, PoolSteps, PoolStepsSlots};
 pub use pool_steps_grad::{PoolStepsGrad, PoolStepsGradSlots};
 pub use real::Real;
@@ -169,6 +177,7 @@ pub static ALL: &[&KernelInfo] = &[
     ClassSums::INFO,
     Clip::INFO,
     ColumnSum::INFO,
+    Constrain::INFO,
     Copy::INFO,
     CopyColumns::INFO,
     CrossEntropy::INFO,
@@ -180,6 +189,7 @@ pub static ALL: &[&KernelInfo] = &[
     GradNormPartial::INFO,
     GruStep::INFO,
     GruStepGrad::INFO,
+    GroupSquares::INFO,
     Histogram::INFO,
     Lion::INFO,
     LogStep::INFO,
@@ -192,6 +202,8 @@ pub static ALL: &[&KernelInfo] = &[
     MergeGrad::INFO,
     Metric::INFO,
     Nadam::INFO,
+    Penalty::INFO,
+    PenaltyGrad::INFO,
     PoolSteps::INFO,
     PoolStepsGrad::INFO,
     Rearrange::INFO,

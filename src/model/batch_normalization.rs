@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::recorder::{Recorder, Tensor};
+use super::weight_args::{WeightArgs, weight_setters, write_initializer};
 use crate::error::{Error, Result};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
@@ -26,15 +27,37 @@ pub struct BatchNormalization {
     epsilon: f64,
     center: bool,
     scale: bool,
+    pub(crate) beta: WeightArgs,
+    pub(crate) gamma: WeightArgs,
+    pub(crate) moving_mean: Initializer,
+    pub(crate) moving_variance: Initializer,
 }
 
 impl Default for BatchNormalization {
     fn default() -> Self {
-        BatchNormalization { momentum: 0.99, epsilon: 1e-3, center: true, scale: true }
+        BatchNormalization {
+            momentum: 0.99,
+            epsilon: 1e-3,
+            center: true,
+            scale: true,
+            beta: WeightArgs::new(Self::BETA),
+            gamma: WeightArgs::new(Self::GAMMA),
+            moving_mean: Self::MOVING_MEAN,
+            moving_variance: Self::MOVING_VARIANCE,
+        }
     }
 }
 
 impl BatchNormalization {
+    /// Keras's default of `beta_initializer`.
+    pub(crate) const BETA: Initializer = Initializer::Zeros;
+    /// Keras's default of `gamma_initializer`.
+    pub(crate) const GAMMA: Initializer = Initializer::Ones;
+    /// Keras's default of `moving_mean_initializer`.
+    pub(crate) const MOVING_MEAN: Initializer = Initializer::Zeros;
+    /// Keras's default of `moving_variance_initializer`.
+    pub(crate) const MOVING_VARIANCE: Initializer = Initializer::Ones;
+
     /// Keras's defaults: momentum 0.99, epsilon 1e-3, beta and gamma.
     pub fn new() -> Self {
         Self::default()
@@ -59,6 +82,21 @@ impl BatchNormalization {
     pub fn scale(self, scale: bool) -> Self {
         BatchNormalization { scale, ..self }
     }
+
+    /// How the moving mean begins (zeros by default).
+    pub fn moving_mean_initializer(self, initializer: Initializer) -> Self {
+        BatchNormalization { moving_mean: initializer, ..self }
+    }
+
+    /// How the moving variance begins (ones by default).
+    pub fn moving_variance_initializer(self, initializer: Initializer) -> Self {
+        BatchNormalization { moving_variance: initializer, ..self }
+    }
+
+    weight_setters! {
+        beta: beta_initializer, beta_regularizer, beta_constraint;
+        gamma: gamma_initializer, gamma_regularizer, gamma_constraint;
+    }
 }
 
 impl Layer for BatchNormalization {
@@ -74,7 +112,12 @@ impl Layer for BatchNormalization {
             "center": self.center,
             "scale": self.scale,
         });
-        config.as_object().cloned().unwrap_or_default()
+        let mut config = config.as_object().cloned().unwrap_or_default();
+        self.beta.write("beta", &Self::BETA, &mut config);
+        self.gamma.write("gamma", &Self::GAMMA, &mut config);
+        write_initializer("moving_mean", &self.moving_mean, &Self::MOVING_MEAN, &mut config);
+        write_initializer("moving_variance", &self.moving_variance, &Self::MOVING_VARIANCE, &mut config);
+        config
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -97,11 +140,11 @@ impl Layer for BatchNormalization {
     }
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
-        let variable = |name, initializer| VariableSpec::new(name, &[features(inputs)], initializer);
-        let gamma = self.scale.then(|| variable("gamma", Initializer::Ones));
-        let beta = self.center.then(|| variable("beta", Initializer::Zeros));
-        let moving_mean = variable("moving_mean", Initializer::Zeros).fixed();
-        let moving_variance = variable("moving_variance", Initializer::Ones).fixed();
+        let shape = [features(inputs)];
+        let gamma = self.scale.then(|| self.gamma.variable("gamma", &shape));
+        let beta = self.center.then(|| self.beta.variable("beta", &shape));
+        let moving_mean = VariableSpec::new("moving_mean", &shape, self.moving_mean.clone()).fixed();
+        let moving_variance = VariableSpec::new("moving_variance", &shape, self.moving_variance.clone()).fixed();
         gamma.into_iter().chain(beta).chain([moving_mean, moving_variance]).collect()
     }
 

@@ -8,6 +8,8 @@ use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::products::{bias_gradient, input_gradient, project, weight_gradient};
 use super::recorder::{Recorder, Tensor};
+use super::regularizer::Regularizer;
+use super::weight_args::{WeightArgs, weight_setters, write_activity_regularizer};
 use crate::error::{Error, Result};
 
 /// activation(x·kernel + bias) over the last axis, as Keras's `Dense`. Input `[F]` or `[T, F]`, output `[units]` or `[T, units]`.
@@ -16,12 +18,27 @@ pub struct Dense {
     units: usize,
     activation: Activation,
     use_bias: bool,
+    pub(crate) kernel: WeightArgs,
+    pub(crate) bias: WeightArgs,
+    pub(crate) activity_regularizer: Option<Regularizer>,
 }
 
 impl Dense {
+    /// Keras's default of `kernel_initializer`.
+    pub(crate) const KERNEL: Initializer = Initializer::GlorotUniform;
+    /// Keras's default of `bias_initializer`.
+    pub(crate) const BIAS: Initializer = Initializer::Zeros;
+
     /// A linear layer of this many outputs.
     pub fn new(units: usize) -> Self {
-        Dense { units, activation: Activation::Linear, use_bias: true }
+        Dense {
+            units,
+            activation: Activation::Linear,
+            use_bias: true,
+            kernel: WeightArgs::new(Self::KERNEL),
+            bias: WeightArgs::new(Self::BIAS),
+            activity_regularizer: None,
+        }
     }
 
     /// What is applied to the result.
@@ -33,6 +50,16 @@ impl Dense {
     pub fn use_bias(self, use_bias: bool) -> Self {
         Dense { use_bias, ..self }
     }
+
+    /// What is added to the loss for the outputs (nothing by default).
+    pub fn activity_regularizer(self, regularizer: Regularizer) -> Self {
+        Dense { activity_regularizer: Some(regularizer), ..self }
+    }
+
+    weight_setters! {
+        kernel: kernel_initializer, kernel_regularizer, kernel_constraint;
+        bias: bias_initializer, bias_regularizer, bias_constraint;
+    }
 }
 
 impl Layer for Dense {
@@ -42,10 +69,15 @@ impl Layer for Dense {
 
     fn config(&self) -> Map<String, Value> {
         let config = json!({ "units": self.units, "activation": self.activation.name(), "use_bias": self.use_bias });
-        config.as_object().cloned().unwrap_or_default()
+        let mut config = config.as_object().cloned().unwrap_or_default();
+        self.kernel.write("kernel", &Self::KERNEL, &mut config);
+        self.bias.write("bias", &Self::BIAS, &mut config);
+        write_activity_regularizer(self.activity_regularizer, &mut config);
+        config
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        self.activity_regularizer.iter().try_for_each(Regularizer::check)?;
         match single("Dense", inputs)? {
             _ if self.units == 0 => Err(Error::usage("Dense needs units >= 1")),
             [rest @ .., _] => Ok(vec![[rest, &[self.units]].concat()]),
@@ -54,8 +86,8 @@ impl Layer for Dense {
     }
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
-        let kernel = VariableSpec::new("kernel", &[features(inputs), self.units], Initializer::GlorotUniform);
-        let bias = self.use_bias.then(|| VariableSpec::new("bias", &[self.units], Initializer::Zeros));
+        let kernel = self.kernel.variable("kernel", &[features(inputs), self.units]);
+        let bias = self.use_bias.then(|| self.bias.variable("bias", &[self.units]));
         std::iter::once(kernel).chain(bias).collect()
     }
 
@@ -80,9 +112,12 @@ impl Layer for Dense {
                 input_gradient(&mut recorder.plan, shape, &dz, &kernel, (&dx, accumulate));
             }
         });
-        match self.activation {
-            Activation::Linear => vec![z],
-            activation => vec![activate(recorder, activation, z)],
-        }
+        let output = match self.activation {
+            Activation::Linear => z,
+            activation => activate(recorder, activation, z),
+        };
+        let outputs = vec![output];
+        recorder.regularize_activity(self.activity_regularizer, &outputs);
+        outputs
     }
 }

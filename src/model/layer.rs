@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::constraint::Constraint;
 use super::initializer::Initializer;
 use super::recorder::{Recorder, Tensor};
+use super::regularizer::Regularizer;
 use crate::error::{Error, Result};
 
 /// A shape without the batch axis: `[T, F]` for sequences, `[F]` for vectors.
@@ -72,6 +74,10 @@ pub struct VariableSpec {
     pub layout: Layout,
     /// Its first value.
     pub initializer: Initializer,
+    /// What is added to the loss for it while it is trained.
+    pub regularizer: Option<Regularizer>,
+    /// What it is held to after each step.
+    pub constraint: Option<Constraint>,
     /// Whether the optimiser changes it.
     pub trainable: bool,
 }
@@ -80,7 +86,16 @@ impl VariableSpec {
     /// A trained variable in Keras's order.
     pub fn new(name: impl Into<String>, shape: &[usize], initializer: Initializer) -> Self {
         let shape = shape.to_vec();
-        VariableSpec { name: name.into(), shape, layout: Layout::Plain, initializer, trainable: true }
+        let (regularizer, constraint) = (None, None);
+        VariableSpec {
+            name: name.into(),
+            shape,
+            layout: Layout::Plain,
+            initializer,
+            regularizer,
+            constraint,
+            trainable: true,
+        }
     }
 
     /// The same with the gates of a unit next to each other on the device.
@@ -91,6 +106,14 @@ impl VariableSpec {
     /// The same left alone by the optimiser.
     pub fn fixed(self) -> Self {
         VariableSpec { trainable: false, ..self }
+    }
+
+    /// What is wrong with its arguments.
+    pub(super) fn check(&self) -> Result<()> {
+        let regularizer = self.regularizer.iter().try_for_each(Regularizer::check);
+        let constraint = self.constraint.iter().try_for_each(|c| c.check(&self.shape, self.layout));
+        let all = self.initializer.check(&self.shape).and(regularizer).and(constraint);
+        all.map_err(|error| Error::usage(format!("variable `{}`: {error}", self.name)))
     }
 }
 

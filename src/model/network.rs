@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::layer::{Layer, Shape};
+use super::layer::{Layer, Shape, VariableSpec};
 use super::recorder::{Recorder, Tensor};
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -116,7 +116,9 @@ impl Network {
                 return Err(named(Error::usage(format!("its variables are made for {first:?}, but it gets {now:?}"))));
             }
         } else {
-            let specs = specs(&shapes).into_iter().map(|s| if placed.trainable { s } else { s.fixed() }).collect();
+            let specs = specs(&shapes).into_iter().map(|s| if placed.trainable { s } else { s.fixed() });
+            let specs: Vec<VariableSpec> = specs.collect();
+            specs.iter().try_for_each(VariableSpec::check).map_err(named)?;
             Arc::make_mut(&mut self.table).add(&placed.name, specs);
             placed.input_shapes = shapes;
             placed.output_shapes = output_shapes.clone();

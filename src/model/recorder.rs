@@ -102,6 +102,11 @@ impl Recorder {
         }
     }
 
+    /// Where the variables lie.
+    pub(super) fn table(&self) -> Arc<Table> {
+        self.table.clone()
+    }
+
     /// Names the layer that records from here on.
     pub fn enter(&mut self, layer: &str) {
         self.layer = layer.to_owned();

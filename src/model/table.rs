@@ -91,9 +91,23 @@ impl Table {
 }
 
 impl Variable {
+    /// The layer that it belongs to.
+    pub(super) fn layer(&self) -> &str {
+        self.path.strip_suffix(&self.spec.name).and_then(|path| path.strip_suffix('/')).unwrap_or_default()
+    }
+
     /// The index on the device of an element in Keras's order.
     fn device_index(&self, keras: usize) -> usize {
         self.spec.layout.device_index(self.spec.shape.last().copied().unwrap_or(1), keras)
+    }
+
+    /// Its shape on the device, where the last axis may be longer.
+    pub(super) fn device_shape(&self) -> Vec<usize> {
+        let mut shape = self.spec.shape.clone();
+        if let Some(last) = shape.last_mut() {
+            *last = *last * self.device_len / self.len.max(1);
+        }
+        shape
     }
 
     /// Where it lies in its arena.

@@ -8,7 +8,7 @@ use super::metric::Metric;
 use super::optimizer::{Optimizer, record_health};
 use super::scores::{Judged, Measured, Scoring};
 use crate::error::Result;
-use crate::model::{Mode, Network, Recorder, Tensor};
+use crate::model::{Mode, Network, Recorder, Tensor, record_constraints};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Training steps whose losses are kept on the device before they are read.
@@ -78,6 +78,7 @@ pub(super) fn record(
     let predictions: Vec<Tensor> = network.outputs.iter().map(|&id| values[id].clone()).collect();
     let mut measured = Measured::default();
     if mode != Mode::Predict {
+        recorder.regularize_weights();
         let truths = feed.record_targets(&mut recorder);
         let weights = feed.record_weights(&mut recorder);
         let judged = |(prediction, truth)| Judged { prediction, truth, sample_weights: weights.as_ref() };
@@ -95,6 +96,10 @@ pub(super) fn record(
         Mode::Train => compiled.optimizer.record(&mut recorder.plan, &network.table),
         Mode::Accumulate => compiled.optimizer.record_accumulation(&mut recorder.plan, &network.table),
         Mode::Predict | Mode::Evaluate | Mode::Gradients => {}
+    }
+    // Keras does so at steps that only accumulate gradients, too.
+    if matches!(mode, Mode::Train | Mode::Accumulate) {
+        record_constraints(&mut recorder.plan, &network.table)?;
     }
     let place = |tensor: &Tensor, slot: &Slot| Place {
         buffer: recorder.plan.buffers()[slot.buffer].name.clone(),

@@ -14,6 +14,7 @@ use crate::golden::Golden;
 use crate::layers;
 use crate::scores::{loss_of, metric_of};
 use crate::states;
+use crate::weight_args;
 
 /// What a case needs that this builder does not know.
 pub type Unsupported = BTreeSet<String>;
@@ -56,7 +57,7 @@ pub enum Architecture {
 
 /// Takes the keys of a JSON object one by one, so that those left over are noticed.
 pub struct Taking<'a> {
-    what: String,
+    pub what: String,
     left: Map<String, Value>,
     pub missing: &'a mut Unsupported,
 }
@@ -121,6 +122,19 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     if missing.is_empty() { Ok(Built { model, loss, optimizer, metrics }) } else { Err(missing) }
 }
 
+/// Sets a layer's regularizers and constraints. Its initializers do not matter: a case gives the first values.
+macro_rules! weight_args {
+    ($layer:ident, $config:expr, $($initializer:ident),*; $($regularizer:ident),*; $($constraint:ident),*) => {
+        $( $config.take(stringify!($initializer)); )*
+        $( if let Some(regularizer) = weight_args::regularizer($config, stringify!($regularizer)) {
+            $layer = $layer.$regularizer(regularizer);
+        } )*
+        $( if let Some(constraint) = weight_args::constraint($config, stringify!($constraint)) {
+            $layer = $layer.$constraint(constraint);
+        } )*
+    };
+}
+
 fn activation_of(config: &mut Taking<'_>, key: &str) -> Activation {
     let value = config.take(key);
     Activation::from_name(value.as_str().expect("a name")).unwrap_or_else(|_| {
@@ -133,15 +147,9 @@ pub fn lstm_of(config: &mut Taking<'_>) -> Lstm {
     let flag = |value: Value| value.as_bool().unwrap_or(false);
     let [activation, recurrent_activation] =
         ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
-    for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
-        config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
-    }
-    for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
-        config.expect(key, &[Value::Null]);
-    }
     let [dropout, recurrent_dropout] =
         ["dropout", "recurrent_dropout"].map(|key| config.take(key).as_f64().unwrap_or(0.0));
-    Lstm::new(config.take("units").as_u64().expect("units") as usize)
+    let mut layer = Lstm::new(config.take("units").as_u64().expect("units") as usize)
         .dropout(dropout)
         .recurrent_dropout(recurrent_dropout)
         .activation(activation)
@@ -152,22 +160,20 @@ pub fn lstm_of(config: &mut Taking<'_>) -> Lstm {
         .zero_output_for_mask(config.take("zero_output_for_mask").as_bool().unwrap_or(false))
         .return_sequences(flag(config.take("return_sequences")))
         .use_bias(flag(config.take("use_bias")))
-        .unit_forget_bias(flag(config.take("unit_forget_bias")))
+        .unit_forget_bias(flag(config.take("unit_forget_bias")));
+    weight_args!(layer, config, kernel_initializer, recurrent_initializer, bias_initializer;
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer;
+        kernel_constraint, recurrent_constraint, bias_constraint);
+    layer
 }
 
 fn gru_of(config: &mut Taking<'_>) -> Gru {
     let flag = |value: Value| value.as_bool().unwrap_or(false);
     let [activation, recurrent_activation] =
         ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
-    for key in ["kernel_initializer", "recurrent_initializer", "bias_initializer"] {
-        config.expect(key, &[json!("glorot_uniform"), json!("orthogonal"), json!("zeros")]);
-    }
-    for key in ["kernel_regularizer", "recurrent_regularizer", "bias_regularizer"] {
-        config.expect(key, &[Value::Null]);
-    }
     let [dropout, recurrent_dropout] =
         ["dropout", "recurrent_dropout"].map(|key| config.take(key).as_f64().unwrap_or(0.0));
-    Gru::new(config.take("units").as_u64().expect("units") as usize)
+    let mut layer = Gru::new(config.take("units").as_u64().expect("units") as usize)
         .dropout(dropout)
         .recurrent_dropout(recurrent_dropout)
         .activation(activation)
@@ -178,7 +184,11 @@ fn gru_of(config: &mut Taking<'_>) -> Gru {
         .stateful(flag(config.take("stateful")))
         .zero_output_for_mask(flag(config.take("zero_output_for_mask")))
         .return_sequences(flag(config.take("return_sequences")))
-        .use_bias(flag(config.take("use_bias")))
+        .use_bias(flag(config.take("use_bias")));
+    weight_args!(layer, config, kernel_initializer, recurrent_initializer, bias_initializer;
+        kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer;
+        kernel_constraint, recurrent_constraint, bias_constraint);
+    layer
 }
 
 fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Sequential {
@@ -224,25 +234,23 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
         }
         "BatchNormalization" => {
             config.expect("axis", &[json!(-1)]);
-            let layer = BatchNormalization::new()
+            let mut layer = BatchNormalization::new()
                 .momentum(config.take("momentum").as_f64().expect("momentum"))
                 .epsilon(config.take("epsilon").as_f64().expect("epsilon"))
                 .center(flag(config.take("center")))
                 .scale(flag(config.take("scale")));
+            weight_args!(layer, &mut config, beta_initializer, gamma_initializer, moving_mean_initializer,
+                moving_variance_initializer; beta_regularizer, gamma_regularizer; beta_constraint, gamma_constraint);
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }
         "Dense" => {
             let activation = activation_of(&mut config, "activation");
-            for key in ["kernel_initializer", "bias_initializer"] {
-                config.expect(key, &[json!("glorot_uniform"), json!("zeros")]);
-            }
-            for key in ["kernel_regularizer", "bias_regularizer"] {
-                config.expect(key, &[Value::Null]);
-            }
-            let layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
+            let mut layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
                 .activation(activation)
                 .use_bias(flag(config.take("use_bias")));
+            weight_args!(layer, &mut config, kernel_initializer, bias_initializer;
+                kernel_regularizer, bias_regularizer, activity_regularizer; kernel_constraint, bias_constraint);
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }

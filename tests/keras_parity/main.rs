@@ -11,6 +11,7 @@ mod golden;
 mod layers;
 mod scores;
 mod states;
+mod weight_args;
 
 use std::path::{Path, PathBuf};
 
@@ -32,23 +33,6 @@ const STILL_TO_COME: &[&str] = &[
     "BatchNormalization renorm",
     "BatchNormalization synchronized",
     "BatchNormalization trainable",
-    "Dense activity_regularizer",
-    "Dense bias_constraint",
-    "Dense bias_initializer",
-    "Dense bias_regularizer",
-    "Dense kernel_constraint",
-    "Dense kernel_initializer",
-    "Dense kernel_regularizer",
-    "LSTM activity_regularizer",
-    "LSTM bias_constraint",
-    "LSTM bias_initializer",
-    "LSTM bias_regularizer",
-    "LSTM kernel_constraint",
-    "LSTM kernel_initializer",
-    "LSTM kernel_regularizer",
-    "LSTM recurrent_constraint",
-    "LSTM recurrent_initializer",
-    "LSTM recurrent_regularizer",
 ];
 
 /// The feature that an unsupported `feature=value` belongs to.

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use super::activation::Activation;
 use super::bidirectional::Traits;
 use super::dropout::check_rate;
-use super::initializer::Initializer;
 use super::layer::{Layer, Layout, Shape, VariableSpec, features};
 use super::recorder::{Recorder, Tensor};
+use super::regularizer::Regularizer;
+use super::weight_args::{RecurrentArgs, weight_setters};
 use crate::error::{Error, Result};
 use run::Run;
 
@@ -33,6 +34,7 @@ pub struct Gru {
     dropout: f64,
     recurrent_dropout: f64,
     seed: Option<u64>,
+    pub(crate) weights: RecurrentArgs,
 }
 
 impl Gru {
@@ -52,6 +54,7 @@ impl Gru {
             dropout: 0.0,
             recurrent_dropout: 0.0,
             seed: None,
+            weights: RecurrentArgs::default(),
         }
     }
 
@@ -116,6 +119,18 @@ impl Gru {
         Gru { seed: Some(seed), ..self }
     }
 
+    /// What is added to the loss for all that the layer gives (nothing by default).
+    pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Self {
+        self.weights.activity_regularizer = Some(regularizer);
+        self
+    }
+
+    weight_setters! {
+        weights.kernel: kernel_initializer, kernel_regularizer, kernel_constraint;
+        weights.recurrent: recurrent_initializer, recurrent_regularizer, recurrent_constraint;
+        weights.bias: bias_initializer, bias_regularizer, bias_constraint;
+    }
+
     /// What a wrapper must know of it.
     pub(super) fn traits(&self) -> Traits {
         let Gru { units, go_backwards, return_sequences, return_state, stateful, .. } = *self;
@@ -150,7 +165,9 @@ impl Layer for Gru {
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         });
-        config.as_object().cloned().unwrap_or_default()
+        let mut config = config.as_object().cloned().unwrap_or_default();
+        self.weights.write(&mut config);
+        config
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -158,6 +175,7 @@ impl Layer for Gru {
             return Err(Error::usage("GRU needs units >= 1"));
         }
         [self.activation, self.recurrent_activation].iter().try_for_each(|a| a.check_of_one("GRU"))?;
+        self.weights.activity_regularizer.iter().try_for_each(Regularizer::check)?;
         check_rate("GRU dropout", self.dropout)?;
         check_rate("GRU recurrent_dropout", self.recurrent_dropout)?;
         let state = vec![self.units];
@@ -181,11 +199,12 @@ impl Layer for Gru {
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
         let width = 3 * self.units;
-        let kernel = VariableSpec::new("kernel", &[features(inputs), width], Initializer::GlorotUniform);
-        let recurrent = VariableSpec::new("recurrent_kernel", &[self.units, width], Initializer::Orthogonal);
+        let RecurrentArgs { kernel, recurrent, bias, .. } = &self.weights;
+        let kernel = kernel.variable("kernel", &[features(inputs), width]);
+        let recurrent = recurrent.variable("recurrent_kernel", &[self.units, width]);
         let bias = match self.reset_after {
-            true => VariableSpec::new("bias", &[2, width], Initializer::Zeros).laid_out(Layout::GRU_BIASES),
-            false => VariableSpec::new("bias", &[width], Initializer::Zeros).laid_out(Layout::GRU),
+            true => bias.variable("bias", &[2, width]).laid_out(Layout::GRU_BIASES),
+            false => bias.variable("bias", &[width]).laid_out(Layout::GRU),
         };
         let kernels = [kernel.laid_out(Layout::GRU), recurrent.laid_out(Layout::GRU_RECURRENT)];
         kernels.into_iter().chain(self.use_bias.then_some(bias)).collect()

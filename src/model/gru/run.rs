@@ -54,9 +54,10 @@ impl Run {
         if let Some(kept) = kept {
             run.outputs.keep(recorder, &run.h, kept);
         }
-        let given = std::iter::once(output.clone()).chain(last.clone()).collect();
+        let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.clone()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
         recorder.on_backward(move |recorder| run.backward(recorder, &ends));
+        recorder.regularize_activity(layer.weights.activity_regularizer, &given);
         given
     }
 

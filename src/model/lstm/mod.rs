@@ -10,6 +10,8 @@ use super::dropout::check_rate;
 use super::initializer::Initializer;
 use super::layer::{Layer, Layout, Shape, VariableSpec, features};
 use super::recorder::{Recorder, Tensor};
+use super::regularizer::Regularizer;
+use super::weight_args::{RecurrentArgs, weight_setters};
 use crate::error::{Error, Result};
 use run::Run;
 
@@ -35,6 +37,7 @@ pub struct Lstm {
     dropout: f64,
     recurrent_dropout: f64,
     seed: Option<u64>,
+    pub(crate) weights: RecurrentArgs,
     peepholes: bool,
     coupled_gates: bool,
 }
@@ -56,6 +59,7 @@ impl Lstm {
             dropout: 0.0,
             recurrent_dropout: 0.0,
             seed: None,
+            weights: RecurrentArgs::default(),
             peepholes: false,
             coupled_gates: false,
         }
@@ -136,6 +140,18 @@ impl Lstm {
         Lstm { coupled_gates, ..self }
     }
 
+    /// What is added to the loss for all that the layer gives (nothing by default).
+    pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Self {
+        self.weights.activity_regularizer = Some(regularizer);
+        self
+    }
+
+    weight_setters! {
+        weights.kernel: kernel_initializer, kernel_regularizer, kernel_constraint;
+        weights.recurrent: recurrent_initializer, recurrent_regularizer, recurrent_constraint;
+        weights.bias: bias_initializer, bias_regularizer, bias_constraint;
+    }
+
     /// What a wrapper must know of it.
     pub(super) fn traits(&self) -> Traits {
         let Lstm { units, go_backwards, return_sequences, return_state, stateful, .. } = *self;
@@ -154,6 +170,7 @@ impl Lstm {
             return Err(Error::usage(format!("{class} needs units >= 1")));
         }
         [self.activation, self.recurrent_activation].iter().try_for_each(|a| a.check_of_one(class))?;
+        self.weights.activity_regularizer.iter().try_for_each(Regularizer::check)?;
         check_rate(&format!("{class} dropout"), self.dropout)?;
         check_rate(&format!("{class} recurrent_dropout"), self.recurrent_dropout)?;
         let state = vec![self.units];
@@ -214,6 +231,7 @@ impl Layer for Lstm {
             ("coupled_gates", self.coupled_gates),
         ];
         config.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, on)| (name.to_owned(), on.into())));
+        self.weights.write(&mut config);
         config
     }
 
@@ -223,18 +241,20 @@ impl Layer for Lstm {
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
         let gates = if self.coupled_gates { 3 } else { 4 };
-        let variable = |name, shape: &[usize], initializer| {
-            let spec = VariableSpec::new(name, shape, initializer);
-            spec.laid_out(if self.coupled_gates { Layout::COUPLED } else { Layout::LSTM })
-        };
+        let layout = if self.coupled_gates { Layout::COUPLED } else { Layout::LSTM };
         let width = gates * self.units;
-        let bias = if self.unit_forget_bias { Initializer::UnitForgetBias } else { Initializer::Zeros };
+        let RecurrentArgs { kernel, recurrent, bias, .. } = &self.weights;
         let mut variables = vec![
-            variable("kernel", &[features(inputs), width], Initializer::GlorotUniform),
-            variable("recurrent_kernel", &[self.units, width], Initializer::Orthogonal),
+            kernel.variable("kernel", &[features(inputs), width]).laid_out(layout),
+            recurrent.variable("recurrent_kernel", &[self.units, width]).laid_out(layout),
         ];
         if self.use_bias {
-            variables.push(variable("bias", &[width], bias));
+            let bias = bias.variable("bias", &[width]).laid_out(layout);
+            let initializer = match self.unit_forget_bias {
+                true => Initializer::UnitForgetBias(Box::new(bias.initializer)),
+                false => bias.initializer,
+            };
+            variables.push(VariableSpec { initializer, ..bias });
         }
         if self.peepholes {
             variables.push(VariableSpec::new("peephole_kernel", &[3, self.units], Initializer::GlorotUniform));

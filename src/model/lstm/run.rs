@@ -65,9 +65,10 @@ impl Run {
             run.outputs.keep(recorder, &run.h, h);
             run.outputs.keep(recorder, &run.c, c);
         }
-        let given = std::iter::once(output.clone()).chain(last.iter().flatten().cloned()).collect();
+        let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.iter().flatten().cloned()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
         recorder.on_backward(move |recorder| run.backward(recorder, &ends));
+        recorder.regularize_activity(layer.weights.activity_regularizer, &given);
         given
     }
 

@@ -4,6 +4,7 @@ mod batch_norm;
 mod cells;
 mod clipping;
 mod columns;
+mod constraints;
 mod dropout;
 mod elementwise;
 mod gru;
@@ -45,6 +46,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "cell_state_grad" => cells::cell_state_grad,
         "clip" => clipping::clip,
         "column_sum" => matrix::column_sum,
+        "constrain" => constraints::constrain,
         "copy" => elementwise::copy,
         "cross_entropy" => losses::cross_entropy,
         "dropout" => dropout::dropout,
@@ -57,6 +59,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "histogram" => metrics::histogram,
         "gru_step" => gru::gru_step,
         "gru_step_grad" => gru::gru_step_grad,
+        "group_squares" => constraints::group_squares,
         "lion" => optimizers::lion,
         "log_step" => losses::log_step,
         "loss" => losses::loss,
@@ -71,6 +74,8 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "pool_steps" => pooling::pool_steps,
         "pool_steps_grad" => pooling::pool_steps_grad,
         "rearrange" => merging::rearrange,
+        "penalty" => constraints::penalty,
+        "penalty_grad" => constraints::penalty_grad,
         "rmsprop" => optimizers::rmsprop,
         "row_weights" => losses::row_weights,
         "sgd" => optimizers::sgd,

@@ -97,13 +97,11 @@ pub fn build(golden: &Golden) -> Result<Built, Unsupported> {
     DESCRIPTIVE.iter().for_each(|key| drop(case.take(key)));
     // Class weights are among the case's sample weights, which its data set has.
     drop((case.take("class_weight"), case.take("sample_weight")));
-    let (layers, masking) = (case.take("layers"), case.take("masking"));
+    let layers = case.take("layers");
+    // A Masking layer says the same.
+    drop(case.take("masking"));
     let (loss, metric, optimizer) = (case.take("loss"), case.take("metric"), case.take("optimizer"));
     case.finish();
-    let recurrent = |layer: &Value| layer["class_name"] != "Masking" && layer["class_name"] != "BatchNormalization";
-    if masking["used"] != json!(false) && layers.as_array().expect("layers").iter().any(recurrent) {
-        missing.insert("masking".into());
-    }
     let mut shape: Vec<usize> = serde_json::from_value(golden.config["input_shape"].clone()).expect("input_shape");
     if golden.tensor("x_long").is_some() {
         shape[0] = ANY_LENGTH;

@@ -254,6 +254,9 @@ fn flags_change_the_new_model() {
     let config = &layers[0]["config"];
     assert_eq!((&config["dropout"], &config["recurrent_dropout"]), (&json!(0.25), &json!(0.5)));
     assert_eq!((&config["activation"], &layers[1]["class"]), (&json!("relu"), &json!("BatchNormalization")));
+    let (recurrent, layers) = line(&["--recurrent-bn", "--no-batch-norm"]);
+    assert_eq!(recurrent, "Normalization -> RecurrentBatchNormLSTM 4 -> RecurrentBatchNormLSTM 3 -> Dense 1 sigmoid");
+    assert_eq!(layers[1]["config"]["max_steps"], json!(3));
     let (_, layers) = line(&["--bidirectional"]);
     assert_eq!((&layers[1]["class"], &layers[1]["output_shape"]), (&json!("Bidirectional"), &json!([3, 8])));
     assert_eq!(layers[3]["output_shape"], json!([6]));

@@ -6,7 +6,10 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
-use gatenorm::model::{Activation, BatchNormalization, Bidirectional, Dense, Lstm, Masking, Normalization, Sequential};
+use gatenorm::model::{
+    Activation, BatchNormalization, Bidirectional, Dense, Lstm, Masking, Normalization, RecurrentBatchNormLstm,
+    Sequential,
+};
 use gatenorm::train::{Loss, Metric, Model, Optimizer};
 use gatenorm::{Error, Result};
 
@@ -31,6 +34,10 @@ pub struct LayerFlags {
     /// The LSTMs' activation [default: tanh].
     #[arg(long, value_name = "NAME", value_parser = Activation::from_name, conflicts_with = "model")]
     activation: Option<Activation>,
+    /// Batch normalisation in the LSTMs' recurrence too, in each time step on its own (Cooijmans et al. 2016). Keras has no such
+    /// layer: it does not open the model.
+    #[arg(long, conflicts_with_all = ["model", "bidirectional", "dropout", "recurrent_dropout", "activation"])]
+    recurrent_bn: bool,
     /// Leave out the batch normalisation behind each LSTM.
     #[arg(long, conflicts_with = "model")]
     no_batch_norm: bool,
@@ -116,7 +123,7 @@ impl LayerFlags {
         let units = self.units.as_deref().unwrap_or(&[64, 32]);
         let count = units.len();
         for (i, &units) in units.iter().enumerate() {
-            model = self.add_lstm(model, units, i + 1 < count);
+            model = self.add_lstm(model, units, train.steps(), i + 1 < count);
             if !self.no_batch_norm {
                 model = model.add(BatchNormalization::new());
             }
@@ -147,7 +154,10 @@ impl LayerFlags {
         }
     }
 
-    fn add_lstm(&self, model: Sequential, units: usize, return_sequences: bool) -> Sequential {
+    fn add_lstm(&self, model: Sequential, units: usize, steps: usize, return_sequences: bool) -> Sequential {
+        if self.recurrent_bn {
+            return model.add(RecurrentBatchNormLstm::new(units, steps).return_sequences(return_sequences));
+        }
         let lstm = Lstm::new(units)
             .return_sequences(return_sequences)
             .dropout(self.dropout.unwrap_or(0.0))

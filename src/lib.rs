@@ -33,6 +33,7 @@
 
 #![warn(missing_docs)]
 
+pub mod ablate;
 pub mod data;
 mod error;
 pub mod exec;
@@ -40,6 +41,7 @@ pub mod formats;
 pub mod kernels;
 pub mod model;
 pub mod plan;
+pub mod plot;
 pub mod train;
 pub mod verify;
 

@@ -2,6 +2,8 @@
 //!
 //! Results go to stdout, talk and progress to stderr. `--json` puts exactly one JSON object on stdout.
 
+mod ablate;
+mod ablate_tables;
 mod callbacks;
 mod class_weight;
 mod demo;
@@ -41,6 +43,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(Box<train::Train>),
+    Ablate(ablate::Ablate),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Summary(summary::Summary),
@@ -54,6 +57,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Train(args) => train::run(&args),
+            Command::Ablate(args) => ablate::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Predict(args) => predict::run(&args),
             Command::Summary(args) => summary::run(&args),

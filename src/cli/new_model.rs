@@ -53,14 +53,28 @@ pub struct LayerFlags {
     seed: Option<u64>,
 }
 
+/// Losses that can be asked for by name.
 #[derive(Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum LossName {
+pub enum LossName {
     BinaryCrossentropy,
     SparseCategoricalCrossentropy,
     MeanSquaredError,
     MeanAbsoluteError,
     Huber,
+}
+
+impl LossName {
+    /// The loss of this name.
+    pub fn loss(self) -> Loss {
+        match self {
+            LossName::BinaryCrossentropy => Loss::BinaryCrossentropy,
+            LossName::SparseCategoricalCrossentropy => Loss::SparseCategoricalCrossentropy,
+            LossName::MeanSquaredError => Loss::MeanSquaredError,
+            LossName::MeanAbsoluteError => Loss::MeanAbsoluteError,
+            LossName::Huber => Loss::Huber,
+        }
+    }
 }
 
 /// The end of a model, and how it is judged.
@@ -71,32 +85,16 @@ pub struct Head {
     metric: Metric,
 }
 
-impl LayerFlags {
-    /// The loss that was asked for.
-    pub fn named_loss(&self) -> Option<Loss> {
-        self.loss.map(|name| match name {
-            LossName::BinaryCrossentropy => Loss::BinaryCrossentropy,
-            LossName::SparseCategoricalCrossentropy => Loss::SparseCategoricalCrossentropy,
-            LossName::MeanSquaredError => Loss::MeanSquaredError,
-            LossName::MeanAbsoluteError => Loss::MeanAbsoluteError,
-            LossName::Huber => Loss::Huber,
-        })
-    }
-
-    /// Of the first weights and of all drawing.
-    pub fn seed(&self) -> u64 {
-        self.seed.unwrap_or(0)
-    }
-
-    /// The head that fits the target of these data; refuses a loss that does not.
-    pub fn head(&self, data: &Dataset) -> Result<Head> {
+impl Head {
+    /// The one that fits the target of these data; refuses a loss that does not.
+    pub fn of(data: &Dataset, named: Option<Loss>) -> Result<Head> {
         let classes = data.classes().map_or(0, <[String]>::len);
         let fitting = match classes {
             0 => Loss::MeanSquaredError,
             2 => Loss::BinaryCrossentropy,
             _ => Loss::SparseCategoricalCrossentropy,
         };
-        let loss = self.named_loss().unwrap_or(fitting);
+        let loss = named.unwrap_or(fitting);
         let head = |outputs, activation, metric| Ok(Head { outputs, activation, loss, metric });
         match classes {
             0 if loss == Loss::MeanAbsoluteError => head(1, Activation::Linear, Metric::MeanSquaredError),
@@ -109,6 +107,34 @@ impl LayerFlags {
                 Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")))
             }
         }
+    }
+
+    /// What is reported beside the loss.
+    pub fn metric(&self) -> &Metric {
+        &self.metric
+    }
+
+    /// Ends these layers with it, and places the model on a device.
+    pub fn compile(&self, model: Sequential, device: Device, optimizer: Optimizer) -> Result<Model> {
+        let output = Dense::new(self.outputs).activation(self.activation);
+        model.add(output).compile(device, self.loss, optimizer, [self.metric.clone()])
+    }
+}
+
+impl LayerFlags {
+    /// The loss that was asked for.
+    pub fn named_loss(&self) -> Option<Loss> {
+        self.loss.map(LossName::loss)
+    }
+
+    /// Of the first weights and of all drawing.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(0)
+    }
+
+    /// The head that fits the target of these data; refuses a loss that does not.
+    pub fn head(&self, data: &Dataset) -> Result<Head> {
+        Head::of(data, self.named_loss())
     }
 
     /// The model for these data to train on, with first weights and the data's scaling.
@@ -128,8 +154,7 @@ impl LayerFlags {
                 model = model.add(BatchNormalization::new());
             }
         }
-        let model = model.add(Dense::new(head.outputs).activation(head.activation));
-        let mut model = model.compile(device, head.loss, optimizer, [head.metric.clone()])?;
+        let mut model = head.compile(model, device, optimizer)?;
         if !self.no_scaling {
             model.adapt(train)?;
         }

@@ -225,11 +225,9 @@ fn both_directions_joined_in_every_way() {
         };
         check_layers(&format!("{mode:?}"), layers, false);
     }
-    let unequal = || {
-        Bidirectional::new(Lstm::new(2).return_sequences(true))
-            .backward_layer(Lstm::new(3).return_sequences(true).go_backwards(true))
-    };
-    check_layers("unequal", |m| m.add(unequal()), true);
+    let other = || Gru::new(2).return_sequences(true).go_backwards(true);
+    let mixed = || Bidirectional::new(Lstm::new(2).return_sequences(true)).backward_layer(other());
+    check_layers("an LSTM and a GRU", |m| m.add(mixed()), true);
 }
 
 /// Two steps: three of an exponential of an exponential are beyond any number.

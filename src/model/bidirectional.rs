@@ -147,18 +147,10 @@ impl Bidirectional {
                 "Bidirectional needs a layer that goes forwards and, where it is given, a backward_layer with go_backwards",
             ));
         }
-        if (Traits { units: forward.units, go_backwards: false, ..backward }) != forward {
+        if (Traits { go_backwards: false, ..backward }) != forward {
             return Err(Error::usage(
-                "Bidirectional needs two layers with the same return_sequences, return_state and stateful",
+                "Bidirectional needs two layers with the same units, return_sequences, return_state and stateful",
             ));
-        }
-        let (units, of_backward) = (forward.units, backward.units);
-        let free = matches!(self.merge_mode, MergeMode::Concat | MergeMode::Separate);
-        if units != of_backward && !free {
-            let name = self.merge_mode.name().unwrap_or("None");
-            return Err(Error::usage(format!(
-                "Bidirectional cannot {name} outputs of {units} and {of_backward} units: use merge_mode concat or None"
-            )));
         }
         Ok(())
     }

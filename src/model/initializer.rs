@@ -70,8 +70,9 @@ pub enum Initializer {
     },
     /// Drawn from a seed of its own, not from the model's.
     Seeded(u64, Box<Initializer>),
-    /// The bias of an LSTM: ones for the forget gate (Jozefowicz et al. 2015), the others as they would be.
-    UnitForgetBias(Box<Initializer>),
+    /// The bias of an LSTM of so many gates, of which the last three are f, c, o: ones for the forget gate (Jozefowicz et al. 2015),
+    /// the others as they would be.
+    UnitForgetBias(usize, Box<Initializer>),
 }
 
 /// What [`Initializer::VarianceScaling`] divides by.
@@ -134,7 +135,7 @@ impl Initializer {
                 wrong(format!("the first values would be {value}"))
             }
             Initializer::Seeded(_, ref inner) => inner.check(shape),
-            Initializer::UnitForgetBias(ref inner) => inner.check(&[shape.iter().product::<usize>() / 4]),
+            Initializer::UnitForgetBias(gates, ref inner) => inner.check(&[shape.iter().product::<usize>() / gates]),
             _ => Ok(()),
         }
     }
@@ -181,9 +182,12 @@ impl Initializer {
                 (0..len).map(|i| if i / cols == i % cols { gain as f32 } else { 0.0 }).collect()
             }
             Initializer::Seeded(seed, ref inner) => inner.draw(shape, &mut ChaCha8Rng::seed_from_u64(seed)),
-            Initializer::UnitForgetBias(ref inner) => {
-                let units = len / 4;
-                let [mut bias, rest] = [1, 2].map(|gates| inner.draw(&[gates * units], rng));
+            Initializer::UnitForgetBias(gates, ref inner) => {
+                let units = len / gates;
+                let [mut bias, rest] = [gates - 3, 2].map(|gates| match gates {
+                    0 => Vec::new(),
+                    _ => inner.draw(&[gates * units], rng),
+                });
                 bias.extend(std::iter::repeat_n(1.0, units).chain(rest));
                 bias
             }
@@ -231,7 +235,7 @@ impl Initializer {
             Initializer::LecunNormal => with("LecunNormal", &[]),
             Initializer::Orthogonal { gain } => with("Orthogonal", &[("gain", gain)]),
             Initializer::Identity { gain } => with("Identity", &[("gain", gain)]),
-            Initializer::Seeded(_, ref inner) | Initializer::UnitForgetBias(ref inner) => inner.class_and_config(),
+            Initializer::Seeded(_, ref inner) | Initializer::UnitForgetBias(_, ref inner) => inner.class_and_config(),
         }
     }
 }

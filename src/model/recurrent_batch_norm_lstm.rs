@@ -104,7 +104,7 @@ impl Layer for RecurrentBatchNormLstm {
         vec![
             gates("kernel", &[features(inputs), width], Initializer::GlorotUniform),
             gates("recurrent_kernel", &[units, width], Initializer::Orthogonal { gain: 1.0 }),
-            gates("bias", &[width], Initializer::UnitForgetBias(Box::new(Initializer::Zeros))),
+            gates("bias", &[width], Initializer::UnitForgetBias(4, Box::new(Initializer::Zeros))),
             gates("gamma_x", &[width], FIRST_GAMMA),
             gates("gamma_h", &[width], FIRST_GAMMA),
             VariableSpec::new("gamma_c", &[units], FIRST_GAMMA),

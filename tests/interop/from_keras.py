@@ -88,7 +88,8 @@ def directions(x):
         L.Bidirectional(L.LSTM(6, return_sequences=True)),
         L.Bidirectional(L.LSTM(5, return_sequences=True), merge_mode="mul"),
         L.Bidirectional(
-            L.LSTM(4, return_sequences=True), backward_layer=L.LSTM(3, return_sequences=True, go_backwards=True)
+            L.LSTM(4, return_sequences=True),
+            backward_layer=L.LSTM(4, return_sequences=True, go_backwards=True, activation="relu"),
         ),
         L.Bidirectional(L.LSTM(4, use_bias=False), merge_mode="ave"),
         L.Dense(1, activation="sigmoid"),

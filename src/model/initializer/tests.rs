@@ -113,7 +113,7 @@ fn values_without_chance() {
     assert_eq!(draw(Initializer::Constant(0.25), &[3]), [0.25; 3]);
     assert_eq!(draw(Initializer::Identity { gain: 2.0 }, &[2, 3]), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
     assert_eq!(draw(Initializer::RandomUniform { minval: 0.5, maxval: 0.5 }, &[2]), [0.5; 2]);
-    let bias = Initializer::UnitForgetBias(Box::new(Initializer::Constant(0.5)));
+    let bias = Initializer::UnitForgetBias(4, Box::new(Initializer::Constant(0.5)));
     assert_eq!(draw(bias, &[8]), [0.5, 0.5, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5], "the forget gate is the second of four");
 }
 
@@ -139,7 +139,7 @@ fn what_cannot_be_drawn_is_refused() {
     refused(Initializer::RandomNormal { mean: 0.0, stddev: -1.0 }, &[4], "no normal distribution");
     refused(Initializer::RandomUniform { minval: 1.0, maxval: 0.0 }, &[4], "nothing to draw");
     refused(Initializer::Constant(f64::INFINITY), &[4], "inf");
-    let bias = Initializer::UnitForgetBias(Box::new(Initializer::Orthogonal { gain: 1.0 }));
+    let bias = Initializer::UnitForgetBias(4, Box::new(Initializer::Orthogonal { gain: 1.0 }));
     refused(bias, &[8], "needs two axes");
     assert!(Initializer::Orthogonal { gain: 1.0 }.check(&[4, 4]).is_ok());
 }

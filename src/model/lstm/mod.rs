@@ -251,7 +251,7 @@ impl Layer for Lstm {
         if self.use_bias {
             let bias = bias.variable("bias", &[width]).laid_out(layout);
             let initializer = match self.unit_forget_bias {
-                true => Initializer::UnitForgetBias(Box::new(bias.initializer)),
+                true => Initializer::UnitForgetBias(gates, Box::new(bias.initializer)),
                 false => bias.initializer,
             };
             variables.push(VariableSpec { initializer, ..bias });

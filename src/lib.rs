@@ -53,7 +53,7 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::exec::Device;
     pub use crate::model::{
-        Activation, BatchNormalization, Dense, Dropout, Functional, Lstm, Masking, Normalization,
+        Activation, BatchNormalization, Dense, Dropout, Functional, LayerNormalization, Lstm, Masking, Normalization,
         RecurrentBatchNormLstm, Sequential,
     };
     pub use crate::model::{Constraint, Initializer, Regularizer};

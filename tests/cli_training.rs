@@ -112,6 +112,27 @@ fn a_class_that_counts_for_nothing_is_not_learned() {
 }
 
 #[test]
+fn statistics_of_the_whole_training_data() {
+    let room = Room::new();
+    let (rows, out) = (room.rows(), room.path("room.keras"));
+    let evaluate = || object(&["evaluate", &out, &rows, "--device", "cpu"])["loss"].as_f64().unwrap();
+    let flags = ["--epochs", "1", "--batch-size", "6", "--validation", &rows, "--seed", "3"];
+    let (moving, _) = train(&room, &[&flags[..], &["--bn-statistics", "moving"]].concat());
+    assert_eq!(moving["population"], Value::Null);
+    // Batches of another size add the losses in another order.
+    let near = |value: &Value| (value.as_f64().unwrap() - evaluate()).abs() < 1e-6;
+    assert!(near(&moving["epochs"][0]["val_loss"]), "{moving}");
+    let (value, _) = train(&room, &[&flags[..], &["--bn-statistics", "population"]].concat());
+    // The training was the same; what is saved is not.
+    assert_eq!(value["epochs"][0]["val_loss"], moving["epochs"][0]["val_loss"]);
+    let population = &value["population"];
+    assert_ne!(population["val_loss"], moving["epochs"][0]["val_loss"]);
+    // The same rows, so the same figures.
+    assert_eq!((&population["loss"], &population["accuracy"]), (&population["val_loss"], &population["val_accuracy"]));
+    assert!(near(&population["loss"]), "{population}");
+}
+
+#[test]
 fn what_does_not_go_together_is_refused() {
     let room = Room::new();
     let rows = room.rows();
@@ -133,6 +154,11 @@ fn what_does_not_go_together_is_refused() {
         (&["--class-weight", "yes"], &["--class-weight", "CLASS=WEIGHT"]),
         (&["--class-weight", "yes=-1"], &["--class-weight", "at least 0"]),
         (&["--class-weight", "maybe=2"], &["no class `maybe`", "no, yes"]),
+        (&["--bn-statistics", "all"], &["--bn-statistics", "moving, population"]),
+        (
+            &["--no-batch-norm", "--bn-statistics", "population"],
+            &["--bn-statistics", "no BatchNormalization that is trained", "Leave it out"],
+        ),
         (&["--reduce-factor", "0.5"], &["--reduce-lr-on-plateau"]),
         (&["--early-stopping", "0"], &["--early-stopping", "at least 1"]),
         (&["--monitor", "loss"], &["--monitor", "--early-stopping", "Add one of them"]),

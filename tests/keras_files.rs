@@ -243,6 +243,8 @@ fn layers_that_are_not_trained_come_back() {
     let model = Sequential::new(&[5, 3])
         .add(Dense::new(3))
         .add(Normalization::new())
+        .add(LayerNormalization::new().epsilon(0.01))
+        .add(LayerNormalization::new().center(false).scale(false))
         .add(RecurrentBatchNormLstm::new(2, 4).return_sequences(true).momentum(0.5))
         .add_frozen(Lstm::new(2))
         .add_frozen(BatchNormalization::new())
@@ -252,7 +254,7 @@ fn layers_that_are_not_trained_come_back() {
     let mut loaded = saved_and_loaded(&mut model);
     assert_same(&mut loaded, &mut model, &data);
     let trainable = |model: &Model| model.network().layers.iter().map(|l| l.trainable).collect::<Vec<bool>>();
-    assert_eq!(trainable(&loaded), [true, true, true, false, false, true]);
+    assert_eq!(trainable(&loaded), [true, true, true, true, true, false, false, true]);
     assert_eq!(trainable(&model), trainable(&loaded));
 }
 

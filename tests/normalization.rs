@@ -50,3 +50,55 @@ fn a_frozen_batch_normalization_is_in_inference_mode_and_stays() {
     assert_eq!(model.variable("batch_normalization/moving_mean").unwrap(), [1.0, -2.0]);
     assert_eq!(model.variable("batch_normalization/moving_variance").unwrap(), [4.0, 0.25]);
 }
+
+/// Mean and biased variance of a column.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    (mean, values.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n)
+}
+
+#[test]
+fn population_statistics_are_those_of_all_rows() {
+    // The first layer sees the data themselves: 11 samples, in batches of 4, 4 and 3, two steps each.
+    let x: Vec<f32> = (0..44).map(|i| (i as f32 * 1.7).sin() * 3.0 + (i % 2) as f32 * 100.0).collect();
+    let data = Dataset::from_arrays(x.clone(), &[11, 2, 2], vec![0.0; 11], &[11, 1]).unwrap();
+    let model = Sequential::new(&[2, 2]).add(BatchNormalization::new()).add(Lstm::new(2));
+    let model = model.add(BatchNormalization::new()).add(Dense::new(1));
+    let mut model = model.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    model.set_weights([("batch_normalization/moving_mean", [7f32, 8.0].as_slice())]).unwrap();
+    let before = model.variable("batch_normalization_1/moving_variance").unwrap();
+    // A second pass begins anew.
+    for _ in 0..2 {
+        model.estimate_population_statistics(&data, 4).unwrap();
+        let mean = model.variable("batch_normalization/moving_mean").unwrap();
+        let variance = model.variable("batch_normalization/moving_variance").unwrap();
+        for feature in 0..2 {
+            let column: Vec<f64> = x.iter().skip(feature).step_by(2).map(|&v| v.into()).collect();
+            let (m, v) = moments(&column);
+            assert!(
+                (mean[feature] - m).abs() < 1e-12 && (variance[feature] - v).abs() < 1e-11,
+                "{mean:?} {variance:?}"
+            );
+        }
+    }
+    assert_ne!(model.variable("batch_normalization_1/moving_variance").unwrap(), before);
+}
+
+#[test]
+fn population_statistics_leave_masked_steps_and_frozen_layers_out() {
+    let x = [1.0, 0.0, 3.0, 8.0, 0.0, 0.0, 2.0, 5.0, 0.0, 6.0];
+    let data = Dataset::from_arrays(x.to_vec(), &[5, 2, 1], vec![0.0; 5], &[5, 1]).unwrap();
+    let model = Sequential::new(&[2, 1]).add(Masking::new()).add(BatchNormalization::new());
+    let model = model.add_frozen(BatchNormalization::new()).add(Lstm::new(2)).add(Dense::new(1));
+    let mut model = model.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    // A batch of one sample has no step that counts.
+    model.estimate_population_statistics(&data, 1).unwrap();
+    let (m, v) = moments(&[1.0, 3.0, 8.0, 2.0, 5.0, 6.0]);
+    let mean = model.variable("batch_normalization/moving_mean").unwrap()[0];
+    let variance = model.variable("batch_normalization/moving_variance").unwrap()[0];
+    // The means of batches are divided by their number of rows + 1e-7.
+    assert!((mean - m).abs() < 1e-6 && (variance - v).abs() < 1e-5, "{mean} {variance}");
+    assert_eq!(model.variable("batch_normalization_1/moving_mean").unwrap(), [0.0]);
+    assert_eq!(model.variable("batch_normalization_1/moving_variance").unwrap(), [1.0]);
+}

@@ -4,6 +4,7 @@
 
 mod ablate;
 mod ablate_tables;
+mod bn_statistics;
 mod callbacks;
 mod class_weight;
 mod demo;

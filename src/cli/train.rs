@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
-use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer};
+use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer, Scores};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
+use super::bn_statistics::StatisticsFlags;
 use super::callbacks::CallbackFlags;
 use super::class_weight::{ClassWeight, class_weight, numbered};
 use super::model_file::Described;
@@ -53,6 +54,8 @@ pub struct Train {
     optimizer: OptimizerFlags,
     #[command(flatten)]
     course: CourseFlags,
+    #[command(flatten, next_help_heading = "Training")]
+    statistics: StatisticsFlags,
     #[command(flatten)]
     callbacks: CallbackFlags,
     #[command(flatten, next_help_heading = "Where and how")]
@@ -124,6 +127,7 @@ pub fn run(args: &Train) -> Result<()> {
         },
         None => begin(args)?,
     };
+    args.statistics.check(&mut model, &train)?;
     let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
     let (trainable, others) = model.network().table.count();
     let (parameters, size) = (grouped(trainable + others), plan.bytes().div_ceil(1 << 20));
@@ -133,8 +137,18 @@ pub fn run(args: &Train) -> Result<()> {
     }
     let began = Instant::now();
     let history = fit(args, &mut model, &train, validation.as_ref())?;
+    let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
     model.save(&args.out)?;
-    finish(args, &model, &history, began.elapsed().as_secs_f64(), &train, validation.as_ref())
+    let trained = Trained { history, population, seconds: began.elapsed().as_secs_f64() };
+    finish(args, &model, &trained, &train, validation.as_ref())
+}
+
+/// What came of it.
+struct Trained {
+    history: History,
+    /// Figures with statistics of the whole training data.
+    population: Option<Scores>,
+    seconds: f64,
 }
 
 type Prepared = (Model, Dataset, Option<Dataset>);
@@ -247,14 +261,8 @@ fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dat
     Ok(history)
 }
 
-fn finish(
-    args: &Train,
-    model: &Model,
-    history: &History,
-    seconds: f64,
-    train: &Dataset,
-    validation: Option<&Dataset>,
-) -> Result<()> {
+fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, validation: Option<&Dataset>) -> Result<()> {
+    let Trained { history, population, seconds } = trained;
     let saved = history.best_epoch.unwrap_or(history.epochs.len());
     let best = history.best();
     if args.json {
@@ -269,6 +277,7 @@ fn finish(
             "seconds": seconds,
             "best": { "epoch": epoch, "name": name, "value": value },
             "saved_epoch": saved,
+            "population": population,
             "epochs": history.epochs,
         }));
     }
@@ -279,7 +288,10 @@ fn finish(
         }
         _ => String::new(),
     };
-    let (took, best_text) = (report::duration(seconds), best_text.unwrap_or_default());
+    let (took, best_text) = (report::duration(*seconds), best_text.unwrap_or_default());
+    if let Some(scores) = population {
+        report::print(format!("with the training data's statistics in batch normalisation: {scores}"))?;
+    }
     report::print(format!("done in {took}{best_text}; saved {}{which}", args.out.display()))?;
     if args.out.extension().is_none_or(|e| e != "keras") {
         talk!("note: Keras opens only files whose names end in .keras");

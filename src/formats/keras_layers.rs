@@ -8,7 +8,8 @@ use super::keras_args::{Args, Read, object, short};
 use super::{keras_plain_layers, keras_recurrent};
 use crate::data::spelling::nearest;
 use crate::model::{
-    Activation, BatchNormalization, Dense, Layer, Normalization, RecurrentBatchNormLstm, Shape, TimeDistributed,
+    Activation, BatchNormalization, Dense, Layer, LayerNormalization, Normalization, RecurrentBatchNormLstm, Shape,
+    TimeDistributed,
 };
 
 /// What a layer's entry says.
@@ -31,7 +32,8 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str = "BatchNormalization, Dense, Normalization, RecurrentBatchNormLSTM, TimeDistributed";
+const SUPPORTED: &str =
+    "BatchNormalization, LayerNormalization, Dense, Normalization, RecurrentBatchNormLSTM, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -52,6 +54,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         "PeepholeLSTM" => Arc::new(keras_recurrent::peephole_lstm(&mut args)?),
         "Bidirectional" => Arc::new(keras_recurrent::bidirectional(&mut args, &place)?),
         "RecurrentBatchNormLSTM" => Arc::new(recurrent_batch_norm_lstm(&mut args)?),
+        "LayerNormalization" => Arc::new(layer_normalization(&mut args, rank)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
         "Dense" => Arc::new(dense(&mut args)?),
         "TimeDistributed" => Arc::new(time_distributed(&mut args, &place)?),
@@ -105,6 +108,19 @@ fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalizat
     layer.gamma = args.weight("gamma", BatchNormalization::GAMMA)?;
     layer.moving_mean = args.initializer("moving_mean_initializer", BatchNormalization::MOVING_MEAN)?;
     layer.moving_variance = args.initializer("moving_variance_initializer", BatchNormalization::MOVING_VARIANCE)?;
+    Ok(layer)
+}
+
+fn layer_normalization(args: &mut Args<'_>, rank: usize) -> Read<LayerNormalization> {
+    args.in_f32()?;
+    args.last_axis(rank)?;
+    args.off(&["rms_scaling"])?;
+    let mut layer = LayerNormalization::new()
+        .epsilon(args.number("epsilon", 1e-3)?)
+        .center(args.flag("center", true)?)
+        .scale(args.flag("scale", true)?);
+    layer.beta = args.weight("beta", LayerNormalization::BETA)?;
+    layer.gamma = args.weight("gamma", LayerNormalization::GAMMA)?;
     Ok(layer)
 }
 

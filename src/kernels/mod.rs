@@ -21,6 +21,7 @@ mod batch_norm_grad_rest;
 mod batch_norm_grad_sums;
 mod batch_norm_moving;
 mod batch_norm_partial;
+mod batch_norm_population;
 mod cell_output;
 mod cell_output_grad;
 mod cell_state;
@@ -42,6 +43,11 @@ mod group_squares;
 mod gru_step;
 mod gru_step_grad;
 mod histogram;
+mod layer_norm_apply;
+mod layer_norm_grad;
+mod layer_norm_grad_rows;
+mod layer_norm_grad_sums;
+mod layer_norm_statistics;
 mod lion;
 mod log_step;
 mod loss;
@@ -83,6 +89,7 @@ pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
 pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use batch_norm_population::{BatchNormPopulation, BatchNormPopulationSlots};
 pub use cell_output::{CellOutput, CellOutputSlots};
 pub use cell_output_grad::{CellOutputGrad, CellOutputGradSlots};
 pub use cell_state::{CellState, CellStateSlots};
@@ -106,6 +113,11 @@ pub use gru_step_grad::{GruGradSweep, GruStepGrad, GruStepGradSlots};
 pub use histogram::{Histogram, HistogramSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
+pub use layer_norm_apply::{LayerNormApply, LayerNormApplySlots};
+pub use layer_norm_grad::{LayerNormGrad, LayerNormGradSlots};
+pub use layer_norm_grad_rows::{LayerNormGradRows, LayerNormGradRowsSlots};
+pub use layer_norm_grad_sums::{LayerNormGradSums, LayerNormGradSumsSlots};
+pub use layer_norm_statistics::{LayerNormStatistics, LayerNormStatisticsSlots};
 pub use lion::{Lion, LionSlots};
 pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
@@ -170,6 +182,7 @@ pub static ALL: &[&KernelInfo] = &[
     BatchNormGradSums::INFO,
     BatchNormMoving::INFO,
     BatchNormPartial::INFO,
+    BatchNormPopulation::INFO,
     CellOutput::INFO,
     CellOutputGrad::INFO,
     CellState::INFO,
@@ -191,6 +204,11 @@ pub static ALL: &[&KernelInfo] = &[
     GruStep::INFO,
     GruStepGrad::INFO,
     Histogram::INFO,
+    LayerNormApply::INFO,
+    LayerNormGrad::INFO,
+    LayerNormGradRows::INFO,
+    LayerNormGradSums::INFO,
+    LayerNormStatistics::INFO,
     Lion::INFO,
     LogStep::INFO,
     Loss::INFO,

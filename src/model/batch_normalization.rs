@@ -4,16 +4,15 @@ use serde_json::{Map, Value, json};
 
 use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
+use super::moving_statistics::BatchStatistics;
 use super::recorder::{Recorder, Tensor};
 use super::weight_args::{WeightArgs, weight_setters, write_initializer};
 use crate::error::{Error, Result};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
     BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy,
-    CopySlots, Statistics,
+    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots, Statistics,
 };
-use crate::model::table::buffers;
 use crate::plan::Slot;
 
 /// Batch normalisation (Ioffe & Szegedy 2015) over all axes but the last, as Keras's `BatchNormalization`.
@@ -156,8 +155,15 @@ impl Layer for BatchNormalization {
         output.mask = input.mask.clone();
         if run.of_batch {
             run.statistics(recorder, &input.slot);
-            let (momentum, mean, variance) = (self.momentum, run.mean.range(0..run.features), run.variance.clone());
-            recorder.on_healthy(move |recorder| move_statistics(recorder, momentum, mean, variance));
+            let statistics = BatchStatistics {
+                mean: run.mean.clone(),
+                variance: run.variance.clone(),
+                rows: run.rows,
+                masked: run.mask.is_some(),
+                moving: ["moving_mean", "moving_variance"].map(str::to_owned),
+                momentum: self.momentum,
+            };
+            statistics.follow(recorder);
         }
         run.apply(recorder, &input.slot, &output.slot);
         let (input, result) = (input.clone(), output.clone());
@@ -360,15 +366,4 @@ impl Run {
             BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
         }
     }
-}
-
-fn move_statistics(recorder: &mut Recorder, momentum: f64, mean: Slot, variance: Slot) {
-    let moving = BatchNormMoving {
-        features: mean.len as u32,
-        momentum: momentum as f32,
-        one_minus_momentum: (1.0 - momentum) as f32,
-    };
-    let (moving_mean, moving_variance) = (recorder.variable("moving_mean"), recorder.variable("moving_variance"));
-    let health = recorder.plan.persistent(&buffers::health());
-    moving.record(&mut recorder.plan, BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance });
 }

@@ -19,6 +19,8 @@ pub enum Mode {
     Gradients,
     /// A training step that keeps its gradient for a later one's update.
     Accumulate,
+    /// One batch of the pass that gathers a data set's statistics for batch normalisation: forwards, in training mode.
+    Statistics,
     /// A training step.
     Train,
 }
@@ -26,7 +28,7 @@ pub enum Mode {
 impl Mode {
     /// Whether batch statistics are used and gradients computed.
     pub fn is_training(self) -> bool {
-        matches!(self, Mode::Gradients | Mode::Accumulate | Mode::Train)
+        matches!(self, Mode::Gradients | Mode::Statistics | Mode::Accumulate | Mode::Train)
     }
 }
 
@@ -157,6 +159,11 @@ impl Recorder {
         let slot = self.plan.persistent(&spec);
         self.states.push(spec);
         slot
+    }
+
+    /// The path of a variable of the current layer.
+    pub(super) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.layer)
     }
 
     /// The variable `name` of the current layer.

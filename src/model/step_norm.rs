@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
+use super::moving_statistics::BatchStatistics;
 use super::recorder::Recorder;
-use super::table::buffers;
 use crate::kernels::{
     BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy,
-    CopySlots, Statistics,
+    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots, Statistics,
 };
 use crate::plan::{Plan, Slot};
 
@@ -50,8 +49,15 @@ impl StepNorm {
         };
         let sums = of_batch.then(|| recorder.plan.scratch(&format!("gradient_sums_{part}"), &[steps, 2, features]));
         if of_batch {
-            let (mean, variance) = (mean.clone(), variance.clone());
-            recorder.on_healthy(move |recorder| move_statistics(recorder, part, momentum, mean, variance));
+            let statistics = BatchStatistics {
+                mean: mean.clone(),
+                variance: variance.clone(),
+                rows: samples,
+                masked: false,
+                moving: ["mean", "variance"].map(|name| format!("moving_{name}_{part}")),
+                momentum,
+            };
+            statistics.follow(recorder);
         }
         let beta = beta_name.map(|name| recorder.variable(name));
         let epsilon = epsilon as f32;
@@ -166,19 +172,4 @@ impl StepNorm {
 
 fn moving(recorder: &mut Recorder, part: &str) -> (Slot, Slot) {
     (recorder.variable(&format!("moving_mean_{part}")), recorder.variable(&format!("moving_variance_{part}")))
-}
-
-/// Moves the statistics of the steps that have moving ones.
-fn move_statistics(recorder: &mut Recorder, part: &str, momentum: f64, mean: Slot, variance: Slot) {
-    let (moving_mean, moving_variance) = moving(recorder, part);
-    let len = mean.len.min(moving_mean.len);
-    let kernel = BatchNormMoving {
-        features: len as u32,
-        momentum: momentum as f32,
-        one_minus_momentum: (1.0 - momentum) as f32,
-    };
-    let health = recorder.plan.persistent(&buffers::health());
-    let (mean, variance) = (mean.range(0..len), variance.range(0..len));
-    let (moving_mean, moving_variance) = (moving_mean.range(0..len), moving_variance.range(0..len));
-    kernel.record(&mut recorder.plan, BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance });
 }

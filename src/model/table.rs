@@ -146,6 +146,8 @@ pub mod buffers {
     pub const AVERAGE: &str = "average";
     /// The sum of the gradients of the batches since the last update.
     pub const ACCUMULATOR: &str = "gradient_accumulator";
+    /// What the buffers begin with that count the rows of a pass over a data set, for each feature of a normalisation.
+    pub const POPULATION_ROWS: &str = "population_rows";
     /// Variables that are not trained.
     pub const STATE: &str = "state";
     /// The first step and index of a gradient that is not finite.

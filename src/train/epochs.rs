@@ -74,14 +74,18 @@ impl Model {
         Ok(None)
     }
 
+    /// The order in which the next pass would draw the samples.
+    pub(super) fn next_order(&self, samples: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..samples as u32).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(self.network.seed);
+        rng.set_stream(SHUFFLE_STREAM + self.shuffles);
+        order.shuffle(&mut rng);
+        order
+    }
+
     /// Puts the samples in the order of the next pass.
     fn shuffle(&mut self, train: &Pass, shuffle: bool) -> Result<()> {
-        let mut order: Vec<u32> = (0..train.samples as u32).collect();
-        if shuffle {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.network.seed);
-            rng.set_stream(SHUFFLE_STREAM + self.shuffles);
-            order.shuffle(&mut rng);
-        }
+        let order = if shuffle { self.next_order(train.samples) } else { (0..train.samples as u32).collect() };
         self.shuffles += 1;
         train.feed.set_order(self.executor.as_mut(), &order)
     }

@@ -16,6 +16,7 @@ mod model;
 mod on_batch;
 mod optimizer;
 mod padding;
+mod population;
 mod programs;
 mod resume;
 mod run;

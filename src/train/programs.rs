@@ -77,7 +77,7 @@ pub(super) fn record(
     let values = network.record(&mut recorder, inputs.clone());
     let predictions: Vec<Tensor> = network.outputs.iter().map(|&id| values[id].clone()).collect();
     let mut measured = Measured::default();
-    if mode != Mode::Predict {
+    if !matches!(mode, Mode::Predict | Mode::Statistics) {
         recorder.regularize_weights();
         let truths = feed.record_targets(&mut recorder);
         let weights = feed.record_weights(&mut recorder);
@@ -85,7 +85,9 @@ pub(super) fn record(
         let judged: Vec<Judged<'_>> = predictions.iter().zip(&truths).map(judged).collect();
         measured = compiled.scoring.record(&mut recorder, &judged);
     }
-    if mode.is_training() {
+    if mode == Mode::Statistics {
+        recorder.updates();
+    } else if mode.is_training() {
         recorder.backward();
         recorder.enter("optimizer");
         record_health(&mut recorder.plan, &network.table);
@@ -95,7 +97,7 @@ pub(super) fn record(
     match mode {
         Mode::Train => compiled.optimizer.record(&mut recorder.plan, &network.table),
         Mode::Accumulate => compiled.optimizer.record_accumulation(&mut recorder.plan, &network.table),
-        Mode::Predict | Mode::Evaluate | Mode::Gradients => {}
+        Mode::Predict | Mode::Evaluate | Mode::Gradients | Mode::Statistics => {}
     }
     // Keras does so at steps that only accumulate gradients, too.
     if matches!(mode, Mode::Train | Mode::Accumulate) {

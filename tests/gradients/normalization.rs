@@ -92,3 +92,25 @@ fn recurrent_batch_normalization_that_is_not_trained() {
         ],
     });
 }
+
+#[test]
+fn layer_normalization_of_rows_and_of_steps() {
+    check(&Case {
+        name: "layer normalization",
+        model: Sequential::new(&[17, 2])
+            .add(Dense::new(4).activation(Activation::Tanh))
+            .add(LayerNormalization::new())
+            .add(LayerNormalization::new().center(false).epsilon(0.01))
+            .add(Lstm::new(3))
+            .add_frozen(LayerNormalization::new())
+            .add(Dense::new(3).activation(Activation::Tanh))
+            .add(LayerNormalization::new().scale(false))
+            .add(LayerNormalization::new().scale(false).center(false))
+            .add(Dense::new(2)),
+        loss: Loss::MeanSquaredError,
+        samples: 5,
+        x_shape: vec![17, 2],
+        y_shape: vec![2],
+        fixed: vec![("layer_normalization_2/gamma", vec![0.5, -1.5, 2.0])],
+    });
+}

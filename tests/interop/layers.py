@@ -41,6 +41,12 @@ def largest(x):
     return [L.LSTM(5, return_sequences=True), L.GlobalMaxPooling1D(), L.Dense(1)]
 
 
+def layer_normalized(x):
+    first = L.LayerNormalization(gamma_regularizer=keras.regularizers.L2(0.1), beta_constraint="non_neg", gamma_initializer="he_normal")
+    between = [L.LayerNormalization(axis=2, center=False, epsilon=1e-5), L.LayerNormalization(axis=[-1], scale=False)]
+    return [L.Masking(), L.Dense(5), first, L.LSTM(4, return_sequences=True), *between, L.LSTM(6), L.LayerNormalization(), L.Dense(1)]
+
+
 def merged(x):
     """Every merging layer, of branches with and without a mask, with a skip connection."""
     start = keras.Input(x.shape[1:])
@@ -62,6 +68,7 @@ CASES = [
     ("Dropout and SpatialDropout1D of rate 0", no_dropout, None),
     ("Activation, Reshape, RepeatVector, Flatten", reshaped, None),
     ("GlobalMaxPooling1D", largest, None),
+    ("LayerNormalization", layer_normalized, holes),
     ("merging layers", merged, holes),
 ]
 

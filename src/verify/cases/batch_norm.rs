@@ -5,7 +5,8 @@ use super::super::draw::{FEATURES, Numbers, ROWS};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
     BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, Options, Statistics,
+    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, BatchNormPopulation,
+    BatchNormPopulationSlots, Options, Statistics,
 };
 use crate::plan::Slot;
 
@@ -110,6 +111,23 @@ pub(super) fn moving(b: &mut Builder, _: &Options) {
     let step = BatchNormMoving { features: features as u32, momentum: 0.99, one_minus_momentum: 0.01 };
     let slots = BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance };
     step.record(&mut b.plan, slots);
+}
+
+pub(super) fn population(b: &mut Builder, options: &Options) {
+    let features = b.draw.size(&[1, 2, 63, 64, 65, 127, 300], 1 << 12);
+    let masked = options.get("MASKED") != 0;
+    let rows = b.draw.below(1000) + 1;
+    let mut mean = b.draw.numbers(features, Numbers::Shifted);
+    mean.extend(masked.then(|| if b.draw.one_in(4) { 0.0 } else { b.draw.below(1000) as f32 }));
+    let mean = b.holding("mean", mean, At::Aligned);
+    let variance = b.input("variance", features, Numbers::Positive);
+    let before = if b.draw.one_in(3) { 0.0 } else { b.draw.below(10_000) as f32 };
+    let counts = b.holding("counts", vec![before; features], At::Aligned);
+    let total_mean = b.output("total_mean", features, before > 0.0, At::Aligned);
+    let total_variance = b.output("total_variance", features, before > 0.0, At::Aligned);
+    let step = BatchNormPopulation { features: features as u32, rows: rows as u32 };
+    let slots = BatchNormPopulationSlots { mean, variance, counts, total_mean, total_variance };
+    step.record(masked, &mut b.plan, slots);
 }
 
 /// Gamma or beta, where an option wants it.

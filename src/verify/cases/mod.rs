@@ -8,6 +8,7 @@ mod constraints;
 mod dropout;
 mod elementwise;
 mod gru;
+mod layer_norm;
 mod losses;
 mod masks;
 mod matrix;
@@ -40,6 +41,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "batch_norm_moving" => batch_norm::moving,
         "batch_norm_partial" => batch_norm::partial,
         "class_sums" => metrics::class_sums,
+        "batch_norm_population" => batch_norm::population,
         "cell_output" => cells::cell_output,
         "cell_output_grad" => cells::cell_output_grad,
         "cell_state" => cells::cell_state,
@@ -60,6 +62,11 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "gru_step" => gru::gru_step,
         "gru_step_grad" => gru::gru_step_grad,
         "group_squares" => constraints::group_squares,
+        "layer_norm_apply" => layer_norm::apply,
+        "layer_norm_grad" => layer_norm::grad,
+        "layer_norm_grad_rows" => layer_norm::grad_rows,
+        "layer_norm_grad_sums" => layer_norm::grad_sums,
+        "layer_norm_statistics" => layer_norm::statistics_of_rows,
         "lion" => optimizers::lion,
         "log_step" => losses::log_step,
         "loss" => losses::loss,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
-    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Merge, RepeatVector, Reshape, SpatialDropout1D,
-    TimeDistributed,
+    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RepeatVector, Reshape,
+    SpatialDropout1D, TimeDistributed,
 };
 use gatenorm::prelude::*;
 use gatenorm::train::{
@@ -245,6 +245,7 @@ fn layers_that_are_not_trained_come_back() {
         .add(Normalization::new())
         .add(LayerNormalization::new().epsilon(0.01))
         .add(LayerNormalization::new().center(false).scale(false))
+        .add(LayerNormLstm::new(3).return_sequences(true).epsilon(0.01))
         .add(RecurrentBatchNormLstm::new(2, 4).return_sequences(true).momentum(0.5))
         .add_frozen(Lstm::new(2))
         .add_frozen(BatchNormalization::new())

@@ -2,7 +2,7 @@
 //! are handed on, shared layers.
 
 use gatenorm::data::Dataset;
-use gatenorm::model::{Bidirectional, Gru, Masking, MergeMode};
+use gatenorm::model::{Bidirectional, Gru, LayerNormLstm, Masking, MergeMode};
 use gatenorm::prelude::*;
 
 /// Half the distance of the two points of the narrowest central difference.
@@ -214,6 +214,15 @@ fn a_grus_state_handed_on() {
         let inputs = [(masked_x(), X_SHAPE.to_vec()), (values(SAMPLES * 3, 0.8), vec![SAMPLES, 3, 1])];
         check("GRU encoder and decoder", model, &inputs, &[SAMPLES, 3, 2]);
     }
+}
+
+#[test]
+fn layer_normalisation_in_the_recurrence() {
+    let layers =
+        |m: Sequential| m.add(LayerNormLstm::new(3).return_sequences(true)).add(LayerNormLstm::new(2).epsilon(0.1));
+    let model = layers(Sequential::new(&[STEPS, FEATURES])).add(Dense::new(1));
+    let model = model.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    check("layer norm", model, &[(x(), X_SHAPE.to_vec())], &[SAMPLES, 1]);
 }
 
 #[test]

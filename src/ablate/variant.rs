@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::model::{BatchNormalization, Lstm, RecurrentBatchNormLstm, Sequential};
+use crate::model::{BatchNormalization, LayerNormLstm, Lstm, RecurrentBatchNormLstm, Sequential};
 
 /// A way to normalise a stack of LSTMs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -17,11 +17,13 @@ pub enum Variant {
     BatchNorm,
     /// Batch normalisation within each LSTM, in every time step (Cooijmans et al. 2016).
     RecurrentBatchNorm,
+    /// Layer normalisation within each LSTM, in every time step (Ba et al. 2016).
+    LayerNorm,
 }
 
 impl Variant {
     /// All there are; the first is what the others are compared with.
-    pub const ALL: [Variant; 3] = [Variant::Plain, Variant::BatchNorm, Variant::RecurrentBatchNorm];
+    pub const ALL: [Variant; 4] = [Variant::Plain, Variant::BatchNorm, Variant::RecurrentBatchNorm, Variant::LayerNorm];
 
     /// Its name on the command line and in results.
     pub fn name(self) -> &'static str {
@@ -29,6 +31,7 @@ impl Variant {
             Variant::Plain => "plain",
             Variant::BatchNorm => "batch_norm",
             Variant::RecurrentBatchNorm => "recurrent_batch_norm",
+            Variant::LayerNorm => "layer_norm",
         }
     }
 
@@ -53,6 +56,7 @@ impl Variant {
                 Variant::Plain => model.add(lstm),
                 Variant::BatchNorm => model.add(lstm).add(BatchNormalization::new()),
                 Variant::RecurrentBatchNorm => model.add(recurrent),
+                Variant::LayerNorm => model.add(LayerNormLstm::new(units).return_sequences(i < last)),
             }
         })
     }

@@ -8,8 +8,8 @@ use super::keras_args::{Args, Read, object, short};
 use super::{keras_plain_layers, keras_recurrent};
 use crate::data::spelling::nearest;
 use crate::model::{
-    Activation, BatchNormalization, Dense, Layer, LayerNormalization, Normalization, RecurrentBatchNormLstm, Shape,
-    TimeDistributed,
+    Activation, BatchNormalization, Dense, Layer, LayerNormLstm, LayerNormalization, Normalization,
+    RecurrentBatchNormLstm, Shape, TimeDistributed,
 };
 
 /// What a layer's entry says.
@@ -32,8 +32,7 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str =
-    "BatchNormalization, LayerNormalization, Dense, Normalization, RecurrentBatchNormLSTM, TimeDistributed";
+const SUPPORTED: &str = "BatchNormalization, LayerNormalization, Dense, Normalization, LayerNormLSTM, RecurrentBatchNormLSTM, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -53,6 +52,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         "GRU" => Arc::new(keras_recurrent::gru(&mut args)?),
         "PeepholeLSTM" => Arc::new(keras_recurrent::peephole_lstm(&mut args)?),
         "Bidirectional" => Arc::new(keras_recurrent::bidirectional(&mut args, &place)?),
+        "LayerNormLSTM" => Arc::new(layer_norm_lstm(&mut args)?),
         "RecurrentBatchNormLSTM" => Arc::new(recurrent_batch_norm_lstm(&mut args)?),
         "LayerNormalization" => Arc::new(layer_normalization(&mut args, rank)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
@@ -83,6 +83,13 @@ pub(super) fn activation(args: &mut Args<'_>, name: &'static str, default: Activ
     let names = [&Activation::ALL.map(Activation::name)[..], &[Activation::Softmax.name()]].concat();
     let name = args.name_of(name, default.name(), &names)?;
     Activation::from_name(name).map_err(|error| error.to_string())
+}
+
+fn layer_norm_lstm(args: &mut Args<'_>) -> Read<LayerNormLstm> {
+    args.in_f32()?;
+    Ok(LayerNormLstm::new(args.count("units")?)
+        .return_sequences(args.flag("return_sequences", false)?)
+        .epsilon(args.number("epsilon", 1e-3)?))
 }
 
 fn recurrent_batch_norm_lstm(args: &mut Args<'_>) -> Read<RecurrentBatchNormLstm> {

@@ -81,8 +81,8 @@ impl Kernel for LayerNormGradRows {
             let (mut sum, mut dot) = (T::zero(), T::zero());
             for run in (0..features).step_by(RUN) {
                 let (mut run_sum, mut run_dot) = (T::zero(), T::zero());
-                for feature in run..features.min(run + RUN) {
-                    let i = row * features + feature;
+                let elements = row * features + run..row * features + features.min(run + RUN);
+                for (i, feature) in elements.zip(run..) {
                     let g = if scale { dy[i] * gamma[feature] } else { dy[i] };
                     run_sum = run_sum + g;
                     run_dot = run_dot + g * ((x[i] - mean[s]) / deviation);

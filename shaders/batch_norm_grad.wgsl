@@ -14,12 +14,12 @@ struct BatchNormGrad {
     x_at: u32, dy_at: u32, dx_at: u32,
 }
 override SCALE: u32 = 0u;      // 1: gamma is there
-override STATISTICS: u32 = 0u; // 0: of the batch, 1: of the batch's rows that count, 2: fixed, 3: of groups
+override STATISTICS: u32 = 0u; // 0: of the batch, 1: of the batch's rows that count, 2: fixed, 3: of groups, 4: of the batch's elements that count
 @group(0) @binding(0) var<uniform> p: BatchNormGrad;
 @group(1) @binding(0) var<storage, read> x: array<f32>;        // [rows, F]
-@group(1) @binding(1) var<storage, read> mask: array<f32>;     // [rows]
+@group(1) @binding(1) var<storage, read> mask: array<f32>;     // [rows] or [rows, F]
 @group(1) @binding(2) var<storage, read> dy: array<f32>;       // [rows, F]
-@group(1) @binding(3) var<storage, read> mean: array<f32>;     // [groups, F]; masked [F + 1], the last the rows that count
+@group(1) @binding(3) var<storage, read> mean: array<f32>;     // [groups, F]; masked [F + 1] or [2, F], with the rows that count
 @group(1) @binding(4) var<storage, read> variance: array<f32>; // [groups, F]
 @group(1) @binding(5) var<storage, read> gamma: array<f32>;    // [F]
 @group(1) @binding(6) var<storage, read> sums: array<f32>;     // [3, F] over all rows: dbeta, dgamma, batch_norm_grad_rest's; of groups [groups, 2, F]
@@ -34,12 +34,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let s = group * p.features + feature;
     let deviation = sqrt(variance[s] + p.epsilon);
     var value = dy[p.dy_at + i];
-    if STATISTICS == 0u || STATISTICS == 3u || (STATISTICS == 1u && mask[i / p.features] != 0.0) {
+    let masked = STATISTICS == 1u || STATISTICS == 4u;
+    if STATISTICS != 2u && (!masked || mask[select(i / p.features, i, STATISTICS == 4u)] != 0.0) {
         let at = 2u * group * p.features + feature;
         var x_hat = (x[p.x_at + i] - mean[s]) / deviation;
         var m = f32(p.total_rows);
-        if STATISTICS == 1u {
-            m = mean[p.features] + 1e-7;
+        if masked {
+            m = mean[p.features + select(0u, feature, STATISTICS == 4u)] + 1e-7;
             x_hat -= mean[s] * (1e-7 / m) / deviation;
         }
         var of_scale = x_hat * (sums[at + p.features] / m);

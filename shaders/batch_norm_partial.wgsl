@@ -7,13 +7,13 @@ struct BatchNormPartial {
     x_at: u32,
     divide: u32,   // 1: the biased variance instead of the sum
 }
-override MASKED: u32 = 0u; // 1: only rows whose mask is 1 count
+override MASKED: u32 = 0u; // 1: only rows whose mask is 1 count, 2: only elements whose mask is 1
 @group(0) @binding(0) var<uniform> p: BatchNormPartial;
 @group(1) @binding(0) var<storage, read> x: array<f32>;            // [rows, F]
-@group(1) @binding(1) var<storage, read> mask: array<f32>;         // [rows]
+@group(1) @binding(1) var<storage, read> mask: array<f32>;         // [rows] or [rows, F]
 @group(1) @binding(2) var<storage, read_write> means: array<f32>;  // [blocks, F]
 @group(1) @binding(3) var<storage, read_write> m2s: array<f32>;    // [blocks, F]
-@group(1) @binding(4) var<storage, read_write> counts: array<f32>; // [blocks]
+@group(1) @binding(4) var<storage, read_write> counts: array<f32>; // [blocks] or [blocks, F]
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -26,15 +26,19 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var count = f32(last - first);
     if MASKED != 0u {
         count = 0.0;
-        for (var row = first; row < last; row++) { count += select(0.0, 1.0, counts_row(row)); }
-        if feature == 0u { counts[p.block_at + i / p.features] = count; }
+        for (var row = first; row < last; row++) { count += select(0.0, 1.0, is_counted(row, feature)); }
+        if MASKED == 2u {
+            counts[p.block_at * p.features + i] = count;
+        } else if feature == 0u {
+            counts[p.block_at + i / p.features] = count;
+        }
         count = max(count, 1.0);
     }
     var sum = 0.0;
     for (var run = first; run < last; run += RUN) {
         var run_sum = 0.0;
         for (var row = run; row < min(last, run + RUN); row++) {
-            if counts_row(row) { run_sum += x[p.x_at + row * p.features + feature]; }
+            if is_counted(row, feature) { run_sum += x[p.x_at + row * p.features + feature]; }
         }
         sum += run_sum;
     }
@@ -45,7 +49,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         var run_deviation = 0.0;
         var run_squares = 0.0;
         for (var row = run; row < min(last, run + RUN); row++) {
-            if counts_row(row) {
+            if is_counted(row, feature) {
                 let d = x[p.x_at + row * p.features + feature] - mean;
                 run_deviation += d;
                 run_squares += d * d;
@@ -61,7 +65,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     m2s[p.block_at * p.features + i] = m2;
 }
 
-fn counts_row(row: u32) -> bool {
+fn is_counted(row: u32, feature: u32) -> bool {
     if MASKED == 0u { return true; }
-    return mask[row] != 0.0;
+    return mask[select(row, row * p.features + feature, MASKED == 2u)] != 0.0;
 }

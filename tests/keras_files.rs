@@ -6,8 +6,8 @@ use std::sync::Arc;
 use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
-    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RepeatVector, Reshape,
-    SpatialDropout1D, TimeDistributed,
+    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
+    RepeatVector, Reshape, SpatialDropout1D, TimeDistributed,
 };
 use gatenorm::prelude::*;
 use gatenorm::train::{
@@ -137,12 +137,15 @@ fn what_keras_has_no_place_for_is_kept() {
 #[test]
 fn every_kind_of_layer_comes_back() {
     let data = data(12);
+    let bounds = RenormClipping { rmax: Some(3.0), dmax: Some(5.0), ..RenormClipping::default() };
     let model = Sequential::new(&[5, 3])
         .add(Lstm::new(3).use_bias(false).unit_forget_bias(false).return_sequences(true))
         .add(BatchNormalization::new().center(false).epsilon(0.01))
         .add(Lstm::new(2).return_sequences(true))
         .add(BatchNormalization::new().scale(false))
+        .add(BatchNormalization::new().axis(1).synchronized(true).renorm(true).renorm_momentum(0.5))
         .add(Lstm::new(2))
+        .add(BatchNormalization::new().renorm(true).renorm_clipping(bounds))
         .add(BatchNormalization::new().scale(false).center(false))
         .add(Dense::new(4).activation(Activation::Relu).use_bias(false))
         .add(Dense::new(3).activation(Activation::Tanh))

@@ -67,13 +67,24 @@ fn options_that_change_results_are_refused_by_name() {
             &["layer `lstm` (LSTM)", &format!("`{name}` is {shown}"), "supported here: "],
         );
     }
-    for (name, value) in [("axis", json!(1)), ("axis", json!(-2)), ("renorm", json!(true)), ("gamma_constraint", l2())]
-    {
+    let axes = [json!(0), json!(-3), json!(3), json!([1, 2])].map(|value| ("axis", value));
+    let bounds = [json!({"r_max": 3.0}), json!({"rmax": "3"}), json!([3.0])].map(|value| ("renorm_clipping", value));
+    let others = [("renorm", json!("yes")), ("synchronized", json!(1)), ("gamma_constraint", l2())];
+    for (name, value) in axes.into_iter().chain(bounds).chain(others) {
         let words = ["layer `batch_normalization` (BatchNormalization)", &format!("argument `{name}` is")];
         refused(&with(BATCH_NORMALIZATION, name, value), &words);
     }
     for (name, value) in [("activation", json!("sparsemax")), ("lora_rank", json!(4))] {
         refused(&with(DENSE, name, value), &["layer `dense` (Dense)", &format!("argument `{name}` is")]);
+    }
+    for (bounds, word) in [
+        (json!({"rmax": 0.5, "rmin": 2.0}), "rmax 0.5 below rmin 2"),
+        (json!({"dmax": -1.0}), "dmax -1"),
+        (json!({"rmax": 1e40}), "rmax that is not finite"),
+    ] {
+        let mut archive = with(BATCH_NORMALIZATION, "renorm", json!(true));
+        archive.config.pointer_mut(BATCH_NORMALIZATION).unwrap()["renorm_clipping"] = bounds;
+        refused(&archive, &["layer `batch_normalization` (BatchNormalization)", "`renorm_clipping`", word]);
     }
     refused(&with("/config", "trainable", json!(false)), &["the model", "`trainable` is false"]);
 }
@@ -212,6 +223,8 @@ fn arguments_without_effect_are_accepted() {
         assert_eq!(predictions(&with(LSTM, name, value)), expected, "{name}");
     }
     assert_eq!(predictions(&with(BATCH_NORMALIZATION, "axis", json!(2))), expected);
+    assert_eq!(predictions(&with(BATCH_NORMALIZATION, "renorm_clipping", json!({"rmax": null}))), expected);
+    assert_eq!(predictions(&with(BATCH_NORMALIZATION, "renorm_momentum", json!(0.5))), expected);
     assert_eq!(predictions(&with(BATCH_NORMALIZATION, "synchronized", json!(true))), expected);
     assert_eq!(predictions(&with("/compile_config", "jit_compile", json!("auto"))), expected);
     assert_eq!(predictions(&with("/config/layers/0/config", "batch_shape", json!([32, 4, 2]))), expected);

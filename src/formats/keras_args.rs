@@ -138,13 +138,21 @@ impl<'a> Args<'a> {
         if name == Some("float32") { Ok(()) } else { Err(self.wrong("dtype", value, "\"float32\"")) }
     }
 
+    /// An axis, -1 by default; `rank` counts the batch axis, which is not allowed. A list of one is an axis too.
+    pub fn axis(&mut self, rank: usize) -> Read<i64> {
+        let Some(value) = self.get("axis") else { return Ok(-1) };
+        let rank = rank as i64;
+        let allowed = |axis: &i64| (1..rank).contains(axis) || (1 - rank..0).contains(axis);
+        axis_of(value).filter(allowed).ok_or_else(|| {
+            let axes: Vec<String> = (1 - rank..0).chain(1..rank).map(|axis| axis.to_string()).collect();
+            self.wrong("axis", value, &axes.join(", "))
+        })
+    }
+
     /// Whether the last axis is meant; `rank` counts the batch axis. Where the axes are a list, the last must be the only one.
     pub fn last_axis(&mut self, rank: usize) -> Read<()> {
         let Some(value) = self.get("axis") else { return Ok(()) };
-        let axis = match value {
-            Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
-            other => other.as_i64(),
-        };
+        let axis = axis_of(value);
         if axis == Some(-1) || axis == Some(rank as i64 - 1) {
             return Ok(());
         }
@@ -167,6 +175,14 @@ impl<'a> Args<'a> {
         let meant = nearest(name, known).map(|other| format!(". Did you mean `{other}`?"));
         let meant = meant.unwrap_or_else(|| format!("; it has: {}", known.join(", ")));
         format!("{}: there is no argument `{name}`{meant}", self.place)
+    }
+}
+
+/// An axis, or the only one of a list.
+fn axis_of(value: &Value) -> Option<i64> {
+    match value {
+        Value::Array(axes) if axes.len() == 1 => axes[0].as_i64(),
+        other => other.as_i64(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{keras_plain_layers, keras_recurrent};
 use crate::data::spelling::nearest;
 use crate::model::{
     Activation, BatchNormalization, Dense, Layer, LayerNormLstm, LayerNormalization, Normalization,
-    RecurrentBatchNormLstm, Shape, TimeDistributed,
+    RecurrentBatchNormLstm, RenormClipping, Shape, TimeDistributed,
 };
 
 /// What a layer's entry says.
@@ -102,15 +102,16 @@ fn recurrent_batch_norm_lstm(args: &mut Args<'_>) -> Read<RecurrentBatchNormLstm
 
 fn batch_normalization(args: &mut Args<'_>, rank: usize) -> Read<BatchNormalization> {
     args.in_f32()?;
-    args.last_axis(rank)?;
-    args.off(&["renorm"])?;
-    // On one device all of a batch is here; the others only act together with `renorm`.
-    args.ignore(&["synchronized", "renorm_clipping", "renorm_momentum"]);
     let mut layer = BatchNormalization::new()
+        .axis(args.axis(rank)?)
         .momentum(args.number("momentum", 0.99)?)
         .epsilon(args.number("epsilon", 1e-3)?)
         .center(args.flag("center", true)?)
-        .scale(args.flag("scale", true)?);
+        .scale(args.flag("scale", true)?)
+        .synchronized(args.flag("synchronized", false)?)
+        .renorm(args.flag("renorm", false)?)
+        .renorm_clipping(renorm_clipping(args)?)
+        .renorm_momentum(args.number("renorm_momentum", 0.99)?);
     layer.beta = args.weight("beta", BatchNormalization::BETA)?;
     layer.gamma = args.weight("gamma", BatchNormalization::GAMMA)?;
     layer.moving_mean = args.initializer("moving_mean_initializer", BatchNormalization::MOVING_MEAN)?;
@@ -129,6 +130,27 @@ fn layer_normalization(args: &mut Args<'_>, rank: usize) -> Read<LayerNormalizat
     layer.beta = args.weight("beta", LayerNormalization::BETA)?;
     layer.gamma = args.weight("gamma", LayerNormalization::GAMMA)?;
     Ok(layer)
+}
+
+/// Bounds, each of which may be left out or null.
+fn renorm_clipping(args: &mut Args<'_>) -> Read<RenormClipping> {
+    let mut clipping = RenormClipping::default();
+    let name = "renorm_clipping";
+    let Some(value) = args.get(name) else { return Ok(clipping) };
+    let wrong = || args.wrong(name, value, "an object of numbers `rmax`, `rmin` and `dmax`");
+    for (key, bound) in value.as_object().ok_or_else(wrong)? {
+        let bound = match bound {
+            Value::Null => None,
+            number => Some(number.as_f64().ok_or_else(wrong)?),
+        };
+        match key.as_str() {
+            "rmax" => clipping.rmax = bound,
+            "rmin" => clipping.rmin = bound,
+            "dmax" => clipping.dmax = bound,
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(clipping)
 }
 
 fn dense(args: &mut Args<'_>) -> Read<Dense> {

@@ -1,5 +1,6 @@
 //! Mean and variance of every feature from its blocks.
 
+use super::batch_norm_partial::BatchNormMask;
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -22,9 +23,9 @@ pub struct BatchNormCombineSlots {
     pub means: Slot,
     /// `[blocks, F]`
     pub m2s: Slot,
-    /// `[blocks]`, if only some rows count
-    pub counts: Option<Slot>,
-    /// `[F]`, or with counts `[F + 1]`, the last the number of rows that count
+    /// `[blocks]` or `[blocks, F]`, if only some rows or elements count
+    pub counts: Option<BatchNormMask>,
+    /// `[F]`, or with counts `[F + 1]` or `[2, F]`, the number of rows that count behind the means
     pub mean: Slot,
     /// `[F]`
     pub variance: Slot,
@@ -33,9 +34,12 @@ pub struct BatchNormCombineSlots {
 impl BatchNormCombine {
     /// Appends this run.
     pub fn record(self, plan: &mut Plan, slots: BatchNormCombineSlots) {
-        let options = Options::one("MASKED", slots.counts.is_some().into());
-        let counts = slots.counts.unwrap_or_else(|| plan.nothing());
-        self.push(plan, options, &[&slots.means, &slots.m2s, &counts, &slots.mean, &slots.variance]);
+        let (masked, counts) = BatchNormMask::option(slots.counts, plan);
+        self.push(
+            plan,
+            Options::one("MASKED", masked),
+            &[&slots.means, &slots.m2s, &counts, &slots.mean, &slots.variance],
+        );
     }
 }
 
@@ -53,7 +57,7 @@ impl Kernel for BatchNormCombine {
             Binding::write("mean"),
             Binding::write("variance"),
         ],
-        &[Override { name: "MASKED", values: &[0, 1] }]
+        &[Override { name: "MASKED", values: &[0, 1, 2] }]
     );
 
     fn grid(&self) -> [u32; 3] {
@@ -62,19 +66,20 @@ impl Kernel for BatchNormCombine {
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
         let (means, m2s, counts, mean, variance) = (args.read(), args.read(), args.read(), args.write(), args.write());
-        let masked = options.get("MASKED") != 0;
+        let masked = options.get("MASKED");
         let features = self.features as usize;
-        let block_count = |block: u32| match masked {
+        let block_count = |block: u32, feature: usize| match masked {
+            0 => self.rows.min((block + 1) * self.block_rows) - block * self.block_rows,
             // A whole number.
-            true => counts[block as usize].to_f64() as u32,
-            false => self.rows.min((block + 1) * self.block_rows) - block * self.block_rows,
+            1 => counts[block as usize].to_f64() as u32,
+            _ => counts[block as usize * features + feature].to_f64() as u32,
         };
         for feature in 0..features {
             let mut total_mean = means[feature];
             let mut total_m2 = m2s[feature];
-            let mut count = block_count(0);
+            let mut count = block_count(0, feature);
             for block in 1..self.rows.div_ceil(self.block_rows) {
-                let n = block_count(block);
+                let n = block_count(block, feature);
                 if n == 0 {
                     continue;
                 }
@@ -87,11 +92,11 @@ impl Kernel for BatchNormCombine {
             }
             let n = T::count(count);
             (mean[feature], variance[feature]) = match masked {
-                true => shrunk(total_mean, total_m2, n),
-                false => (total_mean, total_m2 / n),
+                0 => (total_mean, total_m2 / n),
+                _ => shrunk(total_mean, total_m2, n),
             };
-            if masked && feature == 0 {
-                mean[features] = n;
+            if masked == 2 || (masked == 1 && feature == 0) {
+                mean[features + feature] = n;
             }
         }
     }

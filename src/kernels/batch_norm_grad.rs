@@ -1,6 +1,7 @@
 //! The gradient of batch normalisation's input.
 
 use super::batch_norm_combine::MASKED_EPSILON;
+use super::batch_norm_partial::BatchNormMask;
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -41,17 +42,18 @@ pub enum Statistics {
     OfBatch(Slot),
     /// Those of groups of the batch's rows; with the sums of dy and dy x̂ over a group's rows, `[groups, 2, F]`.
     OfGroups(Slot),
-    /// With `[2, F]` sums over all rows: those of the batch's rows whose mask, the second slot `[rows]`, is 1; the mean slot holds their number behind the means.
-    OfMasked(Slot, Slot),
+    /// With `[2, F]` sums over all rows: those of the batch's rows, or elements, whose mask is 1; the mean slot holds their number
+    /// behind the means.
+    OfMasked(Slot, BatchNormMask),
     /// Others, which do not depend on the batch.
     Fixed,
 }
 
 impl Statistics {
     /// The same for some of the rows.
-    pub fn of_rows(&self, rows: std::ops::Range<usize>) -> Self {
+    pub fn of_rows(&self, rows: std::ops::Range<usize>, features: usize) -> Self {
         match self {
-            Statistics::OfMasked(sums, mask) => Statistics::OfMasked(sums.clone(), mask.range(rows)),
+            Statistics::OfMasked(sums, mask) => Statistics::OfMasked(sums.clone(), mask.rows(rows, features)),
             other => other.clone(),
         }
     }
@@ -63,7 +65,7 @@ pub struct BatchNormGradSlots {
     pub x: Slot,
     /// `[rows, F]`
     pub dy: Slot,
-    /// `[groups, F]`, or masked `[F + 1]`
+    /// `[groups, F]`, or masked `[F + 1]` or `[2, F]`
     pub mean: Slot,
     /// `[groups, F]`
     pub variance: Slot,
@@ -97,7 +99,8 @@ impl BatchNormGrad {
     pub fn record(self, plan: &mut Plan, slots: BatchNormGradSlots) {
         let (statistics, sums, mask) = match slots.statistics {
             Statistics::OfBatch(sums) => (0, sums, plan.nothing()),
-            Statistics::OfMasked(sums, mask) => (1, sums, mask),
+            Statistics::OfMasked(sums, BatchNormMask::OfRows(mask)) => (1, sums, mask),
+            Statistics::OfMasked(sums, BatchNormMask::OfElements(mask)) => (4, sums, mask),
             Statistics::Fixed => (2, plan.nothing(), plan.nothing()),
             Statistics::OfGroups(sums) => (3, sums, plan.nothing()),
         };
@@ -123,7 +126,7 @@ impl Kernel for BatchNormGrad {
             Binding::read("sums"),
             Binding::read_write("dx"),
         ],
-        &[Override { name: "SCALE", values: &[0, 1] }, Override { name: "STATISTICS", values: &[0, 1, 2, 3] }]
+        &[Override { name: "SCALE", values: &[0, 1] }, Override { name: "STATISTICS", values: &[0, 1, 2, 3, 4] }]
     );
 
     fn grid(&self) -> [u32; 3] {
@@ -137,7 +140,7 @@ impl Kernel for BatchNormGrad {
         let features = self.features as usize;
         let epsilon = T::decimal(self.epsilon);
         let few = T::decimal(MASKED_EPSILON);
-        let m = if statistics == 1 { mean[features] + few } else { T::count(self.total_rows) };
+        let masked = statistics == 1 || statistics == 4;
         let (x, dy, dx) = (&x[self.x_at as usize..], &dy[self.dy_at as usize..], &mut dx[self.dx_at as usize..]);
         for i in 0..self.rows as usize * features {
             let (row, feature) = (i / features, i % features);
@@ -145,10 +148,12 @@ impl Kernel for BatchNormGrad {
             let s = group * features + feature;
             let deviation = (variance[s] + epsilon).sqrt();
             let mut value = dy[i];
-            if statistics == 0 || statistics == 3 || (statistics == 1 && mask[row] != T::zero()) {
+            if statistics != 2 && (!masked || mask[if statistics == 4 { i } else { row }] != T::zero()) {
                 let at = 2 * group * features + feature;
                 let mut x_hat = (x[i] - mean[s]) / deviation;
-                if statistics == 1 {
+                let mut m = T::count(self.total_rows);
+                if masked {
+                    m = mean[features + if statistics == 4 { feature } else { 0 }] + few;
                     x_hat = x_hat - mean[s] * (few / m) / deviation;
                 }
                 let mut of_scale = x_hat * (sums[at + features] / m);

@@ -66,6 +66,10 @@ mod pool_steps;
 mod pool_steps_grad;
 pub mod random;
 mod rearrange;
+mod renorm_correction;
+mod renorm_grad;
+mod renorm_moving;
+mod renorm_scale;
 mod rmsprop;
 mod row_weights;
 mod sgd;
@@ -88,7 +92,7 @@ pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots, Statistics};
 pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
 pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
-pub use batch_norm_partial::{BatchNormPartial, BatchNormPartialSlots};
+pub use batch_norm_partial::{BatchNormMask, BatchNormPartial, BatchNormPartialSlots};
 pub use batch_norm_population::{BatchNormPopulation, BatchNormPopulationSlots};
 pub use cell_output::{CellOutput, CellOutputSlots};
 pub use cell_output_grad::{CellOutputGrad, CellOutputGradSlots};
@@ -139,6 +143,10 @@ pub use pool_steps::{Pool, PoolSteps, PoolStepsSlots};
 pub use pool_steps_grad::{PoolStepsGrad, PoolStepsGradSlots};
 pub use real::Real;
 pub use rearrange::{Rearrange, RearrangeSlots, Strides};
+pub use renorm_correction::{RenormCorrection, RenormCorrectionSlots};
+pub use renorm_grad::{RenormGrad, RenormGradSlots};
+pub use renorm_moving::{RenormMoving, RenormMovingSlots};
+pub use renorm_scale::{RenormScale, RenormScaleSlots};
 pub use rmsprop::{Rmsprop, RmspropSlots};
 pub use row_weights::{RowWeights, RowWeightsSlots};
 pub use sgd::{Sgd, SgdSlots};
@@ -225,6 +233,10 @@ pub static ALL: &[&KernelInfo] = &[
     PoolSteps::INFO,
     PoolStepsGrad::INFO,
     Rearrange::INFO,
+    RenormCorrection::INFO,
+    RenormGrad::INFO,
+    RenormMoving::INFO,
+    RenormScale::INFO,
     Rmsprop::INFO,
     RowWeights::INFO,
     Sgd::INFO,

@@ -2,39 +2,40 @@
 
 use serde_json::{Map, Value, json};
 
+use super::batch_norm_run::Run;
 use super::initializer::Initializer;
-use super::layer::{Layer, Shape, VariableSpec, features, single};
+use super::layer::{ANY_LENGTH, Layer, Shape, VariableSpec, single};
 use super::moving_statistics::BatchStatistics;
 use super::recorder::{Recorder, Tensor};
+use super::renorm::Renorm;
 use super::weight_args::{WeightArgs, weight_setters, write_initializer};
 use crate::error::{Error, Result};
-use crate::kernels::{
-    BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
-    BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots, Statistics,
-};
-use crate::plan::Slot;
+use crate::kernels::BatchNormMask;
 
-/// Batch normalisation (Ioffe & Szegedy 2015) over all axes but the last, as Keras's `BatchNormalization`.
+/// Batch normalisation (Ioffe & Szegedy 2015) over all axes but one, as Keras's `BatchNormalization`.
 ///
 /// Training uses the batch's mean and biased variance over N·T rows and moves the moving ones; inference, and a layer that is not
 /// trainable, use the moving ones. Of a masked sequence only the valid steps count in mean and variance, which divide by their
 /// number + 1e-7, as Keras does; all steps are normalised.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BatchNormalization {
+    pub(super) axis: i64,
     momentum: f64,
-    epsilon: f64,
-    center: bool,
-    scale: bool,
+    pub(super) epsilon: f64,
+    pub(super) center: bool,
+    pub(super) scale: bool,
     pub(crate) beta: WeightArgs,
     pub(crate) gamma: WeightArgs,
     pub(crate) moving_mean: Initializer,
     pub(crate) moving_variance: Initializer,
+    pub(super) renorm: Renorm,
+    synchronized: bool,
 }
 
 impl Default for BatchNormalization {
     fn default() -> Self {
         BatchNormalization {
+            axis: -1,
             momentum: 0.99,
             epsilon: 1e-3,
             center: true,
@@ -43,6 +44,8 @@ impl Default for BatchNormalization {
             gamma: WeightArgs::new(Self::GAMMA),
             moving_mean: Self::MOVING_MEAN,
             moving_variance: Self::MOVING_VARIANCE,
+            renorm: Renorm::default(),
+            synchronized: false,
         }
     }
 }
@@ -60,6 +63,18 @@ impl BatchNormalization {
     /// Keras's defaults: momentum 0.99, epsilon 1e-3, beta and gamma.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The axis that keeps statistics of its own, counted as in Keras with the batch's: -1, the features, by default; of sequences
+    /// also 1 or -2, the steps, whose number must be fixed: then each step is normalised over the batch and all features.
+    pub fn axis(self, axis: i64) -> Self {
+        BatchNormalization { axis, ..self }
+    }
+
+    /// Whether statistics are those of all replicas of a distributed training. Here there is one, so that results are the same;
+    /// files keep it.
+    pub fn synchronized(self, synchronized: bool) -> Self {
+        BatchNormalization { synchronized, ..self }
     }
 
     /// How much of the moving statistics stays at each step.
@@ -96,6 +111,29 @@ impl BatchNormalization {
         beta: beta_initializer, beta_regularizer, beta_constraint;
         gamma: gamma_initializer, gamma_regularizer, gamma_constraint;
     }
+
+    /// The index in a shape without the batch axis; none where the axis is not in it.
+    fn axis_in(&self, shape: &[usize]) -> Option<usize> {
+        let rank = shape.len() as i64 + 1;
+        let axis = if self.axis < 0 { self.axis + rank } else { self.axis };
+        (1..rank).contains(&axis).then_some(axis as usize - 1)
+    }
+
+    /// Leaves what becomes of the batch's statistics for the end of the step.
+    fn follow(&self, run: &Run, recorder: &mut Recorder) {
+        let (mean, variance) = (run.mean.clone(), run.variance.clone());
+        if self.renorm.on {
+            let mean = mean.range(0..run.features);
+            return self.renorm.follow(recorder, (self.momentum, run.epsilon), mean, variance);
+        }
+        let masked = match run.mask {
+            None => 0,
+            Some(BatchNormMask::OfRows(_)) => 1,
+            Some(BatchNormMask::OfElements(_)) => 2,
+        };
+        let moving = ["moving_mean", "moving_variance"].map(str::to_owned);
+        BatchStatistics { mean, variance, rows: run.rows, masked, moving, momentum: self.momentum }.follow(recorder);
+    }
 }
 
 impl Layer for BatchNormalization {
@@ -105,7 +143,7 @@ impl Layer for BatchNormalization {
 
     fn config(&self) -> Map<String, Value> {
         let config = json!({
-            "axis": -1,
+            "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "center": self.center,
@@ -116,6 +154,10 @@ impl Layer for BatchNormalization {
         self.gamma.write("gamma", &Self::GAMMA, &mut config);
         write_initializer("moving_mean", &self.moving_mean, &Self::MOVING_MEAN, &mut config);
         write_initializer("moving_variance", &self.moving_variance, &Self::MOVING_VARIANCE, &mut config);
+        self.renorm.write(&mut config);
+        if self.synchronized {
+            config.insert("synchronized".into(), json!(true));
+        }
         config
     }
 
@@ -130,21 +172,32 @@ impl Layer for BatchNormalization {
         if !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             return Err(Error::usage(format!("BatchNormalization needs an epsilon above 0, not {}", self.epsilon)));
         }
-        match input {
-            [] => {
+        self.renorm.check()?;
+        match (input, self.axis_in(input)) {
+            ([], _) => {
                 Err(Error::usage("BatchNormalization takes [features] or [steps, features], but gets a single number"))
             }
-            shape => Ok(vec![shape.to_vec()]),
+            (_, None) => Err(Error::usage(format!(
+                "BatchNormalization's axis {} is none of {input:?}; it is from 1, or counts from -1 backwards",
+                self.axis
+            ))),
+            (_, Some(axis)) if input[axis] == ANY_LENGTH => Err(Error::usage(format!(
+                "BatchNormalization's axis {} is the steps, whose number must be fixed: give the input a length",
+                self.axis
+            ))),
+            (shape, _) => Ok(vec![shape.to_vec()]),
         }
     }
 
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec> {
-        let shape = [features(inputs)];
+        let input = inputs.first().map_or(&[][..], Vec::as_slice);
+        let shape = [self.axis_in(input).map_or(1, |axis| input[axis])];
         let gamma = self.scale.then(|| self.gamma.variable("gamma", &shape));
         let beta = self.center.then(|| self.beta.variable("beta", &shape));
         let moving_mean = VariableSpec::new("moving_mean", &shape, self.moving_mean.clone()).fixed();
         let moving_variance = VariableSpec::new("moving_variance", &shape, self.moving_variance.clone()).fixed();
-        gamma.into_iter().chain(beta).chain([moving_mean, moving_variance]).collect()
+        let renorm = self.renorm.variables(&shape, &self.moving_mean, &self.moving_variance);
+        gamma.into_iter().chain(beta).chain([moving_mean, moving_variance]).chain(renorm).collect()
     }
 
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
@@ -154,216 +207,13 @@ impl Layer for BatchNormalization {
         let mut output = recorder.new_tensor("output", input.steps, input.features, differentiable);
         output.mask = input.mask.clone();
         if run.of_batch {
-            run.statistics(recorder, &input.slot);
-            let statistics = BatchStatistics {
-                mean: run.mean.clone(),
-                variance: run.variance.clone(),
-                rows: run.rows,
-                masked: run.mask.is_some(),
-                moving: ["moving_mean", "moving_variance"].map(str::to_owned),
-                momentum: self.momentum,
-            };
-            statistics.follow(recorder);
+            run.statistics(recorder);
+            run.correct(self, recorder);
+            self.follow(&run, recorder);
         }
-        run.apply(recorder, &input.slot, &output.slot);
+        run.forward(recorder, &output.slot);
         let (input, result) = (input.clone(), output.clone());
         recorder.on_backward(move |recorder| run.backward(recorder, &input, &output));
         vec![result]
-    }
-}
-
-/// One use of the layer in a plan.
-struct Run {
-    rows: usize,
-    features: usize,
-    epsilon: f32,
-    /// Whether mean and variance are the batch's; else they are the moving ones.
-    of_batch: bool,
-    /// `[T, N]`, which steps count; of the batch's statistics only.
-    mask: Option<Slot>,
-    /// `[F]`, with a mask `[F + 1]`, the last the number of rows that count.
-    mean: Slot,
-    variance: Slot,
-    gamma: Option<Slot>,
-    beta: Option<Slot>,
-}
-
-const BLOCK: usize = BLOCK_ROWS as usize;
-
-impl Run {
-    fn new(layer: &BatchNormalization, recorder: &mut Recorder, input: &Tensor) -> Run {
-        let features = input.features;
-        let of_batch = recorder.mode.is_training() && recorder.trainable;
-        let mask = input.mask.clone().filter(|_| of_batch);
-        let (mean, variance) = if of_batch {
-            let means = features + usize::from(mask.is_some());
-            (recorder.plan.scratch("mean", &[means]), recorder.plan.scratch("variance", &[features]))
-        } else {
-            (recorder.variable("moving_mean"), recorder.variable("moving_variance"))
-        };
-        Run {
-            rows: recorder.rows(input),
-            features,
-            epsilon: layer.epsilon as f32,
-            of_batch,
-            mask,
-            mean,
-            variance,
-            gamma: layer.scale.then(|| recorder.variable("gamma")),
-            beta: layer.center.then(|| recorder.variable("beta")),
-        }
-    }
-
-    fn statistics(&self, recorder: &mut Recorder, x: &Slot) {
-        let (rows, features) = (self.rows, self.features);
-        let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let means = plan.scratch("block_means", &[blocks, features]);
-        let m2s = plan.scratch("block_m2s", &[blocks, features]);
-        let counts = self.mask.as_ref().map(|_| plan.scratch("block_counts", &[blocks]));
-        for range in plan.row_chunks(rows, &[features]) {
-            let partial = BatchNormPartial {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                x_at: 0,
-                divide: 0,
-            };
-            let mask = self.mask.as_ref().map(|mask| mask.range(range.clone())).zip(counts.clone());
-            let x = x.rows(range, features);
-            partial.record(plan, BatchNormPartialSlots { x, mask, means: means.clone(), m2s: m2s.clone() });
-        }
-        let combine = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
-        let (mean, variance) = (self.mean.clone(), self.variance.clone());
-        combine.record(plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
-    }
-
-    fn apply(&self, recorder: &mut Recorder, x: &Slot, y: &Slot) {
-        let features = self.features;
-        for range in recorder.plan.row_chunks(self.rows, &[features]) {
-            let apply = BatchNormApply::of_rows(range.clone(), features, self.epsilon);
-            let slots = BatchNormApplySlots {
-                x: x.rows(range.clone(), features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                gamma: self.gamma.clone(),
-                beta: self.beta.clone(),
-                y: y.rows(range, features),
-            };
-            apply.record(&mut recorder.plan, slots);
-        }
-    }
-
-    fn backward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) {
-        let Some(dy) = recorder.gradient(output) else { return };
-        let mut statistics = Statistics::Fixed;
-        if self.of_batch {
-            let sums = self.gradient_sums(recorder, &input.slot, &dy);
-            for (name, wanted, row) in [("beta", self.beta.is_some(), 0), ("gamma", self.gamma.is_some(), 1)] {
-                if let Some((out, accumulate)) = wanted.then(|| recorder.variable_gradient(name)).flatten() {
-                    let x = sums.rows(row..row + 1, self.features);
-                    Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
-                }
-            }
-            statistics = match self.mask.clone() {
-                Some(mask) => Statistics::OfMasked(sums, mask),
-                None => {
-                    if input.differentiable {
-                        self.gradient_rest(recorder, &input.slot, &dy, &sums);
-                    }
-                    Statistics::OfBatch(sums)
-                }
-            };
-        }
-        if input.differentiable {
-            let (dx, accumulate) = recorder.gradient_target(input);
-            self.input_gradient(recorder, &input.slot, &dy, &statistics, (&dx, accumulate));
-        }
-    }
-
-    /// `[3, F]`: the sums over all rows of dy and of dy x̂, and room for what rounding leaves.
-    fn gradient_sums(&self, recorder: &mut Recorder, x: &Slot, dy: &Slot) -> Slot {
-        let (rows, features) = (self.rows, self.features);
-        let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let partial = plan.scratch("block_sums", &[blocks, 2, features]);
-        for range in plan.row_chunks(rows, &[features]) {
-            let kernel = BatchNormGradSums {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                grouped: 0,
-                epsilon: self.epsilon,
-                x_at: 0,
-                dy_at: 0,
-            };
-            let slots = BatchNormGradSumsSlots {
-                x: x.rows(range.clone(), features),
-                dy: dy.rows(range, features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                sums: partial.clone(),
-            };
-            kernel.record(plan, slots);
-        }
-        let sums = plan.scratch("gradient_sums", &[3, features]);
-        let out = sums.rows(0..2, features);
-        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out });
-        sums
-    }
-
-    /// Fills the third row of the sums: what rounding leaves of the sum of dx.
-    fn gradient_rest(&self, recorder: &mut Recorder, x: &Slot, dy: &Slot, sums: &Slot) {
-        let (rows, features) = (self.rows, self.features);
-        let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let partial = plan.scratch("block_rests", &[blocks, features]);
-        for range in plan.row_chunks(rows, &[features]) {
-            let kernel = BatchNormGradRest {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                total_rows: rows as u32,
-                epsilon: self.epsilon,
-            };
-            let slots = BatchNormGradRestSlots {
-                x: x.rows(range.clone(), features),
-                dy: dy.rows(range, features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                sums: sums.rows(0..2, features),
-                rest: partial.clone(),
-            };
-            kernel.record(plan, slots);
-        }
-        let out = sums.rows(2..3, features);
-        ColumnSum::record_whole([blocks, features], false, plan, ColumnSumSlots { x: partial, out });
-    }
-
-    fn input_gradient(
-        &self,
-        recorder: &mut Recorder,
-        x: &Slot,
-        dy: &Slot,
-        statistics: &Statistics,
-        (dx, accumulate): (&Slot, bool),
-    ) {
-        let features = self.features;
-        for range in recorder.plan.row_chunks(self.rows, &[features]) {
-            let kernel = BatchNormGrad::of_rows(range.clone(), self.rows, features, self.epsilon);
-            let slots = BatchNormGradSlots {
-                x: x.rows(range.clone(), features),
-                dy: dy.rows(range.clone(), features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                gamma: self.gamma.clone(),
-                statistics: statistics.of_rows(range.clone()),
-                dx: dx.rows(range, features),
-            };
-            BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
-        }
     }
 }

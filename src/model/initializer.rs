@@ -73,6 +73,8 @@ pub enum Initializer {
     /// The bias of an LSTM of so many gates, of which the last three are f, c, o: ones for the forget gate (Jozefowicz et al. 2015),
     /// the others as they would be.
     UnitForgetBias(usize, Box<Initializer>),
+    /// Square roots of what another draws: the standard deviations of batch renormalisation.
+    SquareRoot(Box<Initializer>),
 }
 
 /// What [`Initializer::VarianceScaling`] divides by.
@@ -134,7 +136,7 @@ impl Initializer {
             {
                 wrong(format!("the first values would be {value}"))
             }
-            Initializer::Seeded(_, ref inner) => inner.check(shape),
+            Initializer::Seeded(_, ref inner) | Initializer::SquareRoot(ref inner) => inner.check(shape),
             Initializer::UnitForgetBias(gates, ref inner) => inner.check(&[shape.iter().product::<usize>() / gates]),
             _ => Ok(()),
         }
@@ -182,6 +184,7 @@ impl Initializer {
                 (0..len).map(|i| if i / cols == i % cols { gain as f32 } else { 0.0 }).collect()
             }
             Initializer::Seeded(seed, ref inner) => inner.draw(shape, &mut ChaCha8Rng::seed_from_u64(seed)),
+            Initializer::SquareRoot(ref inner) => inner.draw(shape, rng).into_iter().map(f32::sqrt).collect(),
             Initializer::UnitForgetBias(gates, ref inner) => {
                 let units = len / gates;
                 let [mut bias, rest] = [gates - 3, 2].map(|gates| match gates {
@@ -235,7 +238,9 @@ impl Initializer {
             Initializer::LecunNormal => with("LecunNormal", &[]),
             Initializer::Orthogonal { gain } => with("Orthogonal", &[("gain", gain)]),
             Initializer::Identity { gain } => with("Identity", &[("gain", gain)]),
-            Initializer::Seeded(_, ref inner) | Initializer::UnitForgetBias(_, ref inner) => inner.class_and_config(),
+            Initializer::Seeded(_, ref inner)
+            | Initializer::UnitForgetBias(_, ref inner)
+            | Initializer::SquareRoot(ref inner) => inner.class_and_config(),
         }
     }
 }

@@ -53,7 +53,7 @@ impl StepNorm {
                 mean: mean.clone(),
                 variance: variance.clone(),
                 rows: samples,
-                masked: false,
+                masked: 0,
                 moving: ["mean", "variance"].map(|name| format!("moving_{name}_{part}")),
                 momentum,
             };

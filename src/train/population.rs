@@ -26,7 +26,7 @@ impl Model {
     /// random order, by the model's seed; the batch size should be that of training. The statistics are gathered on the device.
     /// A model without batch normalisation stays as it is.
     ///
-    /// Errors: a data set that does not fit the model, a batch size of 0, a device that fails.
+    /// Errors: a data set that does not fit the model, a batch size of 0, a BatchNormalization with `renorm`, a device that fails.
     pub fn estimate_population_statistics(&mut self, data: &Dataset, batch_size: usize) -> Result<()> {
         check_batch_size(batch_size)?;
         self.check_data(data, false)?;

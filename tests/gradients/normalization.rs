@@ -1,6 +1,7 @@
 //! Normalising layers: with masks, frozen, and behind layers that are trained.
 
 use super::*;
+use gatenorm::model::RenormClipping;
 
 #[test]
 fn batch_normalization_over_the_steps_that_are_not_masked() {
@@ -113,4 +114,64 @@ fn layer_normalization_of_rows_and_of_steps() {
         y_shape: vec![2],
         fixed: vec![("layer_normalization_2/gamma", vec![0.5, -1.5, 2.0])],
     });
+}
+
+#[test]
+fn batch_normalization_of_each_step() {
+    for (axis, scale, steps) in [(1, true, 3), (-2, false, 17)] {
+        check(&Case {
+            name: "each step",
+            model: Sequential::new(&[steps, 2])
+                .add(Dense::new(3).activation(Activation::Tanh))
+                .add(BatchNormalization::new().axis(axis).scale(scale))
+                .add(Dense::new(2).activation(Activation::Tanh)),
+            loss: Loss::MeanSquaredError,
+            samples: 5,
+            x_shape: vec![steps, 2],
+            y_shape: vec![steps, 2],
+            fixed: vec![],
+        });
+    }
+}
+
+#[test]
+fn batch_normalization_of_what_each_step_has_unmasked() {
+    for (scale, steps) in [(true, 3), (false, 17)] {
+        check(&Case {
+            name: "each step, masked",
+            model: Sequential::new(&[steps, 2])
+                .add(Dense::new(2).activation(Activation::Relu).use_bias(false))
+                .add(Masking::new())
+                .add(Dense::new(3).activation(Activation::Tanh))
+                .add(BatchNormalization::new().axis(1).scale(scale))
+                .add(Dense::new(2).activation(Activation::Tanh)),
+            loss: Loss::MeanSquaredError,
+            samples: 5,
+            x_shape: vec![steps, 2],
+            y_shape: vec![steps, 2],
+            fixed: vec![("dense/kernel", vec![1.0, 0.5, 0.25, 1.5])],
+        });
+    }
+}
+
+/// Differences see r and d move, unless they are clipped: here both are, at every feature. Nor may their statistics move from one
+/// point to the next.
+#[test]
+fn batch_renormalization() {
+    let clipping = RenormClipping { rmax: Some(0.75), rmin: Some(0.75), dmax: Some(0.5) };
+    for (axis, center, scale) in [(-1, true, true), (-1, false, true), (-1, true, false), (1, true, true)] {
+        let renorm = BatchNormalization::new().renorm(true).renorm_clipping(clipping).renorm_momentum(1.0);
+        check(&Case {
+            name: "renormalized",
+            model: Sequential::new(&[3, 2])
+                .add(Dense::new(3).activation(Activation::Tanh))
+                .add(renorm.axis(axis).center(center).scale(scale))
+                .add(Dense::new(2).activation(Activation::Tanh)),
+            loss: Loss::MeanSquaredError,
+            samples: 4,
+            x_shape: vec![3, 2],
+            y_shape: vec![3, 2],
+            fixed: vec![("batch_normalization/renorm_mean", vec![4.0, -4.0, 4.0])],
+        });
+    }
 }

@@ -120,6 +120,47 @@ def backwards(x):
     ]
 
 
+def renormed(x):
+    """Momenta that let r and d differ from 1 and 0 within a few steps, clipped in places and not clipped."""
+    clipping = {"rmax": 1.5, "rmin": 0.7, "dmax": 0.5}
+    return [
+        keras.Input(x.shape[1:]),
+        L.BatchNormalization(renorm=True, renorm_momentum=0.8, momentum=0.7, moving_variance_initializer=keras.initializers.Constant(2.0)),
+        L.LSTM(6, return_sequences=True),
+        L.BatchNormalization(renorm=True, renorm_clipping=clipping, renorm_momentum=0.9, scale=False),
+        L.LSTM(5),
+        L.BatchNormalization(renorm=True, renorm_clipping={"dmax": 0.1}, momentum=0.9, center=False),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def of_steps(x):
+    return [
+        keras.Input(x.shape[1:]),
+        L.BatchNormalization(axis=1, momentum=0.8),
+        L.LSTM(6, return_sequences=True),
+        L.BatchNormalization(axis=-2, renorm=True, renorm_momentum=0.8),
+        L.LSTM(5),
+        L.BatchNormalization(axis=1),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
+def of_masked_steps(x):
+    """Masked are the steps whose features are all below 0, which the first layer makes 0."""
+    return [
+        keras.Input(x.shape[1:]),
+        L.Dense(2, activation="relu", kernel_initializer="random_normal"),
+        L.Masking(),
+        L.BatchNormalization(axis=1),
+        L.BatchNormalization(renorm=True, renorm_momentum=0.8),
+        L.LSTM(5, return_sequences=True),
+        L.BatchNormalization(axis=-2, renorm=True, renorm_momentum=0.8),
+        L.LSTM(4),
+        L.Dense(1, activation="sigmoid"),
+    ]
+
+
 def adam():
     return keras.optimizers.Adam(0.002)
 
@@ -144,6 +185,9 @@ CASES = [
     ("the lesson's model, SGD with momentum", lesson, sgd, "binary_crossentropy", ["accuracy"]),
     ("three LSTM deep", deep, adam, BCE, [keras.metrics.BinaryAccuracy(), "mae"]),
     ("no bias, no gamma, no beta", without, nesterov, "mse", ["MAE"]),
+    ("BatchNormalization with renorm", renormed, adam, BCE, ["accuracy"]),
+    ("BatchNormalization of each step", of_steps, adam, BCE, ["accuracy"]),
+    ("BatchNormalization of masked steps", of_masked_steps, adam, BCE, ["accuracy"]),
     ("Normalization, adapted", adapted, adam, keras.losses.binary_crossentropy, ["acc"]),
     ("Normalization, given", given, sgd, keras.losses.MeanSquaredError(), [["mae", "mse"]]),
     ("names of one's own", named, adam, "bce", {"occupied?": ["accuracy"]}),

@@ -61,7 +61,6 @@ CASES = [
     ("a convolution", with_layer(lambda: L.Conv1D(4, 2)), ["Conv1D", "LSTM"]),
     ("another layer in both directions", with_layer(lambda: L.Bidirectional(L.SimpleRNN(4, return_sequences=True))), ["Bidirectional", "SimpleRNN"]),
     ("all dropped", with_layer(lambda: L.Dropout(1.0)), ["dropout", "rate", "below 1"]),
-    ("axis", with_layer(lambda: L.BatchNormalization(axis=1)), ["batch_normalization", "axis", "1"]),
     ("inverted Normalization", with_layer(lambda: L.Normalization(invert=True)), ["normalization", "invert"]),
     ("never built", lambda: keras.Sequential([L.LSTM(2)]), ["no input shape"]),
     ("loss", compiled(loss="hinge"), ["loss", "hinge", "binary_crossentropy"]),

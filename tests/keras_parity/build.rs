@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatenorm::model::{ANY_LENGTH, Bidirectional, Gru, MergeMode};
+use gatenorm::model::{ANY_LENGTH, Bidirectional, Gru, MergeMode, RenormClipping};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -231,8 +231,16 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             model.add_named(name, std::sync::Arc::new(layer))
         }
         "BatchNormalization" => {
-            config.expect("axis", &[json!(-1)]);
+            let trainable = config.take("trainable") != json!(false);
+            let bounds = config.take("renorm_clipping");
+            let bound = |name: &str| bounds[name].as_f64();
+            let (rmax, rmin, dmax) = (bound("rmax"), bound("rmin"), bound("dmax"));
             let mut layer = BatchNormalization::new()
+                .axis(config.take("axis").as_i64().expect("axis"))
+                .synchronized(config.take("synchronized").as_bool().unwrap_or(false))
+                .renorm(config.take("renorm").as_bool().unwrap_or(false))
+                .renorm_clipping(RenormClipping { rmax, rmin, dmax })
+                .renorm_momentum(config.take("renorm_momentum").as_f64().unwrap_or(0.99))
                 .momentum(config.take("momentum").as_f64().expect("momentum"))
                 .epsilon(config.take("epsilon").as_f64().expect("epsilon"))
                 .center(flag(config.take("center")))
@@ -240,7 +248,8 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             weight_args!(layer, &mut config, beta_initializer, gamma_initializer, moving_mean_initializer,
                 moving_variance_initializer; beta_regularizer, gamma_regularizer; beta_constraint, gamma_constraint);
             config.finish();
-            model.add_named(name, std::sync::Arc::new(layer))
+            // Frozen layers have the names that Keras gives.
+            if trainable { model.add_named(name, std::sync::Arc::new(layer)) } else { model.add_frozen(layer) }
         }
         "Dense" => {
             let activation = activation_of(&mut config, "activation");

@@ -5,7 +5,7 @@ use super::super::draw::{FEATURES, Numbers, ROWS};
 use crate::kernels::{
     BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
     BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, BatchNormPopulation,
+    BatchNormMask, BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, BatchNormPopulation,
     BatchNormPopulationSlots, Options, Statistics,
 };
 use crate::plan::Slot;
@@ -35,11 +35,13 @@ fn grouped(b: &mut Builder) -> [usize; 4] {
     [rows, groups, features, b.draw.below(groups)]
 }
 
-/// Which rows count: sometimes none, or no row of a whole block.
-fn mask(b: &mut Builder, rows: usize) -> Slot {
+/// Which rows, or elements, count: sometimes none, or no row of a whole block.
+fn mask(b: &mut Builder, rows: usize, features: usize, of_elements: bool) -> BatchNormMask {
     let (none, from) = (b.draw.one_in(4), b.draw.below(rows + 1));
-    let values = (0..rows).map(|row| f32::from(!none && row >= from / 2 && b.draw.one_in(2))).collect();
-    b.holding("mask", values, At::Aligned)
+    let width = if of_elements { features } else { 1 };
+    let values = (0..rows * width).map(|i| f32::from(!none && i / width >= from / 2 && b.draw.one_in(2))).collect();
+    let slot = b.holding("mask", values, At::Aligned);
+    if of_elements { BatchNormMask::OfElements(slot) } else { BatchNormMask::OfRows(slot) }
 }
 
 pub(super) fn partial(b: &mut Builder, options: &Options) {
@@ -64,8 +66,12 @@ pub(super) fn partial(b: &mut Builder, options: &Options) {
     let x = b.input("x", rows * features, Numbers::Shifted);
     let means = b.output("means", blocks * features, false, At::Aligned);
     let m2s = b.output("m2s", blocks * features, false, At::Aligned);
-    let masked = options.get("MASKED") != 0;
-    let mask = masked.then(|| (mask(b, rows), b.output("counts", blocks, false, At::Aligned)));
+    let masked = options.get("MASKED");
+    let mask = (masked != 0).then(|| mask(b, rows, features, masked == 2));
+    let mask = mask.map(|mask| {
+        let counts = b.output("counts", blocks * mask.width(features), false, At::Aligned);
+        (mask, counts)
+    });
     for part in b.plan.row_chunks(rows, &[features]) {
         let step = BatchNormPartial {
             rows: part.len() as u32,
@@ -75,7 +81,7 @@ pub(super) fn partial(b: &mut Builder, options: &Options) {
             x_at: 0,
             divide: 0,
         };
-        let mask = mask.clone().map(|(mask, counts)| (mask.range(part.clone()), counts));
+        let mask = mask.clone().map(|(mask, counts)| (mask.rows(part.clone(), features), counts));
         let (x, means, m2s) = (x.rows(part, features), means.clone(), m2s.clone());
         step.record(&mut b.plan, BatchNormPartialSlots { x, mask, means, m2s });
     }
@@ -87,16 +93,22 @@ pub(super) fn combine(b: &mut Builder, options: &Options) {
     let blocks = rows.div_ceil(BLOCK);
     let mut means = b.draw.numbers(blocks * features, Numbers::Shifted);
     let mut m2s = b.draw.numbers(blocks * features, Numbers::Positive);
-    let masked = options.get("MASKED") != 0;
-    let counts: Vec<f32> = (0..blocks).map(|_| if b.draw.one_in(3) { 0.0 } else { b.draw.below(65) as f32 }).collect();
+    let masked = options.get("MASKED");
+    let width = if masked == 2 { features } else { 1 };
+    let counts: Vec<f32> =
+        (0..blocks * width).map(|_| if b.draw.one_in(3) { 0.0 } else { b.draw.below(65) as f32 }).collect();
     // Blocks without rows that count have no mean.
-    for block in (0..blocks).filter(|&block| masked && counts[block] == 0.0) {
-        means[block * features..(block + 1) * features].fill(0.0);
-        m2s[block * features..(block + 1) * features].fill(0.0);
+    for i in (0..blocks * features).filter(|i| masked != 0 && counts[i * width / features] == 0.0) {
+        (means[i], m2s[i]) = (0.0, 0.0);
     }
     let (means, m2s) = (b.holding("means", means, At::Aligned), b.holding("m2s", m2s, At::Aligned));
-    let counts = masked.then(|| b.holding("counts", counts, At::Aligned));
-    let mean = b.output("mean", features + usize::from(masked), false, At::Aligned);
+    let counts = match masked {
+        0 => None,
+        1 => Some(BatchNormMask::OfRows(b.holding("counts", counts, At::Aligned))),
+        _ => Some(BatchNormMask::OfElements(b.holding("counts", counts, At::Aligned))),
+    };
+    let behind = if masked == 0 { 0 } else { width };
+    let mean = b.output("mean", features + behind, false, At::Aligned);
     let variance = b.output("variance", features, false, At::Aligned);
     let step = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
     step.record(&mut b.plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
@@ -115,10 +127,10 @@ pub(super) fn moving(b: &mut Builder, _: &Options) {
 
 pub(super) fn population(b: &mut Builder, options: &Options) {
     let features = b.draw.size(&[1, 2, 63, 64, 65, 127, 300], 1 << 12);
-    let masked = options.get("MASKED") != 0;
+    let behind = [0, 1, features][options.get("MASKED") as usize];
     let rows = b.draw.below(1000) + 1;
     let mut mean = b.draw.numbers(features, Numbers::Shifted);
-    mean.extend(masked.then(|| if b.draw.one_in(4) { 0.0 } else { b.draw.below(1000) as f32 }));
+    mean.extend((0..behind).map(|_| if b.draw.one_in(4) { 0.0 } else { b.draw.below(1000) as f32 }));
     let mean = b.holding("mean", mean, At::Aligned);
     let variance = b.input("variance", features, Numbers::Positive);
     let before = if b.draw.one_in(3) { 0.0 } else { b.draw.below(10_000) as f32 };
@@ -127,7 +139,7 @@ pub(super) fn population(b: &mut Builder, options: &Options) {
     let total_variance = b.output("total_variance", features, before > 0.0, At::Aligned);
     let step = BatchNormPopulation { features: features as u32, rows: rows as u32 };
     let slots = BatchNormPopulationSlots { mean, variance, counts, total_mean, total_variance };
-    step.record(masked, &mut b.plan, slots);
+    step.record(options.get("MASKED"), &mut b.plan, slots);
 }
 
 /// Gamma or beta, where an option wants it.
@@ -208,7 +220,7 @@ pub(super) fn grad_sums(b: &mut Builder, _: &Options) {
 }
 
 pub(super) fn grad(b: &mut Builder, options: &Options) {
-    let masked = options.get("STATISTICS") == 1;
+    let masked = [1, 4].contains(&options.get("STATISTICS"));
     let is_grouped = options.get("STATISTICS") == 3 || (options.get("STATISTICS") == 2 && b.draw.one_in(3));
     let [group_rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
     let (rows, features) = if is_grouped { (group_rows * groups, features) } else { shape(b) };
@@ -217,14 +229,17 @@ pub(super) fn grad(b: &mut Builder, options: &Options) {
     let dy = b.input_anywhere("dy", rows * features, Numbers::Unit);
     let known = if is_grouped { groups } else { 1 };
     let mut mean = b.draw.numbers(known * features, Numbers::Unit);
-    mean.extend(masked.then(|| b.draw.below(rows + 1) as f32));
+    if masked {
+        let counts = if options.get("STATISTICS") == 4 { features } else { 1 };
+        mean.extend((0..counts).map(|_| b.draw.below(rows + 1) as f32));
+    }
     let mean = b.holding("mean", mean, At::Aligned);
     let variance = b.input("variance", known * features, Numbers::Positive);
     let gamma = vector(b, options, "SCALE", "gamma", features);
     let sums = b.input("sums", (known * 2).max(3) * features, Numbers::Logits);
     let statistics = match options.get("STATISTICS") {
         0 => Statistics::OfBatch(sums),
-        1 => Statistics::OfMasked(sums, mask(b, rows)),
+        statistics @ (1 | 4) => Statistics::OfMasked(sums, mask(b, rows, features, statistics == 4)),
         2 => Statistics::Fixed,
         _ => Statistics::OfGroups(sums),
     };
@@ -244,7 +259,7 @@ pub(super) fn grad(b: &mut Builder, options: &Options) {
             mean: mean.clone(),
             variance: variance.clone(),
             gamma: gamma.clone(),
-            statistics: statistics.of_rows(part.clone()),
+            statistics: statistics.of_rows(part.clone(), features),
             dx: dx.rows(part, features),
         };
         step.record(&mut b.plan, slots);

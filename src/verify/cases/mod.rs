@@ -17,6 +17,7 @@ mod metrics;
 mod optimizers;
 mod pooling;
 mod recurrent;
+mod renorm;
 mod rows;
 
 use super::case::Builder;
@@ -83,6 +84,10 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "rearrange" => merging::rearrange,
         "penalty" => constraints::penalty,
         "penalty_grad" => constraints::penalty_grad,
+        "renorm_correction" => renorm::correction,
+        "renorm_grad" => renorm::grad,
+        "renorm_moving" => renorm::moving,
+        "renorm_scale" => renorm::scale,
         "rmsprop" => optimizers::rmsprop,
         "row_weights" => losses::row_weights,
         "sgd" => optimizers::sgd,

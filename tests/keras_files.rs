@@ -258,7 +258,7 @@ fn layers_that_are_not_trained_come_back() {
     let mut loaded = saved_and_loaded(&mut model);
     assert_same(&mut loaded, &mut model, &data);
     let trainable = |model: &Model| model.network().layers.iter().map(|l| l.trainable).collect::<Vec<bool>>();
-    assert_eq!(trainable(&loaded), [true, true, true, true, true, false, false, true]);
+    assert_eq!(trainable(&loaded), [true, true, true, true, true, true, false, false, true]);
     assert_eq!(trainable(&model), trainable(&loaded));
 }
 

@@ -10,6 +10,7 @@ mod normalization;
 use gatenorm::data::Dataset;
 use gatenorm::model::Gru;
 use gatenorm::prelude::*;
+use gatenorm::train::Trace;
 
 /// Half the distance of the two points of a central difference.
 const STEP: f32 = 1.0 / 4096.0;
@@ -94,6 +95,21 @@ fn derivative(at: f32, mut loss_at: impl FnMut(f32) -> f64) -> f64 {
 const TOLERANCE: f64 = 1e-9;
 
 fn check<M: Compile>(case: &Case<M>) {
+    let x = case.x();
+    let (mut model, trace) = check_weights(case, &x);
+    let gradient = &trace.input_gradients[0];
+    for i in 0..x.len() {
+        let expected = derivative(x[i], |value| {
+            let mut changed = x.clone();
+            changed[i] = value;
+            loss(&mut model, &case.data(&changed))
+        });
+        near(case.name, "x", i, gradient.values[i], expected);
+    }
+}
+
+/// The gradients of all variables for this input.
+fn check_weights<M: Compile>(case: &Case<M>, x: &[f32]) -> (Model, Trace) {
     let mut model = case.model.compiled(case.loss);
     // Away from Keras's first values, where betas and biases are 0 and gammas 1.
     let weights: Vec<_> = model
@@ -114,8 +130,7 @@ fn check<M: Compile>(case: &Case<M>) {
     let set = |model: &mut Model, path: &str, values: &[f32]| model.set_weights([(path, values)]).unwrap();
     weights.iter().for_each(|(path, values)| set(&mut model, path, values));
     case.fixed.iter().for_each(|(path, values)| set(&mut model, path, values));
-    let x = case.x();
-    let data = case.data(&x);
+    let data = case.data(x);
     let rows: Vec<u32> = (0..data.len() as u32).collect();
     let trace = model.trace(&data, &rows, true).unwrap();
     assert_eq!(trace.gradients.len(), weights.len(), "{}: a gradient for every variable", case.name);
@@ -136,15 +151,7 @@ fn check<M: Compile>(case: &Case<M>) {
         }
         set(&mut model, path, initial);
     }
-    let gradient = &trace.input_gradients[0];
-    for i in 0..x.len() {
-        let expected = derivative(x[i], |value| {
-            let mut changed = x.clone();
-            changed[i] = value;
-            loss(&mut model, &case.data(&changed))
-        });
-        near(case.name, "x", i, gradient.values[i], expected);
-    }
+    (model, trace)
 }
 
 fn near(case: &str, path: &str, index: usize, gradient: f64, expected: f64) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gatenorm::data::SampleKind;
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
-    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
+    Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
     RepeatVector, Reshape, SpatialDropout1D, TimeDistributed,
 };
 use gatenorm::prelude::*;
@@ -280,6 +280,21 @@ fn layers_without_variables_come_back() {
         .seed(5);
     let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
     model.fit(&data, Fit::epochs(1)).unwrap();
+    let mut loaded = saved_and_loaded(&mut model);
+    assert_same(&mut loaded, &mut model, &data);
+    for (a, b) in model.network().layers.iter().zip(&loaded.network().layers) {
+        assert_eq!((a.layer.class_name(), a.layer.config()), (b.layer.class_name(), b.layer.config()));
+    }
+}
+
+#[test]
+fn embeddings_come_back() {
+    let ids: Vec<f32> = (0..60).map(|i| (i * 7 % 9) as f32).collect();
+    let data = Dataset::from_arrays(ids, &[12, 5], vec![0.5; 12], &[12, 1]).unwrap();
+    let embedding = Embedding::new(9, 3).mask_zero(true).embeddings_regularizer(Regularizer::l2(0.1));
+    let model = Sequential::new(&[5]).add(embedding).add(GlobalAveragePooling1D::new()).add(Dense::new(1));
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), []).unwrap();
+    model.fit(&data, Fit::epochs(2)).unwrap();
     let mut loaded = saved_and_loaded(&mut model);
     assert_same(&mut loaded, &mut model, &data);
     for (a, b) in model.network().layers.iter().zip(&loaded.network().layers) {

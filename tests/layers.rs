@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gatenorm::model::{
-    ANY_LENGTH, Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, Mode, RepeatVector,
-    Reshape, SpatialDropout1D, TimeDistributed,
+    ANY_LENGTH, Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, Mode,
+    RepeatVector, Reshape, SpatialDropout1D, TimeDistributed,
 };
 use gatenorm::prelude::*;
 use gatenorm::train::Trace;
@@ -295,4 +295,61 @@ fn shapes_that_do_not_fit_are_refused() {
     refused(with(Arc::new(RepeatVector::new(0)), &[4]), &["`here`", "n >= 1"]);
     refused(with(Arc::new(GlobalMaxPooling1D::new()), &[4]), &["`here`", "[steps, features]"]);
     refused(with(Arc::new(TimeDistributed::new(Dense::new(1))), &[4]), &["`here`", "[steps, features]"]);
+}
+
+/// Two samples of three numbers, embedded as 10 times the number and its negative.
+fn embedding(mask_zero: bool) -> Model {
+    let model = Sequential::new(&[3]).add(Embedding::new(4, 2).mask_zero(mask_zero)).add(GlobalAveragePooling1D::new());
+    let mut model = model.compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    let table: Vec<f32> = (0..4).flat_map(|id| [10.0 * id as f32, -10.0 * id as f32]).collect();
+    model.set_weights([("embedding/embeddings", &table[..])]).unwrap();
+    model
+}
+
+#[test]
+fn numbers_are_embedded_and_zeros_masked() {
+    let ids = Dataset::from_arrays(vec![3.0, 0.0, 1.0, 2.0, 2.0, 0.0], &[2, 3], vec![], &[]).unwrap();
+    let third = |sum: f64| sum / 3.0;
+    let plain = embedding(false).predict_f64(&ids).unwrap();
+    assert_eq!(plain, [third(40.0), third(-40.0), third(40.0), third(-40.0)]);
+    assert_eq!(embedding(true).predict_f64(&ids).unwrap(), [20.0, -20.0, 20.0, -20.0]);
+}
+
+#[test]
+fn numbers_that_name_nothing_are_refused_before_they_reach_the_device() {
+    for (bad, shown) in [(4.0, "4"), (-1.0, "-1"), (1.5, "1.5"), (f32::NAN, "NaN")] {
+        let ids = vec![0.0, 1.0, 2.0, 3.0, bad, 0.0];
+        let data = Dataset::from_arrays(ids, &[2, 3], vec![0.0; 4], &[2, 2]).unwrap();
+        let words = format!("sample 1 (from 0) has {shown} at place 1 of its input 0");
+        for error in [
+            embedding(false).predict(&data).unwrap_err(),
+            embedding(false).evaluate(&data).unwrap_err(),
+            embedding(false).fit(&data, Fit::epochs(1)).unwrap_err(),
+        ] {
+            let error = error.to_string();
+            assert!(error.contains(&words) && error.contains("`embedding` takes whole numbers from 0 to 3"), "{error}");
+        }
+    }
+    let mut graph = Functional::new();
+    let [x, ids] = [graph.input("x", &[2]).unwrap(), graph.input("ids", &[3]).unwrap()];
+    let table = graph.add(Embedding::new(4, 2), &[ids]).unwrap();
+    let mean = graph.add(GlobalAveragePooling1D::new(), &[table]).unwrap();
+    let sum = graph.add(Merge::Add, &[x, mean]).unwrap();
+    let graph = graph.outputs(&[sum]);
+    let mut model = graph.compile(Device::Cpu, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+    let data = |last: f32| {
+        let data = Dataset::from_arrays(vec![9.0; 4], &[2, 2], vec![], &[]).unwrap();
+        data.with_input(vec![0.0, 1.0, 2.0, 3.0, 0.0, last], &[2, 3]).unwrap()
+    };
+    assert!(model.predict(&data(3.0)).is_ok());
+    let error = model.predict(&data(7.0)).unwrap_err().to_string();
+    assert!(error.contains("sample 1 (from 0) has 7 at place 2 of its input 1"), "{error}");
+}
+
+#[test]
+fn embeddings_take_inputs_of_the_model() {
+    refused(Sequential::new(&[3]).add(Dense::new(2)).add(Embedding::new(4, 2)), &["`embedding`", "input of the model"]);
+    refused(Sequential::new(&[3, 1]).add(Embedding::new(4, 2)), &["`embedding`", "[steps]"]);
+    refused(Sequential::new(&[3]).add(Embedding::new(0, 2)), &["`embedding`", "input_dim from 1"]);
+    refused(Sequential::new(&[3]).add(Embedding::new((1 << 24) + 1, 2)), &["`embedding`", "input_dim from 1"]);
 }

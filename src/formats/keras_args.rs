@@ -131,6 +131,15 @@ impl<'a> Args<'a> {
         self.in_f32()
     }
 
+    /// The same for an input, which may hold whole numbers: here they come as floats, and Keras makes floats of them where a layer
+    /// computes.
+    pub fn in_f32_or_whole(&mut self) -> Read<()> {
+        match self.get("dtype").and_then(Value::as_str) {
+            Some("int32" | "int64") => Ok(()),
+            _ => self.in_f32(),
+        }
+    }
+
     /// Whether `dtype`, as a name or a policy object, is float32.
     pub fn in_f32(&mut self) -> Read<()> {
         let Some(value) = self.get("dtype") else { return Ok(()) };

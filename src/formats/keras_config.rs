@@ -79,7 +79,7 @@ pub(super) fn input_layer(entry: &Value) -> Read<Vec<usize>> {
     let (_, config) = object("the InputLayer", entry)?;
     let mut args = Args::new("the InputLayer", config)?;
     args.ignore(&["name", "trainable"]);
-    args.in_f32()?;
+    args.in_f32_or_whole()?;
     args.off(&["sparse", "ragged", "optional"])?;
     let batch_shape = args.get("batch_shape");
     let batch_shape = batch_shape.or_else(|| args.get("batch_input_shape"));

@@ -8,7 +8,7 @@ use super::keras_args::{Args, Read, object, short};
 use super::{keras_plain_layers, keras_recurrent};
 use crate::data::spelling::nearest;
 use crate::model::{
-    Activation, BatchNormalization, Dense, Layer, LayerNormLstm, LayerNormalization, Normalization,
+    Activation, BatchNormalization, Dense, Embedding, Layer, LayerNormLstm, LayerNormalization, Normalization,
     RecurrentBatchNormLstm, RenormClipping, Shape, TimeDistributed,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Scaling {
 }
 
 /// Layers that are supported, for messages.
-const SUPPORTED: &str = "BatchNormalization, LayerNormalization, Dense, Normalization, LayerNormLSTM, RecurrentBatchNormLSTM, TimeDistributed";
+const SUPPORTED: &str = "BatchNormalization, LayerNormalization, Dense, Embedding, Normalization, LayerNormLSTM, RecurrentBatchNormLSTM, TimeDistributed";
 
 /// Reads the entry of the layer `index` (from 1), which gets inputs of these shapes.
 pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry> {
@@ -57,6 +57,7 @@ pub(super) fn read(entry: &Value, index: usize, inputs: &[Shape]) -> Read<Entry>
         "LayerNormalization" => Arc::new(layer_normalization(&mut args, rank)?),
         "BatchNormalization" => Arc::new(batch_normalization(&mut args, rank)?),
         "Dense" => Arc::new(dense(&mut args)?),
+        "Embedding" => Arc::new(embedding(&mut args)?),
         "TimeDistributed" => Arc::new(time_distributed(&mut args, &place)?),
         "Normalization" => {
             scaling = normalization(&mut args, &place, input)?;
@@ -163,6 +164,16 @@ fn dense(args: &mut Args<'_>) -> Read<Dense> {
     layer.bias = args.weight("bias", Dense::BIAS)?;
     layer.activity_regularizer = args.regularizer("activity_regularizer")?;
     Ok(layer)
+}
+
+fn embedding(args: &mut Args<'_>) -> Read<Embedding> {
+    args.in_f32()?;
+    args.off(&["activity_regularizer", "lora_rank", "quantization_config"])?;
+    // What Keras 2 knew, and the shape says.
+    args.ignore(&["lora_alpha", "input_length"]);
+    let mut layer = Embedding::new(args.count("input_dim")?, args.count("output_dim")?);
+    layer.embeddings = args.weight("embeddings", Embedding::EMBEDDINGS)?;
+    Ok(layer.mask_zero(args.flag("mask_zero", false)?))
 }
 
 /// A Dense in its wrapper.

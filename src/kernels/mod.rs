@@ -35,6 +35,9 @@ mod copy_columns;
 mod cross_entropy;
 mod dropout;
 mod dropout_mask;
+mod embed;
+mod embed_grad;
+mod embed_links;
 mod fill;
 mod gather;
 mod grad_norm;
@@ -107,6 +110,9 @@ pub use copy_columns::{Columns, CopyColumns, CopyHow, Multiply};
 pub use cross_entropy::CrossEntropy;
 pub use dropout::{Dropout, DropoutSlots};
 pub use dropout_mask::{DropoutMask, DropoutMaskSlots};
+pub use embed::{Embed, EmbedSlots};
+pub use embed_grad::{EmbedGrad, EmbedGradSlots};
+pub use embed_links::{EmbedLinks, EmbedLinksSlots};
 pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
@@ -204,6 +210,9 @@ pub static ALL: &[&KernelInfo] = &[
     CrossEntropy::INFO,
     Dropout::INFO,
     DropoutMask::INFO,
+    Embed::INFO,
+    EmbedGrad::INFO,
+    EmbedLinks::INFO,
     Fill::INFO,
     Gather::INFO,
     GradNorm::INFO,

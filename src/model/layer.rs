@@ -137,6 +137,11 @@ pub trait Layer: std::fmt::Debug + Send + Sync {
     /// The variables in Keras's order: trainable ones first.
     fn variables(&self, inputs: &[Shape]) -> Vec<VariableSpec>;
 
+    /// For a layer that takes whole numbers, which must then be an input of the model: they must lie below this.
+    fn numbers_below(&self) -> Option<usize> {
+        None
+    }
+
     /// Records the forward pass, and leaves the backward pass on the recorder's tape. `inputs` are as many as
     /// [`Layer::output_shapes`] was content with.
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor>;

@@ -107,6 +107,9 @@ impl Network {
         let placed = &mut self.layers[layer];
         let named = |error: Error| Error::usage(format!("layer `{}`: {error}", placed.name));
         let output_shapes = placed.layer.output_shapes(&shapes).map_err(named)?;
+        if placed.layer.numbers_below().is_some() && inputs.iter().any(|&id| id >= self.inputs.len()) {
+            return Err(named(Error::usage("it takes whole numbers, which must be an input of the model")));
+        }
         let again = self.calls.iter().any(|call| call.layer == layer);
         let specs = |shapes: &[Shape]| placed.layer.variables(shapes);
         if again {
@@ -144,6 +147,15 @@ impl Network {
         }
         self.outputs = outputs.to_vec();
         Ok(if self.functional { self.arranged(order) } else { self })
+    }
+
+    /// The inputs that hold whole numbers, by their place among the inputs: for which layer, and below what they must lie.
+    pub(crate) fn number_limits(&self) -> Vec<(usize, &str, usize)> {
+        let limit = |call: &Call| {
+            let placed = &self.layers[call.layer];
+            Some((*call.inputs.first()?, placed.name.as_str(), placed.layer.numbers_below()?))
+        };
+        self.calls.iter().filter_map(limit).collect()
     }
 
     /// The shape of the first input.

@@ -11,15 +11,17 @@ impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows();
         let connected = rows.iter().any(|row| row.connected.is_some());
-        let (width, last) = if connected { (104, "  Connected to") } else { (78, "") };
+        // Keras's widths, or what the longest name needs.
+        let title = rows.iter().map(|row| row.title.len() + 2).max().unwrap_or(0).max(44);
+        let (width, last) = if connected { (title + 60, "  Connected to") } else { (title + 34, "") };
         let rule = "─".repeat(width);
-        writeln!(f, "{:<44}{:<22}{:>12}{last}", "Layer (type)", "Output Shape", "Param #")?;
+        writeln!(f, "{:<title$}{:<22}{:>12}{last}", "Layer (type)", "Output Shape", "Param #")?;
         writeln!(f, "{rule}")?;
-        for Row { title, shapes, count, connected } in rows {
+        for Row { title: name, shapes, count, connected } in rows {
             let connected = connected.map(|to| format!("  {to}")).unwrap_or_default();
-            writeln!(f, "{title:<44}{:<22}{:>12}{connected}", shapes[0], grouped(count))?;
+            writeln!(f, "{name:<title$}{:<22}{:>12}{connected}", shapes[0], grouped(count))?;
             // Of a layer with several outputs each has a line.
-            shapes[1..].iter().try_for_each(|shape| writeln!(f, "{:<44}{shape}", ""))?;
+            shapes[1..].iter().try_for_each(|shape| writeln!(f, "{:<title$}{shape}", ""))?;
         }
         writeln!(f, "{rule}")?;
         let (trainable, others) = self.table.count();

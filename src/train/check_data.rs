@@ -18,6 +18,7 @@ impl Model {
             given[0] = &padded;
         }
         check_shapes("takes inputs of shape", &wanted, "the data set has", &given)?;
+        self.check_numbers(data)?;
         if targets {
             let outputs = self.compiled.scoring.outputs.iter();
             let wanted: Vec<Shape> =

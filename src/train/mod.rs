@@ -13,6 +13,7 @@ mod lockstep;
 mod loss;
 mod metric;
 mod model;
+mod numbers;
 mod on_batch;
 mod optimizer;
 mod padding;

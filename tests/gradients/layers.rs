@@ -1,7 +1,7 @@
 //! Layers without variables, each between layers that are trained.
 
 use gatenorm::model::{
-    Concatenate, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, RepeatVector, Reshape,
+    Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, RepeatVector, Reshape,
     SpatialDropout1D, Symbol, TimeDistributed,
 };
 
@@ -203,5 +203,36 @@ fn a_mean_over_what_is_not_masked() {
             let parts = [a, features, steps, product].map(|part| graph.add(GlobalAveragePooling1D::new(), &[part]));
             graph.add(Concatenate::new(), &parts.into_iter().collect::<Result<Vec<_>>>()?)
         });
+    }
+}
+
+/// Each number several times, and a shared table that is read twice.
+#[test]
+fn embedded_numbers() {
+    let (samples, steps) = (6, 5);
+    let ids: Vec<f32> = (0..samples * steps).map(|i| ((i * i + i / 4) % 4) as f32).collect();
+    assert!((0..4).all(|id| ids.iter().filter(|&&x| x == id as f32).count() > 2));
+    for mask_zero in [false, true] {
+        let build = || {
+            let mut graph = Functional::new();
+            let ids = graph.input("ids", &[steps])?;
+            let table = graph.layer(Embedding::new(4, 3).mask_zero(mask_zero))?;
+            let [a, b] = [graph.call(table, &[ids])?[0], graph.call(table, &[ids])?[0]];
+            let dense = graph.add(Dense::new(3).activation(Activation::Tanh), &[a])?;
+            let sum = graph.add(Merge::Add, &[dense, b])?;
+            let mean = graph.add(GlobalAveragePooling1D::new(), &[sum])?;
+            let last = graph.add(Dense::new(2), &[mean])?;
+            Ok::<_, Error>(graph.outputs(&[last]))
+        };
+        let case = Case {
+            name: "embedding",
+            model: build().unwrap(),
+            loss: Loss::MeanSquaredError,
+            samples,
+            x_shape: vec![steps],
+            y_shape: vec![2],
+            fixed: vec![],
+        };
+        check_weights(&case, &ids);
     }
 }

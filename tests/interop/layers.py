@@ -62,6 +62,22 @@ def merged(x):
     return keras.Model(start, L.Dense(1)(L.Concatenate()(means + [features, steps])))
 
 
+def ids(x):
+    """Whole numbers from 0 to 8; 0 is masked."""
+    return np.clip(np.round(x[..., 0] * 2 + 4), 0, 8)
+
+
+def embedded(x):
+    return [L.Embedding(9, 4, mask_zero=True), L.Dense(3, activation="tanh"), L.GlobalAveragePooling1D(), L.Dense(1)]
+
+
+def integers(x):
+    """The same of an input of integers, without a mask and with an LSTM."""
+    start = keras.Input(x.shape[1:], dtype="int32")
+    embedding = L.Embedding(9, 4, embeddings_initializer="he_normal", embeddings_regularizer="l2")(start)
+    return keras.Model(start, L.Dense(1)(L.LSTM(4)(embedding)))
+
+
 CASES = [
     ("Masking, GlobalAveragePooling1D", masked_mean, holes),
     ("Masking of another value, TimeDistributed, keepdims", other_mask_value, lambda x: np.where(holes(x) == 0, -1.5, x)),
@@ -69,6 +85,8 @@ CASES = [
     ("Activation, Reshape, RepeatVector, Flatten", reshaped, None),
     ("GlobalMaxPooling1D", largest, None),
     ("LayerNormalization", layer_normalized, holes),
+    ("Embedding with a mask", embedded, ids),
+    ("Embedding of integers", integers, ids),
     ("merging layers", merged, holes),
 ]
 

@@ -261,7 +261,7 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }
-        other => match layers::plain(other, &mut config) {
+        other => match layers::other(other, &mut config) {
             Some(layer) => {
                 config.finish();
                 model.add_named(name, layer)

@@ -7,6 +7,7 @@ mod columns;
 mod constraints;
 mod dropout;
 mod elementwise;
+mod embedding;
 mod gru;
 mod layer_norm;
 mod losses;
@@ -55,6 +56,9 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "dropout" => dropout::dropout,
         "dropout_mask" => dropout::dropout_mask,
         "copy_columns" => columns::copy_columns,
+        "embed" => embedding::embed,
+        "embed_grad" => embedding::embed_grad,
+        "embed_links" => embedding::embed_links,
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,

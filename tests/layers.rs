@@ -317,7 +317,7 @@ fn numbers_are_embedded_and_zeros_masked() {
 
 #[test]
 fn numbers_that_name_nothing_are_refused_before_they_reach_the_device() {
-    for (bad, shown) in [(4.0, "4"), (-1.0, "-1"), (1.5, "1.5"), (f32::NAN, "NaN")] {
+    for (bad, shown) in [(4.0, "4"), (-1.0, "-1"), (1.5, "1.5")] {
         let ids = vec![0.0, 1.0, 2.0, 3.0, bad, 0.0];
         let data = Dataset::from_arrays(ids, &[2, 3], vec![0.0; 4], &[2, 2]).unwrap();
         let words = format!("sample 1 (from 0) has {shown} at place 1 of its input 0");

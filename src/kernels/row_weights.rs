@@ -5,7 +5,7 @@ use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// weights[row] = sample_weights[row, or row mod N] mask[row].
+    /// `weights[row]` = `sample_weights[row, or row mod N]` · `mask[row]`.
     pub struct RowWeights {
         /// Rows of this run.
         pub rows: u32,

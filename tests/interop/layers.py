@@ -48,7 +48,7 @@ def layer_normalized(x):
 
 
 def merged(x):
-    """Every merging layer, of branches with and without a mask, with a skip connection."""
+    """Every merging layer, of branches with and without a mask (but Concatenate, whose masks are not saved), with a skip connection."""
     start = keras.Input(x.shape[1:])
     masked = L.Masking()(start)
     a = L.Dense(4, activation="tanh")(masked)
@@ -57,8 +57,9 @@ def merged(x):
     parts = [L.Add()([a, b, c]), L.Subtract()([a, b]), L.Multiply()([a, b, b]), L.Average()([b, c, a])]
     parts += [L.Maximum()([a, b]), L.Minimum()([b, a]), L.Multiply()([a, c]), L.Maximum()([c, a])]
     means = [L.GlobalAveragePooling1D()(part) for part in parts]
-    features = L.GlobalAveragePooling1D()(L.Concatenate()([a, b, a]))
-    steps = L.GlobalAveragePooling1D()(L.Concatenate(axis=1)([a, b, c]))
+    d = L.Dense(4)(start)
+    features = L.GlobalAveragePooling1D()(L.Concatenate()([c, d, c]))
+    steps = L.GlobalAveragePooling1D()(L.Concatenate(axis=1)([d, c]))
     return keras.Model(start, L.Dense(1)(L.Concatenate()(means + [features, steps])))
 
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gatenorm::model::{ANY_LENGTH, Bidirectional, Gru, MergeMode, RenormClipping};
+use gatenorm::model::{ANY_LENGTH, Bidirectional, Gru, MergeMode, RenormClipping, TimeDistributed};
 use gatenorm::prelude::*;
 use gatenorm::train::{
     Adagrad, Common, CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay, LearningRate, Lion, Nadam,
@@ -142,6 +142,7 @@ fn activation_of(config: &mut Taking<'_>, key: &str) -> Activation {
 }
 
 pub fn lstm_of(config: &mut Taking<'_>) -> Lstm {
+    leave_out(config);
     let flag = |value: Value| value.as_bool().unwrap_or(false);
     let [activation, recurrent_activation] =
         ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
@@ -165,7 +166,23 @@ pub fn lstm_of(config: &mut Taking<'_>) -> Lstm {
     layer
 }
 
+fn dense_of(config: &mut Taking<'_>) -> Dense {
+    let activation = activation_of(config, "activation");
+    let mut layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
+        .activation(activation)
+        .use_bias(config.take("use_bias").as_bool().expect("a boolean"));
+    weight_args!(layer, config, kernel_initializer, bias_initializer;
+        kernel_regularizer, bias_regularizer, activity_regularizer; kernel_constraint, bias_constraint);
+    layer
+}
+
+/// Arguments that are ways to compute the same, and the seed of dropout, whose numbers are not Keras's.
+fn leave_out(config: &mut Taking<'_>) {
+    ["unroll", "use_cudnn", "implementation", "seed"].iter().for_each(|key| drop(config.take(key)));
+}
+
 fn gru_of(config: &mut Taking<'_>) -> Gru {
+    leave_out(config);
     let flag = |value: Value| value.as_bool().unwrap_or(false);
     let [activation, recurrent_activation] =
         ["activation", "recurrent_activation"].map(|key| activation_of(config, key));
@@ -176,7 +193,7 @@ fn gru_of(config: &mut Taking<'_>) -> Gru {
         .recurrent_dropout(recurrent_dropout)
         .activation(activation)
         .recurrent_activation(recurrent_activation)
-        .reset_after(flag(config.take("reset_after")))
+        .reset_after(config.take("reset_after") != json!(false))
         .go_backwards(flag(config.take("go_backwards")))
         .return_state(flag(config.take("return_state")))
         .stateful(flag(config.take("stateful")))
@@ -252,12 +269,15 @@ fn add_layer(model: Sequential, layer: &Value, missing: &mut Unsupported) -> Seq
             if trainable { model.add_named(name, std::sync::Arc::new(layer)) } else { model.add_frozen(layer) }
         }
         "Dense" => {
-            let activation = activation_of(&mut config, "activation");
-            let mut layer = Dense::new(config.take("units").as_u64().expect("units") as usize)
-                .activation(activation)
-                .use_bias(flag(config.take("use_bias")));
-            weight_args!(layer, &mut config, kernel_initializer, bias_initializer;
-                kernel_regularizer, bias_regularizer, activity_regularizer; kernel_constraint, bias_constraint);
+            let layer = dense_of(&mut config);
+            config.finish();
+            model.add_named(name, std::sync::Arc::new(layer))
+        }
+        "TimeDistributed" if config.left["layer"]["class_name"] == "Dense" => {
+            let wrapped = config.take("layer");
+            config.finish();
+            let mut config = taking("Dense", &wrapped["config"], missing);
+            let layer = TimeDistributed::new(dense_of(&mut config));
             config.finish();
             model.add_named(name, std::sync::Arc::new(layer))
         }

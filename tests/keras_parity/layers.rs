@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gatenorm::model::{
     Activation, Dropout, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, LayerNormalization,
-    Masking,
+    Masking, Normalization,
 };
 
 use serde_json::{Value, json};
@@ -42,6 +42,13 @@ pub fn other(class: &str, config: &mut Taking<'_>) -> Option<Arc<dyn Layer>> {
             let epsilon = config.take("epsilon").as_f64().expect("epsilon");
             let [center, scale] = ["center", "scale"].map(|key| config.take(key).as_bool().unwrap_or(true));
             Arc::new(LayerNormalization::new().epsilon(epsilon).center(center).scale(scale))
+        }
+        "Normalization" => {
+            config.expect("axis", &[Value::Null, json!(-1), json!([-1])]);
+            config.expect("invert", &[Value::Null, json!(false)]);
+            // The file gives them.
+            ["mean", "variance"].iter().for_each(|key| drop(config.take(key)));
+            Arc::new(Normalization::new())
         }
         "Activation" => {
             let name = config.take("activation");

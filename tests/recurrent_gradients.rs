@@ -216,6 +216,26 @@ fn a_grus_state_handed_on() {
     }
 }
 
+/// Options that the recurrence with normalisation does not have are refused, not left out.
+#[test]
+fn normalisation_is_an_option_of_the_lstm() {
+    let compiled = |layer: fn(Lstm) -> Sequential, lstm| {
+        layer(lstm)
+            .compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), [])
+            .map(|model| model.network().line())
+    };
+    let batch = |lstm: Lstm| Sequential::new(&[STEPS, FEATURES]).add(lstm.recurrent_batch_norm(STEPS));
+    let layer = |lstm: Lstm| Sequential::new(&[STEPS, FEATURES]).add(lstm.layer_norm());
+    assert_eq!(compiled(batch, Lstm::new(3).return_sequences(true)).unwrap(), "RecurrentBatchNormLSTM 3");
+    assert_eq!(compiled(layer, Lstm::new(3)).unwrap(), "LayerNormLSTM 3");
+    for lstm in [Lstm::new(3).dropout(0.5), Lstm::new(3).peepholes(true)] {
+        for normalised in [batch, layer] {
+            let error = compiled(normalised, lstm.clone()).unwrap_err().to_string();
+            assert!(error.contains("only units and return_sequences"), "{error}");
+        }
+    }
+}
+
 #[test]
 fn layer_normalisation_in_the_recurrence() {
     let layers =

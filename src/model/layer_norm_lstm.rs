@@ -21,12 +21,19 @@ pub struct LayerNormLstm {
     units: usize,
     return_sequences: bool,
     epsilon: f64,
+    /// Whether it was made of an LSTM with options that it does not have.
+    other_options: bool,
 }
 
 impl LayerNormLstm {
     /// This many units; epsilon is 1e-3, as in Keras's LayerNormalization.
     pub fn new(units: usize) -> Self {
-        LayerNormLstm { units, return_sequences: false, epsilon: 1e-3 }
+        LayerNormLstm { units, return_sequences: false, epsilon: 1e-3, other_options: false }
+    }
+
+    /// The same refused when it is built.
+    pub(super) fn of_other_options(self) -> Self {
+        LayerNormLstm { other_options: true, ..self }
     }
 
     /// Whether every time step's output is given, or only the last one's (the default).
@@ -56,6 +63,11 @@ impl Layer for LayerNormLstm {
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         let input = single("LayerNormLSTM", inputs)?;
+        if self.other_options {
+            return Err(Error::usage(
+                "LayerNormLSTM has of an LSTM's options only units and return_sequences: leave the others out",
+            ));
+        }
         if self.units == 0 || !(self.epsilon > 0.0 && self.epsilon.is_finite()) {
             let (units, epsilon) = (self.units, self.epsilon);
             return Err(Error::usage(format!(

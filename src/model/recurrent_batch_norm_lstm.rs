@@ -22,13 +22,27 @@ pub struct RecurrentBatchNormLstm {
     return_sequences: bool,
     momentum: f64,
     epsilon: f64,
+    /// Whether it was made of an LSTM with options that it does not have.
+    other_options: bool,
 }
 
 impl RecurrentBatchNormLstm {
     /// This many units, with moving statistics for this many time steps; momentum 0.99 and epsilon 1e-3, as in Keras's
     /// BatchNormalization.
     pub fn new(units: usize, max_steps: usize) -> Self {
-        RecurrentBatchNormLstm { units, max_steps, return_sequences: false, momentum: 0.99, epsilon: 1e-3 }
+        RecurrentBatchNormLstm {
+            units,
+            max_steps,
+            return_sequences: false,
+            momentum: 0.99,
+            epsilon: 1e-3,
+            other_options: false,
+        }
+    }
+
+    /// The same refused when it is built.
+    pub(super) fn of_other_options(self) -> Self {
+        RecurrentBatchNormLstm { other_options: true, ..self }
     }
 
     /// Whether every time step's output is given, or only the last one's (the default).
@@ -72,6 +86,11 @@ impl Layer for RecurrentBatchNormLstm {
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         let input = single("RecurrentBatchNormLSTM", inputs)?;
+        if self.other_options {
+            return Err(Error::usage(
+                "RecurrentBatchNormLSTM has of an LSTM's options only units and return_sequences: leave the others out",
+            ));
+        }
         if self.units == 0 || self.max_steps == 0 {
             return Err(Error::usage("RecurrentBatchNormLSTM needs units >= 1 and max_steps >= 1"));
         }

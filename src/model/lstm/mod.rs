@@ -9,7 +9,9 @@ use super::bidirectional::Traits;
 use super::dropout::check_rate;
 use super::initializer::Initializer;
 use super::layer::{Layer, Layout, Shape, VariableSpec, features};
+use super::layer_norm_lstm::LayerNormLstm;
 use super::recorder::{Recorder, Tensor};
+use super::recurrent_batch_norm_lstm::RecurrentBatchNormLstm;
 use super::regularizer::Regularizer;
 use super::weight_args::{RecurrentArgs, weight_setters};
 use crate::error::{Error, Result};
@@ -150,6 +152,23 @@ impl Lstm {
         weights.kernel: kernel_initializer, kernel_regularizer, kernel_constraint;
         weights.recurrent: recurrent_initializer, recurrent_regularizer, recurrent_constraint;
         weights.bias: bias_initializer, bias_regularizer, bias_constraint;
+    }
+
+    /// The same with batch normalisation in its recurrence, with moving statistics for this many time steps. Of the other options
+    /// it has only `return_sequences`.
+    pub fn recurrent_batch_norm(self, max_steps: usize) -> RecurrentBatchNormLstm {
+        let layer = RecurrentBatchNormLstm::new(self.units, max_steps).return_sequences(self.return_sequences);
+        if self.has_other_options() { layer.of_other_options() } else { layer }
+    }
+
+    /// The same with layer normalisation in its recurrence. Of the other options it has only `return_sequences`.
+    pub fn layer_norm(self) -> LayerNormLstm {
+        let layer = LayerNormLstm::new(self.units).return_sequences(self.return_sequences);
+        if self.has_other_options() { layer.of_other_options() } else { layer }
+    }
+
+    fn has_other_options(&self) -> bool {
+        *self != Lstm::new(self.units).return_sequences(self.return_sequences)
     }
 
     /// What a wrapper must know of it.

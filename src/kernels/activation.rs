@@ -84,13 +84,11 @@ pub(crate) fn activation_saves_input(kind: u32) -> bool {
 }
 
 /// What the backward pass keeps: y, or x.
-#[allow(dead_code, reason = "for the cells of recurrent layers")]
 pub(super) fn activation_saved<T: Real>(kind: u32, x: T) -> T {
     if activation_saves_input(kind) { x } else { activation_value(kind, x) }
 }
 
 /// y from what is saved.
-#[allow(dead_code, reason = "for the cells of recurrent layers")]
 pub(super) fn activation_restore<T: Real>(kind: u32, saved: T) -> T {
     if activation_saves_input(kind) { activation_value(kind, saved) } else { saved }
 }

@@ -41,7 +41,22 @@ def dense(**arguments):
     return lambda: L.Dense(7, activation="tanh", kernel_initializer=I.RandomNormal(stddev=1.0), **arguments)
 
 
+def recurrent(layer, **arguments):
+    """A recurrent layer in the place of the Dense, whose gates lie otherwise on the device than in Keras."""
+    return lambda: layer(5, return_sequences=True, kernel_initializer=I.RandomNormal(stddev=1.0), **arguments)
+
+
+PENALTIES = dict(
+    kernel_regularizer=R.L1(0.01), recurrent_regularizer=R.L2(0.02), bias_regularizer="l1", activity_regularizer=R.L2(0.01)
+)
+LIMITS = dict(kernel_constraint=C.MaxNorm(0.9), recurrent_constraint=C.UnitNorm(), bias_constraint=C.NonNeg())
+
 MODELS = [
+    ("penalties of an LSTM", around(recurrent(L.LSTM, **PENALTIES))),
+    ("constraints of an LSTM", around(recurrent(L.LSTM, **LIMITS))),
+    ("penalties of a GRU", around(recurrent(L.GRU, **PENALTIES))),
+    ("constraints of a GRU", around(recurrent(L.GRU, **LIMITS))),
+    ("constraints of a GRU, reset before", around(recurrent(L.GRU, reset_after=False, **LIMITS))),
     ("l1", around(dense(kernel_regularizer=R.L1(0.03), bias_regularizer="l1"))),
     ("l2", around(dense(kernel_regularizer=R.L2(0.03)), gamma_regularizer=R.L2(0.1), beta_regularizer=R.L2(0.2))),
     ("l1_l2", around(dense(kernel_regularizer=R.L1L2(0.01, 0.02), bias_regularizer=R.L1L2(0.01, 0.02)))),
@@ -119,7 +134,7 @@ def checks():
         if case is not None:
             check(f"{title}: opens and evaluates the same", lambda: opens(case))
             check(f"{title}: trains on as Keras does", lambda: continues(case))
-            if "l" == name[0] or "activity" in name:
+            if name[0] == "l" or "activity" in name or "penalties" in name:
                 check(f"{title}: has penalties in its loss", lambda: penalized(case))
     check("saved by Keras, initializers: come back through here", initializers_come_back)
     here = None

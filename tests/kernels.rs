@@ -39,7 +39,7 @@ fn every_kernel_agrees_with_its_reference() {
 
 #[test]
 fn every_kernel_agrees_with_the_runtime_checks_on() {
-    let Some(gpu) = common::open(DeviceOptions { checked: true }) else { return };
+    let Some(gpu) = common::open(DeviceOptions { checked: true, ..DeviceOptions::default() }) else { return };
     every_kernel_agrees(&gpu);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use gatenorm::kernels::{ALL, Access, Element, Field, KernelInfo, Options, StepScalars};
+use gatenorm::kernels::{ALL, Access, Element, Field, KernelInfo, Options, StepScalars, Variant};
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, GlobalVariable, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
@@ -106,16 +106,16 @@ fn reflect(kernel: &KernelInfo, source: &str) -> Result<(), String> {
     check_overrides(kernel, &module)
 }
 
-/// A shader in the forms that drivers take, as text where they are text.
-fn translate(kernel: &KernelInfo, options: &Options) -> Result<Vec<u32>, String> {
-    let (module, info) = parse(&kernel.source())?;
+/// An entry point in the forms that drivers take, as text where they are text.
+fn translate(kernel: &KernelInfo, variant: &Variant, entry: &str, options: &Options) -> Result<Vec<u32>, String> {
+    let (module, info) = parse(&kernel.source(variant))?;
     let constants = options.0.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
-    let entry = Some((ShaderStage::Compute, "main"));
-    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
+    let wanted = Some((ShaderStage::Compute, entry));
+    let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, wanted, &constants)
         .map_err(|e| e.to_string())?;
     let [main] = &module.entry_points[..] else { return Err("not one entry point".into()) };
     let threads: u32 = main.workgroup_size.iter().product();
-    if main.name != "main" || threads == 0 || threads > MAX_THREADS {
+    if main.name != entry || threads == 0 || threads > MAX_THREADS {
         return Err(format!("entry point `{}` with {threads} threads", main.name));
     }
     for lang_version in [(2, 4), (3, 0)] {
@@ -144,7 +144,10 @@ fn spirv_val(words: &[u32], path: &Path) -> Result<(), String> {
 #[test]
 fn layout_and_bindings_are_those_of_rust() {
     for kernel in ALL {
-        reflect(kernel, &kernel.source()).unwrap_or_else(|e| panic!("{}: {e}", kernel.name));
+        for variant in kernel.variants.all {
+            reflect(kernel, &kernel.source(variant))
+                .unwrap_or_else(|e| panic!("{} {}: {e}", kernel.name, variant.name));
+        }
     }
 }
 
@@ -157,9 +160,10 @@ fn every_combination_of_options_translates_for_every_backend() {
     }
     let mut count = 0;
     for kernel in ALL {
-        for options in kernel.all_options() {
-            let named = |e: String| -> ! { panic!("{} {options:?}: {e}", kernel.name) };
-            let words = translate(kernel, &options).unwrap_or_else(|e| named(e));
+        let entries = kernel.variants.all.iter().flat_map(|v| v.entries.iter().map(move |&entry| (v, entry)));
+        for ((variant, entry), options) in entries.flat_map(|e| kernel.all_options().into_iter().map(move |o| (e, o))) {
+            let named = |e: String| -> ! { panic!("{} {} {entry} {options:?}: {e}", kernel.name, variant.name) };
+            let words = translate(kernel, variant, entry, &options).unwrap_or_else(|e| named(e));
             if installed {
                 spirv_val(&words, &folder.path().join("shader.spv")).unwrap_or_else(|e| named(e));
             }
@@ -176,7 +180,9 @@ fn every_file_belongs_to_a_kernel() {
         .expect("the folder is there")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
         .collect();
-    let kernels = ALL.iter().map(|k| format!("{}.wgsl", k.name));
+    let own = |k: &KernelInfo, v: &Variant| (!v.wgsl.is_empty()).then(|| format!("{}_{}.wgsl", k.name, v.name));
+    let variants = ALL.iter().flat_map(|k| k.variants.all.iter().filter_map(move |v| own(k, v)));
+    let kernels = ALL.iter().map(|k| format!("{}.wgsl", k.name)).chain(variants);
     let expected: BTreeSet<String> = kernels.chain(COMMON.map(String::from)).collect();
     assert_eq!(files, expected);
     assert!(ALL.windows(2).all(|pair| pair[0].name < pair[1].name), "kernels are in alphabetical order, each once");
@@ -196,7 +202,9 @@ fn forbidden(source: &str) -> Option<&'static str> {
 #[test]
 fn no_shader_uses_what_drivers_get_wrong() {
     for kernel in ALL {
-        assert_eq!(forbidden(&kernel.source()), None, "{}", kernel.name);
+        for variant in kernel.variants.all {
+            assert_eq!(forbidden(&kernel.source(variant)), None, "{} {}", kernel.name, variant.name);
+        }
         assert!(kernel.wgsl.starts_with("// "), "{} begins with what it computes", kernel.name);
     }
     assert_eq!(forbidden("let y = tanh(x); // tanh_safe("), Some("tanh("));
@@ -206,7 +214,7 @@ fn no_shader_uses_what_drivers_get_wrong() {
 /// Replaces a text that must be there, and expects reflection to fail on the result.
 fn must_fail(kernel: &str, from: &str, to: &str, expected: &str) {
     let kernel = ALL.iter().find(|k| k.name == kernel).expect("a kernel of this name");
-    let source = kernel.source();
+    let source = kernel.source(&kernel.variants.all[0]);
     assert!(source.contains(from), "`{from}` is in {}", kernel.name);
     let error = reflect(kernel, &source.replace(from, to)).expect_err("the change must be seen");
     assert!(error.contains(expected), "`{error}` tells of `{expected}`");

@@ -25,7 +25,7 @@ pub struct DeviceFlags {
 impl DeviceFlags {
     /// Opens the device; with a sentence that says why where `auto` took the CPU.
     pub fn open(&self) -> Result<(Device, Option<String>)> {
-        Device::parse(&self.device, DeviceOptions { checked: self.checked })
+        Device::parse(&self.device, DeviceOptions { checked: self.checked, ..DeviceOptions::default() })
     }
 
     /// Opens the device and tells which it is.

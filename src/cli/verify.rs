@@ -63,7 +63,7 @@ pub fn run(args: &Verify) -> Result<()> {
 /// The adapter to verify: `auto` takes the best of any kind, since the CPU needs no verifying.
 fn open(flags: &DeviceFlags) -> Result<Gpu> {
     let device = match flags.device.as_str() {
-        "auto" => Device::any_gpu(DeviceOptions { checked: flags.checked })?,
+        "auto" => Device::any_gpu(DeviceOptions { checked: flags.checked, ..DeviceOptions::default() })?,
         _ => flags.open()?.0,
     };
     match device {

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pipelines::Pipelines;
+use super::variants::Forced;
 use crate::error::{Error, Result};
 use crate::plan::Limits;
 
 /// How a device is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DeviceOptions {
     /// Keep wgpu's runtime checks in the shaders (bounds of indices and loops): slower, to look for faults.
     pub checked: bool,
+    /// Variants that kernels are to be computed by wherever they fit, as `lstm_sequence=steps,matmul=tiles`; by default what
+    /// `GATENORM_VARIANT` says.
+    pub variants: Option<String>,
 }
 
 /// Where a model lives and is computed.
@@ -210,6 +214,7 @@ pub(super) struct Inner {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub checked: bool,
+    pub forced: Forced,
     pub pipelines: Mutex<Pipelines>,
     lost: Arc<AtomicBool>,
     faults: Arc<Mutex<Vec<String>>>,
@@ -229,6 +234,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Gpu {
     /// Opens an adapter with WebGPU's default limits, but the largest buffers that it offers.
     pub fn open(summary: &AdapterSummary, options: DeviceOptions) -> Result<Gpu> {
+        let forced = options.variants.or_else(|| std::env::var("GATENORM_VARIANT").ok());
+        let forced = Forced::parse(&forced.unwrap_or_default())?;
         let offered = &summary.limits;
         let limits = wgpu::Limits {
             max_buffer_size: offered.max_buffer_size,
@@ -254,6 +261,7 @@ impl Gpu {
             device,
             queue,
             checked: options.checked,
+            forced,
             pipelines: Mutex::default(),
             lost,
             faults,

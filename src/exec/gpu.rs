@@ -9,7 +9,7 @@ use super::cpu::{missing, refuse_growth};
 use super::device::Gpu;
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Element, StepScalars};
+use crate::kernels::{Dispatch, Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
@@ -23,7 +23,7 @@ const IN_FLIGHT: usize = 3;
 /// Compiled plans that are kept.
 const PLANS: usize = 16;
 
-struct Dispatch {
+struct Encoded {
     pipeline: wgpu::ComputePipeline,
     group: usize,
     uniform: u32,
@@ -35,7 +35,9 @@ struct Compiled {
     names: Vec<String>,
     uniforms: wgpu::BindGroup,
     groups: Vec<wgpu::BindGroup>,
-    dispatches: Vec<Dispatch>,
+    dispatches: Vec<Encoded>,
+    /// Where each step's dispatches begin, and at last their number.
+    firsts: Vec<usize>,
 }
 
 struct Memory {
@@ -136,13 +138,11 @@ impl GpuExecutor {
 
     fn build(&mut self, plan: &Plan) -> Result<Compiled> {
         let inner = &self.gpu.inner;
-        let uniforms = self.uniforms(plan);
         self.counters.allocations += 1;
         let mut groups = Vec::new();
         let mut known: HashMap<(&str, &[Slot]), usize> = HashMap::new();
-        let mut dispatches = Vec::with_capacity(plan.steps().len());
-        for (i, step) in plan.steps().iter().enumerate() {
-            let pipeline = self.gpu.pipeline(step.kernel, &step.options, &mut self.counters)?;
+        let (mut dispatches, mut params, mut firsts) = (Vec::new(), Vec::new(), vec![0]);
+        for step in plan.steps() {
             let group = *known.entry((step.kernel.name, &step.slots)).or_insert_with(|| {
                 let layout = self.gpu.storage_layout(step.kernel);
                 let entries: Vec<_> = (0u32..).zip(&step.slots).map(|(b, slot)| self.entry(plan, b, slot)).collect();
@@ -153,10 +153,18 @@ impl GpuExecutor {
                 }));
                 groups.len() - 1
             });
-            dispatches.push(Dispatch { pipeline, group, uniform: i as u32 * UNIFORM_SLOT as u32, grid: step.grid });
+            let number = self.gpu.variant(step)?;
+            let variant = &step.kernel.variants.all[number];
+            for Dispatch { entry, params: block, grid } in (step.kernel.variants.dispatches)(&step.params, number) {
+                let pipeline = self.gpu.pipeline(step.kernel, variant, entry, &step.options, &mut self.counters)?;
+                dispatches.push(Encoded { pipeline, group, uniform: params.len() as u32 * UNIFORM_SLOT as u32, grid });
+                params.push(block);
+            }
+            firsts.push(dispatches.len());
         }
         let names = plan.buffers().iter().map(|b| b.name.clone()).collect();
-        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches })
+        let uniforms = self.uniforms(&params);
+        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts })
     }
 
     fn entry<'a>(&'a self, plan: &Plan, binding: u32, slot: &Slot) -> wgpu::BindGroupEntry<'a> {
@@ -172,11 +180,11 @@ impl GpuExecutor {
     }
 
     /// All parameter structs of a plan in one buffer, bound once with the scalars.
-    fn uniforms(&self, plan: &Plan) -> wgpu::BindGroup {
+    fn uniforms(&self, params: &[Vec<u8>]) -> wgpu::BindGroup {
         let inner = &self.gpu.inner;
-        let mut bytes = vec![0u8; plan.steps().len().max(1) * UNIFORM_SLOT as usize];
-        for (slot, step) in bytes.chunks_mut(UNIFORM_SLOT as usize).zip(plan.steps()) {
-            slot[..step.params.len()].copy_from_slice(&step.params);
+        let mut bytes = vec![0u8; params.len().max(1) * UNIFORM_SLOT as usize];
+        for (slot, params) in bytes.chunks_mut(UNIFORM_SLOT as usize).zip(params) {
+            slot[..params.len()].copy_from_slice(params);
         }
         let buffer = inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("step_params"),
@@ -200,21 +208,22 @@ impl GpuExecutor {
         })
     }
 
-    /// Encodes dispatches `steps` of the last compiled plan, once for each of the scalars.
+    /// Encodes `steps` of the last compiled plan, once for each of the scalars.
     fn encode_and_submit(&mut self, steps: Range<usize>, scalars: Range<usize>) -> Result<()> {
         let inner = self.gpu.inner.clone();
         let Some(compiled) = self.compiled.back() else { return Ok(()) };
+        let dispatches = &compiled.dispatches[compiled.firsts[steps.start]..compiled.firsts[steps.end]];
         let mut encoder = inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("steps") });
         for at in scalars.clone() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for d in &compiled.dispatches[steps.clone()] {
+            for d in dispatches {
                 pass.set_pipeline(&d.pipeline);
                 pass.set_bind_group(0, &compiled.uniforms, &[d.uniform, at as u32 * UNIFORM_SLOT as u32]);
                 pass.set_bind_group(1, &compiled.groups[d.group], &[]);
                 pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
             }
         }
-        self.counters.dispatches += (steps.len() * scalars.len()) as u64;
+        self.counters.dispatches += (dispatches.len() * scalars.len()) as u64;
         self.counters.submissions += 1;
         self.under_way.push_back(inner.queue.submit([encoder.finish()]));
         while self.under_way.len() > IN_FLIGHT {
@@ -307,7 +316,8 @@ impl Executor for GpuExecutor {
         check_scalars(&range, self.scalars_set)?;
         self.compile(plan)?;
         let steps = plan.steps().len();
-        let per_submission = (DISPATCHES_PER_SUBMISSION / steps.max(1)).max(1);
+        let dispatches = self.compiled.back().map_or(1, |compiled| compiled.dispatches.len());
+        let per_submission = (DISPATCHES_PER_SUBMISSION / dispatches.max(1)).max(1);
         let mut first = range.start;
         while first < range.end {
             let last = range.end.min(first + per_submission);

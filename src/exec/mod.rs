@@ -5,6 +5,7 @@ mod device;
 mod gpu;
 pub mod lockstep;
 mod pipelines;
+mod variants;
 
 use std::ops::Range;
 use std::sync::Arc;

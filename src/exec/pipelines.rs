@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use super::Counters;
 use super::device::{Gpu, lock};
 use crate::error::Result;
-use crate::kernels::{Access, Binding, KernelInfo, Options};
+use crate::kernels::{Access, Binding, KernelInfo, Options, Variant};
 
-type PipelineKey = (&'static str, Options);
+/// Kernel, variant, entry point, overrides.
+type PipelineKey = (&'static str, &'static str, &'static str, Options);
 
 /// Pipelines and layouts of a device, shared by all its executors.
 #[derive(Default)]
@@ -43,20 +44,22 @@ impl Gpu {
         pipelines.layouts.entry(name).or_insert_with(create).clone()
     }
 
-    /// The pipeline of a kernel with these options, created on first use.
+    /// The pipeline of a variant's entry point with these options, created on first use.
     pub(super) fn pipeline(
         &self,
         kernel: &'static KernelInfo,
+        variant: &'static Variant,
+        entry: &'static str,
         options: &Options,
         counters: &mut Counters,
     ) -> Result<wgpu::ComputePipeline> {
-        let key = (kernel.name, options.clone());
+        let key = (kernel.name, variant.name, entry, options.clone());
         if let Some(pipeline) = lock(&self.inner.pipelines).by_kernel.get(&key) {
             return Ok(pipeline.clone());
         }
         let (uniform, storage) = (self.uniform_layout(), self.storage_layout(kernel));
         let pipeline = self.inner.scoped(&format!("kernel `{}`", kernel.name), || {
-            self.create_pipeline(kernel, options, &[Some(&uniform), Some(&storage)])
+            self.create_pipeline(kernel, variant, entry, options, &[Some(&uniform), Some(&storage)])
         })?;
         counters.pipelines += 1;
         lock(&self.inner.pipelines).by_kernel.insert(key, pipeline.clone());
@@ -66,6 +69,8 @@ impl Gpu {
     fn create_pipeline(
         &self,
         kernel: &KernelInfo,
+        variant: &Variant,
+        entry: &str,
         options: &Options,
         layouts: &[Option<&wgpu::BindGroupLayout>],
     ) -> wgpu::ComputePipeline {
@@ -76,7 +81,7 @@ impl Gpu {
         };
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
+            source: wgpu::ShaderSource::Wgsl(kernel.source(variant).into()),
         };
         // SAFETY: these are our own kernels: every loop ends, and every index stays within the slots that `Plan::push`
         // checked; the whole test suite also runs with the checks on.
@@ -91,7 +96,7 @@ impl Gpu {
             label: Some(kernel.name),
             layout: Some(&layout),
             module: &module,
-            entry_point: Some("main"),
+            entry_point: Some(entry),
             compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
             cache: None,
         })

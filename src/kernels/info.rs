@@ -1,6 +1,7 @@
 //! What is known of a kernel besides its code.
 
 use super::tracked::Tracked;
+use super::variant::{Dispatch, Part, Variant, Variants};
 use super::{Args, Kernel, Real};
 
 /// How a kernel uses a binding. In WGSL there is only `read` and `read_write`; a write-only slot is told apart here so that
@@ -114,6 +115,8 @@ pub struct KernelInfo {
     pub size: usize,
     /// Pipeline-overridable constants.
     pub overrides: &'static [Override],
+    /// The ways in which a GPU can compute it.
+    pub variants: Variants,
     pub(crate) reference_f32: Reference<f32>,
     pub(crate) reference_f64: Reference<f64>,
     pub(crate) reference_tracked: Reference<Tracked>,
@@ -134,6 +137,13 @@ impl KernelInfo {
             fields,
             size: size_of::<K>(),
             overrides,
+            variants: Variants {
+                all: K::VARIANTS,
+                dispatches: dispatches::<K>,
+                fits: |params, options, variant, traits| kernel::<K>(params).fits(options, variant, traits),
+                preferred: |params, options, traits| kernel::<K>(params).preferred(options, traits),
+                parts: parts::<K>,
+            },
             reference_f32: call::<K, f32>,
             reference_f64: call::<K, f64>,
             reference_tracked: call::<K, Tracked>,
@@ -156,21 +166,40 @@ impl KernelInfo {
         })
     }
 
-    /// The whole WGSL module: the kernel first, so that error lines stay right, then what kernels share.
-    pub fn source(&self) -> String {
-        format!(
-            "{}\n{}\n{}\n{}\n{}",
-            self.wgsl,
+    /// The whole WGSL module of a variant: the kernel first, so that error lines stay right, then what kernels share.
+    pub fn source(&self, variant: &Variant) -> String {
+        let enables: String = variant.enables.iter().map(|feature| format!("enable {feature}; ")).collect();
+        let constants: String = variant.constants.iter().map(|(n, v)| format!("const {n}: u32 = {v}u;\n")).collect();
+        [
+            &(enables + self.wgsl),
+            variant.wgsl,
+            &constants,
             include_str!("../../shaders/common.wgsl"),
             include_str!("../../shaders/activation.wgsl"),
             include_str!("../../shaders/lstm_cell.wgsl"),
-            include_str!("../../shaders/random.wgsl")
-        )
+            include_str!("../../shaders/random.wgsl"),
+        ]
+        .join("\n")
     }
 }
 
+fn kernel<K: Kernel>(params: &[u8]) -> K {
+    bytemuck::pod_read_unaligned(params)
+}
+
 fn call<K: Kernel, T: Real>(params: &[u8], options: &Options, args: Args<'_, T>) {
-    bytemuck::pod_read_unaligned::<K>(params).reference(options, args);
+    kernel::<K>(params).reference(options, args);
+}
+
+fn dispatches<K: Kernel>(params: &[u8], variant: usize) -> Vec<Dispatch<Vec<u8>>> {
+    let erase =
+        |d: Dispatch<K>| Dispatch { entry: d.entry, params: bytemuck::bytes_of(&d.params).to_vec(), grid: d.grid };
+    kernel::<K>(params).dispatches(variant).into_iter().map(erase).collect()
+}
+
+fn parts<K: Kernel>(params: &[u8]) -> Vec<Part<Vec<u8>>> {
+    let erase = |p: Part<K>| Part { params: bytemuck::bytes_of(&p.params).to_vec(), settled: p.settled };
+    kernel::<K>(params).parts().into_iter().map(erase).collect()
 }
 
 /// What changes from training step to training step; on the device a uniform block shared by all kernels.

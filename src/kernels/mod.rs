@@ -80,6 +80,7 @@ mod softmax;
 mod softmax_grad;
 mod step_mask;
 mod variable_squares;
+mod variant;
 mod weight_average;
 mod weight_decay;
 
@@ -160,6 +161,7 @@ pub use softmax::{Softmax, SoftmaxSlots};
 pub use softmax_grad::{SoftmaxGrad, SoftmaxGradSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
+pub use variant::{Dispatch, Part, Traits, Variant, Variants};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
 pub use weight_decay::{WeightDecay, WeightDecaySlots};
 
@@ -170,8 +172,35 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
     /// Name, source, bindings: what both executors need to know.
     const INFO: &'static KernelInfo;
 
-    /// How many workgroups run, in x, y, z.
+    /// The ways in which a GPU can compute it; the first runs everywhere.
+    const VARIANTS: &'static [Variant] = &[Variant::MAIN];
+
+    /// How many workgroups of `main` run, in x, y, z.
     fn grid(&self) -> [u32; 3];
+
+    /// What a variant dispatches, in order.
+    fn dispatches(&self, variant: usize) -> Vec<Dispatch<Self>> {
+        let _ = variant;
+        vec![Dispatch { entry: "main", params: *self, grid: self.grid() }]
+    }
+
+    /// Whether a variant can compute this on such a GPU. The first always can.
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
+        let _ = (options, traits);
+        variant < Self::VARIANTS.len()
+    }
+
+    /// The variant to take where nothing was measured.
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        let _ = (options, traits);
+        0
+    }
+
+    /// The parts, in order, in which the reference can do it, where a later part reads what an earlier one settled: a device
+    /// is then judged by what it made of its own bits.
+    fn parts(&self) -> Vec<Part<Self>> {
+        vec![Part { params: *self, settled: Vec::new() }]
+    }
 
     /// What the kernel computes, in plain loops. `args` yields the slots in the order of the bindings.
     fn reference<T: Real>(&self, options: &Options, args: Args<'_, T>);

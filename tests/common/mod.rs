@@ -8,7 +8,7 @@ use gatenorm::exec::{Device, DeviceOptions, Gpu};
 /// the kernels.
 pub fn gpu() -> Option<Device> {
     let checked = std::env::var("GATENORM_CHECKED").is_ok_and(|v| v == "1");
-    open(DeviceOptions { checked }).map(Device::Gpu)
+    open(DeviceOptions { checked, ..DeviceOptions::default() }).map(Device::Gpu)
 }
 
 /// The same opened, with these options.

@@ -1,0 +1,79 @@
+//! Which variant of a kernel a GPU takes.
+
+use super::device::Gpu;
+use crate::error::{Error, Result};
+use crate::kernels::{ALL, KernelInfo, Traits};
+use crate::plan::Step;
+
+/// Variants that somebody insists on, by kernel.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Forced(Vec<(&'static str, usize)>);
+
+impl Forced {
+    /// Reads `KERNEL=VARIANT,KERNEL=VARIANT,...`.
+    pub fn parse(text: &str) -> Result<Forced> {
+        let pairs = text.split(',').map(str::trim).filter(|pair| !pair.is_empty());
+        Ok(Forced(pairs.map(Self::pair).collect::<Result<_>>()?))
+    }
+
+    fn pair(pair: &str) -> Result<(&'static str, usize)> {
+        let (name, variant) = pair.split_once('=').ok_or_else(|| {
+            Error::usage(format!("`{pair}` names no variant: write KERNEL=VARIANT, several with commas"))
+        })?;
+        let several = |k: &&&KernelInfo| k.variants.all.len() > 1;
+        let kernel = ALL.iter().find(|k| k.name == name).ok_or_else(|| {
+            let names: Vec<&str> = ALL.iter().filter(several).map(|k| k.name).collect();
+            Error::usage(format!("no kernel `{name}` has variants; those that have: {}", names.join(", ")))
+        })?;
+        let number = kernel.variants.position(variant).ok_or_else(|| {
+            let names: Vec<&str> = kernel.variants.all.iter().map(|v| v.name).collect();
+            Error::usage(format!("`{name}` has no variant `{variant}`, but: {}", names.join(", ")))
+        })?;
+        Ok((kernel.name, number))
+    }
+
+    fn of(&self, kernel: &str) -> Option<usize> {
+        self.0.iter().find(|(name, _)| *name == kernel).map(|&(_, number)| number)
+    }
+}
+
+impl Gpu {
+    /// What decides which variants run here.
+    pub fn traits(&self) -> Traits {
+        let limits = &self.inner.limits;
+        Traits {
+            software: self.inner.info.device_type == wgpu::DeviceType::Cpu,
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            workgroup_threads: limits.max_compute_invocations_per_workgroup,
+            subgroup: None,
+            f16: false,
+            cooperative: false,
+        }
+    }
+
+    /// The variant that computes a step here: the one insisted on where it fits, else the fixed table's.
+    pub(super) fn variant(&self, step: &Step) -> Result<usize> {
+        let (variants, traits) = (&step.kernel.variants, self.traits());
+        let fits = |number: usize| (variants.fits)(&step.params, &step.options, number, &traits);
+        let forced = self.inner.forced.of(step.kernel.name).filter(|&number| fits(number));
+        let number = forced.unwrap_or_else(|| (variants.preferred)(&step.params, &step.options, &traits));
+        match fits(number) {
+            true => Ok(number),
+            false => Ok(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_that_does_not_exist_is_refused_by_name() {
+        let message = |text| Forced::parse(text).expect_err("refused").to_string();
+        assert!(message("matmul").contains("KERNEL=VARIANT"));
+        assert!(message("matmull=main").contains("no kernel `matmull`"));
+        assert!(message("fill=fast").contains("`fill` has no variant `fast`, but: main"));
+        assert_eq!(Forced::parse(" fill=main , ").expect("read"), Forced(vec![("fill", 0)]));
+    }
+}

@@ -1,0 +1,87 @@
+//! The ways in which a GPU can compute a kernel: what is computed is the kernel's, and its one reference's; how, a variant's.
+
+use super::Options;
+
+/// What of a GPU decides which variants it can run, and which are likely to be fast there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traits {
+    /// A driver that computes on the CPU, where `workgroupBarrier` costs ten to fifty times as much as elsewhere.
+    pub software: bool,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+    /// Threads of a workgroup.
+    pub workgroup_threads: u32,
+    /// Sizes of a subgroup, smallest and largest; none where the device was opened without subgroups.
+    pub subgroup: Option<(u32, u32)>,
+    /// Whether shaders may compute in `f16`.
+    pub f16: bool,
+    /// Whether shaders may use cooperative matrices of 8 x 8 `f32`.
+    pub cooperative: bool,
+}
+
+/// One way of computing a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Variant {
+    /// Its name, in lower case.
+    pub name: &'static str,
+    /// The entry points that it dispatches.
+    pub entries: &'static [&'static str],
+    /// Source of its own behind the kernel's: the file `shaders/KERNEL_NAME.wgsl`, or nothing.
+    pub wgsl: &'static str,
+    /// `const` lines that are appended to the source: sizes of register tiles, which WGSL does not let an override set.
+    pub constants: &'static [(&'static str, u32)],
+    /// Features that the source is to be parsed with, as `enable f16;` in front of it.
+    pub enables: &'static [&'static str],
+}
+
+impl Variant {
+    /// The only way: entry point `main`, the kernel's own grid.
+    pub const MAIN: Variant = Variant::named("main", &["main"]);
+
+    /// A variant whose entry points stand in the kernel's own source.
+    pub const fn named(name: &'static str, entries: &'static [&'static str]) -> Self {
+        Variant { name, entries, wgsl: "", constants: &[], enables: &[] }
+    }
+}
+
+/// One dispatch of a variant; `P` is the kernel, or the bytes of its uniform block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch<P> {
+    /// The entry point.
+    pub entry: &'static str,
+    /// The uniform block.
+    pub params: P,
+    /// Workgroups in x, y, z.
+    pub grid: [u32; 3],
+}
+
+/// Part of a kernel's run that its reference can do by itself.
+#[derive(Clone, Debug)]
+pub struct Part<P> {
+    /// The uniform block.
+    pub params: P,
+    /// What of which bindings no later part changes.
+    pub settled: Vec<(usize, std::ops::Range<usize>)>,
+}
+
+/// [`super::Kernel`]'s answers on variants, with its type erased.
+#[derive(Clone, Copy, Debug)]
+pub struct Variants {
+    /// All of them; the first runs everywhere.
+    pub all: &'static [Variant],
+    /// The dispatches of a variant.
+    pub dispatches: fn(&[u8], usize) -> Vec<Dispatch<Vec<u8>>>,
+    /// Whether a variant can compute this on such a GPU.
+    pub fits: fn(&[u8], &Options, usize, &Traits) -> bool,
+    /// The variant to take where nothing was measured.
+    pub preferred: fn(&[u8], &Options, &Traits) -> usize,
+    /// The parts that a reference can do one by one.
+    pub parts: fn(&[u8]) -> Vec<Part<Vec<u8>>>,
+}
+
+impl Variants {
+    /// The number of the variant of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.all.iter().position(|variant| variant.name == name)
+    }
+}

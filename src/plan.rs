@@ -268,10 +268,11 @@ impl Plan {
         (0..rows).step_by(chunk).map(|first| first..rows.min(first + chunk)).collect()
     }
 
-    /// Cuts `steps` of a tensor that has `len` elements each so that each part fits one binding, wherever it begins.
-    pub fn step_chunks(&self, steps: usize, len: usize) -> Vec<Range<usize>> {
+    /// Cuts `steps` of a tensor that has `len` elements each so that each part fits one binding, wherever it begins, and `beside`
+    /// steps more with it.
+    pub fn step_chunks(&self, steps: usize, len: usize, beside: usize) -> Vec<Range<usize>> {
         let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / len.max(1);
-        let chunk = fitting.max(1);
+        let chunk = fitting.saturating_sub(beside).max(1);
         (0..steps).step_by(chunk).map(|first| first..steps.min(first + chunk)).collect()
     }
 

@@ -299,7 +299,7 @@ fn the_plan_is_printed_on_request() {
     // Whether the model can be saved is not asked here.
     let output = gatenorm(&[&args[..], &USUAL].concat()).output().unwrap();
     let plan = String::from_utf8(output.stdout).unwrap();
-    assert!(plan.starts_with("buffer ") && plan.contains("lstm/lstm_step") && plan.contains("buffers, "), "{plan}");
+    assert!(plan.starts_with("buffer ") && plan.contains("lstm/lstm_sequence") && plan.contains("buffers, "), "{plan}");
 }
 
 #[cfg(unix)]

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use gatenorm::exec::{CpuExecutor, DeviceOptions, Executor, GpuExecutor};
 use gatenorm::kernels::{
     BLOCK_ROWS, BatchNormCombine, BatchNormCombineSlots, BatchNormPartial, BatchNormPartialSlots, CellOptions,
-    ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots,
-    StepScalars, Sweep, activation,
+    ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots,
+    LstmSequenceSlots, StepScalars, Sweep, activation,
 };
 use gatenorm::plan::{BufferSpec, Limits, Plan};
 
@@ -50,9 +50,9 @@ fn plan(limits: Limits) -> Arc<Plan> {
         [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|i: usize| plan.persistent(&specs()[i]));
     let extras = LstmExtras::default();
     let forwards =
-        LstmStepSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), c: c.clone(), extras: extras.clone() };
+        LstmSequenceSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), c: c.clone(), extras: extras.clone() };
     let sweep = Sweep { steps, reverse: false };
-    (0..steps).for_each(|k| LstmStep::record(k, sweep, [rows, units], CELL, &mut plan, &forwards));
+    LstmSequence::record(sweep, [rows, units], false, CELL, &mut plan, &forwards);
     let n = steps * rows;
     let blocks = n.div_ceil(BLOCK_ROWS as usize);
     let [means, m2s] = ["means", "m2s"].map(|name| plan.scratch(name, &[blocks, units]));
@@ -74,9 +74,10 @@ fn plan(limits: Limits) -> Arc<Plan> {
     }
     let combine = BatchNormCombine { rows: rows_u32, features, block_rows: BLOCK_ROWS };
     combine.record(&mut plan, BatchNormCombineSlots { means, m2s, counts: None, mean, variance });
-    let backwards = LstmStepGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
-    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, cell: CELL };
-    (0..steps).rev().for_each(|k| grad.record(k, &mut plan, &backwards));
+    let backwards = LstmSequenceGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
+    let grad =
+        LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, initial: false, cell: CELL };
+    grad.record(&mut plan, &backwards);
     ColumnSum::record_whole([n, 4 * units], false, &mut plan, ColumnSumSlots { x: gates, out: du });
     Arc::new(plan.finish().expect("a sound plan"))
 }
@@ -125,10 +126,14 @@ fn a_training_step_moves_nothing(executor: &mut dyn Executor) {
     let plan = plan(executor.limits());
     load(executor);
     executor.prepare(&plan).expect("prepared");
+    let start = executor.counters();
+    executor.run(&plan, 0..1).expect("the plan runs");
     let before = executor.counters();
     executor.run(&plan, 0..3).expect("the plan runs");
     let after = executor.counters();
-    assert_eq!(after.dispatches - before.dispatches, 3 * plan.steps().len() as u64);
+    let of_one = before.dispatches - start.dispatches;
+    assert!(of_one >= plan.steps().len() as u64);
+    assert_eq!(after.dispatches - before.dispatches, 3 * of_one);
     let quiet = gatenorm::exec::Counters { dispatches: after.dispatches, submissions: after.submissions, ..before };
     assert_eq!(after, quiet, "nothing is allocated, uploaded, read back or compiled");
 }

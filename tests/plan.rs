@@ -1,8 +1,8 @@
 //! What a plan refuses, and how it says so.
 
 use gatenorm::kernels::{
-    Activate, ActivateSlots, BLOCK_ROWS, CellOptions, Copy, CopySlots, Fill, FillSlots, LstmExtras, LstmStep,
-    LstmStepSlots, Sgd, SgdSlots, Sweep,
+    Activate, ActivateSlots, BLOCK_ROWS, CellOptions, Copy, CopySlots, Fill, FillSlots, LstmExtras, LstmSequence,
+    LstmSequenceSlots, Sgd, SgdSlots, Sweep,
 };
 use gatenorm::plan::{ALIGNMENT, BufferSpec, Limits, Plan, Slot};
 
@@ -38,10 +38,10 @@ fn a_sound_plan_is_taken_and_printed() {
     names(&plan.to_string(), &["layer/activate", "x=x[64..128]", "y=layer/y", "ACTIVATION=1", "2 buffers, 1024 bytes"]);
 }
 
-fn lstm_step(rows: usize, plan: &mut Plan, [u, gates, h, c]: [Slot; 4]) {
+fn lstm_sequence(rows: usize, plan: &mut Plan, [u, gates, h, c]: [Slot; 4]) {
     let cell = CellOptions { activation: 0, recurrent_activation: 0, peepholes: false, coupled: false };
-    let slots = LstmStepSlots { u, gates, h, c, extras: LstmExtras::default() };
-    LstmStep::record(0, Sweep { steps: 1, reverse: false }, [rows, 1], cell, plan, &slots);
+    let slots = LstmSequenceSlots { u, gates, h, c, extras: LstmExtras::default() };
+    LstmSequence::record(Sweep { steps: 1, reverse: false }, [rows, 1], false, cell, plan, &slots);
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn written_ranges_that_overlap_are_refused() {
             let (u, gates) = (real(plan, "u", 4), real(plan, "gates", 4));
             let states = real(plan, "states", 4 * ALIGNMENT);
             let [h, c] = [0, at].map(|at: usize| states.range(at..at + 2 * ALIGNMENT));
-            lstm_step(1, plan, [u, gates, h, c]);
+            lstm_sequence(1, plan, [u, gates, h, c]);
         }
     };
-    names(&refusal(Limits::NONE, record(ALIGNMENT)), &["`layer/lstm_step`", "`c` and `h` share `states`"]);
+    names(&refusal(Limits::NONE, record(ALIGNMENT)), &["`layer/lstm_sequence`", "`c` and `h` share `states`"]);
     let mut apart = Plan::new(Limits::NONE);
     record(2 * ALIGNMENT)(&mut apart);
     apart.finish().expect("ranges that are apart may share a buffer");
@@ -129,9 +129,9 @@ fn a_grid_beyond_the_limit_is_refused() {
         let rows = 16 * 65_536;
         let (u, gates) = (real(plan, "u", 4), real(plan, "gates", 4 * rows));
         let (h, c) = (real(plan, "h", 2 * rows), real(plan, "c", 2 * rows));
-        lstm_step(rows, plan, [u, gates, h, c]);
+        lstm_sequence(rows, plan, [u, gates, h, c]);
     });
-    names(&message, &["`layer/lstm_step`", "[1, 65536, 1]", "between 1 and 65,535", "smaller batch"]);
+    names(&message, &["`layer/lstm_sequence`", "[1, 65536, 1]", "between 1 and 65,535", "smaller batch"]);
 }
 
 #[test]

@@ -234,12 +234,12 @@ mod tests {
 
     #[test]
     fn slots_arrive_in_the_order_of_the_bindings_whatever_their_order_in_the_buffer() {
-        use crate::kernels::{Kernel, LstmStep, Options};
+        use crate::kernels::{Kernel, LstmSequence, Options};
         let slot = |buffer, offset, len| Slot { buffer, offset, len };
         // u and the gates in buffers of their own, c before h in the third.
         let slots = vec![slot(0, 0, 4), slot(1, 0, 4), slot(2, 64, 2), slot(2, 0, 2)];
-        let params = vec![0; LstmStep::INFO.size];
-        let (kernel, options) = (LstmStep::INFO, Options::none());
+        let params = vec![0; LstmSequence::INFO.size];
+        let (kernel, options) = (LstmSequence::INFO, Options::none());
         let step = Step { kernel, label: "step".into(), params, options, slots, grid: [1; 3] };
         let memory = |from: usize, len: usize| Memory::Real((from..from + len).map(|i| i as f32).collect());
         let mut taken = [(0, memory(0, 4)), (1, memory(10, 4)), (2, memory(100, 66))];

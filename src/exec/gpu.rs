@@ -155,7 +155,9 @@ impl GpuExecutor {
             });
             let number = self.gpu.variant(step)?;
             let variant = &step.kernel.variants.all[number];
-            for Dispatch { entry, params: block, grid } in (step.kernel.variants.dispatches)(&step.params, number) {
+            for Dispatch { entry, params: block, grid } in
+                (step.kernel.variants.dispatches)(&step.params, &step.options, number)
+            {
                 let pipeline = self.gpu.pipeline(step.kernel, variant, entry, &step.options, &mut self.counters)?;
                 dispatches.push(Encoded { pipeline, group, uniform: params.len() as u32 * UNIFORM_SLOT as u32, grid });
                 params.push(block);

@@ -12,7 +12,7 @@ use super::cpu::{Memory, bind};
 use crate::error::{Error, Result};
 use crate::kernels::tracked::Tracked;
 use crate::kernels::{Access, Args, Element, Real, StepScalars};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Slot, Step};
 
 /// An element that a step wrote.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,6 +177,9 @@ pub fn lockstep(gpu: &mut dyn Executor, plan: &Arc<Plan>, at: usize, scalars: St
     Ok(report)
 }
 
+/// What a device left in a buffer, by the buffer's number in the plan.
+type After = BTreeMap<usize, Memory<f64>>;
+
 fn compare_step(
     gpu: &mut dyn Executor,
     plan: &Arc<Plan>,
@@ -186,33 +189,75 @@ fn compare_step(
     report: &mut LockstepReport,
 ) -> Result<()> {
     let step = &plan.steps()[number];
-    let (seen, mut expected) = inputs(gpu, plan, step)?;
+    let (mut seen, mut expected) = inputs(gpu, plan, step)?;
     gpu.run_step(plan, number, at)?;
-    Tracked::reference(step.kernel)(&step.params, &step.options, Args::new(bind(&seen, &mut expected), scalars));
+    let after = outputs(gpu, plan, step)?;
     report.steps += 1;
+    report.buffers += after.len();
     report.kernels.entry(step.kernel.name).or_default().runs += 1;
-    let written = written(step);
-    for (buffer, memory) in expected.iter().filter(|(buffer, _)| written.contains(buffer)) {
-        let spec = &plan.buffers()[*buffer];
-        report.buffers += 1;
-        let place = |index| Place { step: number, label: step.label.clone(), buffer: spec.name.clone(), index };
-        match memory {
-            Memory::Real(values) => {
-                let after = gpu.read(&spec.name, 0..spec.len())?;
-                for (index, (&gpu, &value)) in after.iter().zip(values).enumerate() {
-                    report.note(step.kernel.name, || place(index), gpu, value);
+    let place = |buffer: usize, index: usize| Place {
+        step: number,
+        label: step.label.clone(),
+        buffer: plan.buffers()[buffer].name.clone(),
+        index,
+    };
+    let mut settled: BTreeSet<(usize, usize)> = BTreeSet::new();
+    for part in (step.kernel.variants.parts)(&step.params, &step.options) {
+        seen.params = part.params;
+        Tracked::reference(step.kernel)(&seen.params, &seen.options, Args::new(bind(&seen, &mut expected), scalars));
+        for (binding, range) in part.settled {
+            let slot = seen.slots[binding].range(range);
+            settle(&slot, &mut expected, &after, |index, gpu, value| {
+                report.note(step.kernel.name, || place(slot.buffer, index), gpu, value);
+                settled.insert((slot.buffer, index));
+            });
+        }
+    }
+    for (buffer, memory) in &expected {
+        match (memory, after.get(buffer)) {
+            (Memory::Real(values), Some(Memory::Real(after))) => {
+                let open = |index: &usize| !settled.contains(&(*buffer, *index));
+                for index in (0..values.len()).filter(open) {
+                    report.note(step.kernel.name, || place(*buffer, index), after[index], values[index]);
                 }
             }
-            Memory::U32(values) => {
-                let after = gpu.read_u32(&spec.name, 0..spec.len())?;
+            (Memory::U32(values), Some(Memory::U32(after))) => {
                 for (index, (&gpu, &value)) in after.iter().zip(values).enumerate() {
                     // Integers differ by at least 1, which no tolerance of an exact number allows.
-                    report.note(step.kernel.name, || place(index), gpu.into(), Tracked::exact(value.into()));
+                    report.note(step.kernel.name, || place(*buffer, index), gpu.into(), Tracked::exact(value.into()));
                 }
             }
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// Judges numbers that no later part of a step changes, and goes on with the device's own bits of them.
+fn settle(slot: &Slot, expected: &mut Memories, after: &After, mut judge: impl FnMut(usize, f64, Tracked)) {
+    let memory = expected.iter_mut().find(|(buffer, _)| *buffer == slot.buffer);
+    let (Some((_, Memory::Real(values))), Some(Memory::Real(after))) = (memory, after.get(&slot.buffer)) else {
+        return;
+    };
+    for index in slot.offset..slot.offset + slot.len {
+        judge(index, after[index], values[index]);
+        values[index] = Tracked::exact(after[index]);
+    }
+}
+
+/// What the device left in the buffers that a step writes.
+fn outputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<After> {
+    let read = |buffer: usize| {
+        let spec = &plan.buffers()[buffer];
+        Ok((
+            buffer,
+            match spec.element {
+                Element::Real => Memory::Real(gpu.read(&spec.name, 0..spec.len())?),
+                Element::U32 => Memory::U32(gpu.read_u32(&spec.name, 0..spec.len())?),
+            },
+        ))
+    };
+    written(step).into_iter().map(read).collect()
 }
 
 /// The buffers that a step writes.

@@ -1,7 +1,7 @@
 //! What is known of a kernel besides its code.
 
 use super::tracked::Tracked;
-use super::variant::{Dispatch, Part, Variant, Variants};
+use super::variant::{Block, Dispatch, Part, Variant, Variants};
 use super::{Args, Kernel, Real};
 
 /// How a kernel uses a binding. In WGSL there is only `read` and `read_write`; a write-only slot is told apart here so that
@@ -191,15 +191,15 @@ fn call<K: Kernel, T: Real>(params: &[u8], options: &Options, args: Args<'_, T>)
     kernel::<K>(params).reference(options, args);
 }
 
-fn dispatches<K: Kernel>(params: &[u8], variant: usize) -> Vec<Dispatch<Vec<u8>>> {
+fn dispatches<K: Kernel>(params: &[u8], options: &Options, variant: usize) -> Vec<Dispatch<Block>> {
     let erase =
         |d: Dispatch<K>| Dispatch { entry: d.entry, params: bytemuck::bytes_of(&d.params).to_vec(), grid: d.grid };
-    kernel::<K>(params).dispatches(variant).into_iter().map(erase).collect()
+    kernel::<K>(params).dispatches(options, variant).into_iter().map(erase).collect()
 }
 
-fn parts<K: Kernel>(params: &[u8]) -> Vec<Part<Vec<u8>>> {
+fn parts<K: Kernel>(params: &[u8], options: &Options) -> Vec<Part<Block>> {
     let erase = |p: Part<K>| Part { params: bytemuck::bytes_of(&p.params).to_vec(), settled: p.settled };
-    kernel::<K>(params).parts().into_iter().map(erase).collect()
+    kernel::<K>(params).parts(options).into_iter().map(erase).collect()
 }
 
 /// What changes from training step to training step; on the device a uniform block shared by all kernels.

@@ -55,8 +55,8 @@ mod lion;
 mod log_step;
 mod loss;
 mod lstm_cell;
-mod lstm_step;
-mod lstm_step_grad;
+mod lstm_sequence;
+mod lstm_sequence_grad;
 mod mask_rows;
 mod matmul;
 mod merge;
@@ -79,6 +79,7 @@ mod sgd;
 mod softmax;
 mod softmax_grad;
 mod step_mask;
+mod sweep;
 mod variable_squares;
 mod variant;
 mod weight_average;
@@ -134,8 +135,8 @@ pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
 pub use loss::{Loss, LossSlots};
 pub use lstm_cell::CellOptions;
-pub use lstm_step::{LstmExtras, LstmStep, LstmStepSlots, Sweep};
-pub use lstm_step_grad::{LstmGradSweep, LstmStepGrad, LstmStepGradSlots};
+pub use lstm_sequence::{LstmExtras, LstmSequence, LstmSequenceSlots};
+pub use lstm_sequence_grad::{LstmGradSweep, LstmSequenceGrad, LstmSequenceGradSlots};
 pub use mask_rows::{MaskRows, MaskRowsSlots};
 pub use matmul::{Matmul, MatmulSlots};
 pub(crate) use merge::merge_op;
@@ -160,8 +161,9 @@ pub use sgd::{Sgd, SgdSlots};
 pub use softmax::{Softmax, SoftmaxSlots};
 pub use softmax_grad::{SoftmaxGrad, SoftmaxGradSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
+pub use sweep::Sweep;
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
-pub use variant::{Dispatch, Part, Traits, Variant, Variants};
+pub use variant::{Block, Dispatch, Part, Traits, Variant, Variants};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
 pub use weight_decay::{WeightDecay, WeightDecaySlots};
 
@@ -179,8 +181,8 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
     fn grid(&self) -> [u32; 3];
 
     /// What a variant dispatches, in order.
-    fn dispatches(&self, variant: usize) -> Vec<Dispatch<Self>> {
-        let _ = variant;
+    fn dispatches(&self, options: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        let _ = (options, variant);
         vec![Dispatch { entry: "main", params: *self, grid: self.grid() }]
     }
 
@@ -198,7 +200,8 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
 
     /// The parts, in order, in which the reference can do it, where a later part reads what an earlier one settled: a device
     /// is then judged by what it made of its own bits.
-    fn parts(&self) -> Vec<Part<Self>> {
+    fn parts(&self, options: &Options) -> Vec<Part<Self>> {
+        let _ = options;
         vec![Part { params: *self, settled: Vec::new() }]
     }
 
@@ -258,8 +261,8 @@ pub static ALL: &[&KernelInfo] = &[
     Lion::INFO,
     LogStep::INFO,
     Loss::INFO,
-    LstmStep::INFO,
-    LstmStepGrad::INFO,
+    LstmSequence::INFO,
+    LstmSequenceGrad::INFO,
     MaskRows::INFO,
     Matmul::INFO,
     Merge::INFO,

@@ -64,19 +64,22 @@ pub struct Part<P> {
     pub settled: Vec<(usize, std::ops::Range<usize>)>,
 }
 
+/// The bytes of a uniform block.
+pub type Block = Vec<u8>;
+
 /// [`super::Kernel`]'s answers on variants, with its type erased.
 #[derive(Clone, Copy, Debug)]
 pub struct Variants {
     /// All of them; the first runs everywhere.
     pub all: &'static [Variant],
     /// The dispatches of a variant.
-    pub dispatches: fn(&[u8], usize) -> Vec<Dispatch<Vec<u8>>>,
+    pub dispatches: fn(&[u8], &Options, usize) -> Vec<Dispatch<Block>>,
     /// Whether a variant can compute this on such a GPU.
     pub fits: fn(&[u8], &Options, usize, &Traits) -> bool,
     /// The variant to take where nothing was measured.
     pub preferred: fn(&[u8], &Options, &Traits) -> usize,
     /// The parts that a reference can do one by one.
-    pub parts: fn(&[u8]) -> Vec<Part<Vec<u8>>>,
+    pub parts: fn(&[u8], &Options) -> Vec<Part<Block>>,
 }
 
 impl Variants {

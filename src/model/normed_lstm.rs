@@ -123,7 +123,7 @@ impl Run {
 
     /// All steps, in as many parts as bindings need.
     fn parts(&self, recorder: &Recorder) -> Vec<Range<usize>> {
-        recorder.plan.step_chunks(self.steps, 4 * self.samples * self.units)
+        recorder.plan.step_chunks(self.steps, 4 * self.samples * self.units, 0)
     }
 
     fn forward(&self, recorder: &mut Recorder, input: &Tensor) {

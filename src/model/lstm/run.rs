@@ -3,7 +3,7 @@
 use super::Lstm;
 use crate::kernels::{
     CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Fill, FillSlots,
-    LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots, Multiply, Sweep,
+    LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, Multiply, Sweep,
 };
 use crate::model::projection::{Gates, Projection, dropout_mask, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
@@ -46,18 +46,18 @@ impl Run {
         let Outputs { sweep, samples, units, .. } = run.outputs;
         let kept = layer.stateful.then(|| ["state_h", "state_c"].map(|name| recorder.state(name, &[samples, units])));
         let begin = initial.as_ref().map(|states| states.each_ref().map(|tensor| tensor.slot.clone())).or(kept.clone());
-        let [h, c] = begin.map_or([None, None], |states| states.map(Some));
-        run.outputs.begin(recorder, &run.h, h);
-        run.outputs.begin(recorder, &run.c, c);
-        let slots = LstmStepSlots {
+        let begins = begin.is_none();
+        for (states, initial) in [&run.h, &run.c].into_iter().zip(begin.into_iter().flatten()) {
+            run.outputs.begin(recorder, states, Some(initial));
+        }
+        let slots = LstmSequenceSlots {
             u: run.recurrent_kernel.clone(),
             gates: run.gates.clone(),
             h: run.h.clone(),
             c: run.c.clone(),
             extras: run.extras.clone(),
         };
-        (0..sweep.steps)
-            .for_each(|k| LstmStep::record(k, sweep, [samples, units], run.cell, &mut recorder.plan, &slots));
+        LstmSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &slots);
         let output = run.outputs.tensor(recorder, &run.h, input.mask.as_ref());
         let states = [(&run.h, "last_h"), (&run.c, "last_c")];
         let last = layer.return_state.then(|| states.map(|(states, name)| run.outputs.last(recorder, states, name)));
@@ -131,7 +131,7 @@ impl Run {
                 }
             }
         }
-        let slots = LstmStepGradSlots {
+        let slots = LstmSequenceGradSlots {
             u: self.recurrent_kernel.clone(),
             c: self.c.clone(),
             dy,
@@ -139,12 +139,10 @@ impl Run {
             carry,
             extras: self.extras.clone(),
         };
-        let grad = LstmGradSweep { sweep, shape: [samples, units], sequences, seeded, cell: self.cell };
-        (0..sweep.steps).rev().for_each(|k| grad.record(k, &mut recorder.plan, &slots));
+        let initial = ends.initial.as_ref().is_some_and(|[h, _]| h.differentiable);
+        let grad = LstmGradSweep { sweep, shape: [samples, units], sequences, seeded, initial, cell: self.cell };
+        grad.record(&mut recorder.plan, &slots);
         if let Some([h, c]) = &ends.initial {
-            if h.differentiable {
-                grad.record_initial(&mut recorder.plan, &slots);
-            }
             for (i, state) in [c, h].into_iter().enumerate().filter(|(_, state)| state.differentiable) {
                 let (out, accumulate) = recorder.gradient_target(state);
                 let x = self.outputs.at(&slots.carry, i);

@@ -3,7 +3,8 @@
 use super::super::case::{At, Builder};
 use super::super::draw::Numbers;
 use crate::kernels::{
-    CellOptions, LstmExtras, LstmGradSweep, LstmStep, LstmStepGradSlots, LstmStepSlots, Options, Sweep, activation,
+    CellOptions, LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, Options, Sweep,
+    activation,
 };
 use crate::plan::Slot;
 
@@ -16,10 +17,13 @@ const UNITS: [usize; 11] = [1, 2, 3, 4, 5, 8, 15, 16, 17, 32, 33];
 pub(super) fn shape(b: &mut Builder) -> [usize; 3] {
     let rows = b.draw.size(&BATCHES, 64);
     let units = b.draw.size(&UNITS, 128);
-    let steps = if b.draw.timing { 2 } else { 1 + b.draw.below(3) };
-    if 4 * units * units <= 1024 && 8 * rows * units + 64 <= 1024 {
-        b.perhaps_tiny_bindings();
-    }
+    let fits = 4 * units * units <= 1024 && 8 * rows * units + 64 <= 1024;
+    let tiny = fits && b.perhaps_tiny_bindings();
+    let steps = match (b.draw.timing, tiny) {
+        (true, _) => 2,
+        (_, true) => 2 + b.draw.below(29),
+        _ => 1 + b.draw.below(3),
+    };
     [steps, rows, units]
 }
 
@@ -65,7 +69,7 @@ fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) 
     }
 }
 
-pub(super) fn lstm_step(b: &mut Builder, options: &Options) {
+pub(super) fn lstm_sequence(b: &mut Builder, options: &Options) {
     let [steps, rows, units] = shape(b);
     let wild = grows(options);
     let shape @ [steps, ..] = [if wild { 1 } else { steps }, rows, units];
@@ -75,13 +79,14 @@ pub(super) fn lstm_step(b: &mut Builder, options: &Options) {
     let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
     let h = state(b, "h", shape, sweep, Numbers::Unit);
     let c = state(b, "c", shape, sweep, calm);
-    let slots = LstmStepSlots { u, gates, h, c, extras: extras(b, options, shape) };
+    let slots = LstmSequenceSlots { u, gates, h, c, extras: extras(b, options, shape) };
     let cell = CellOptions::of(options);
-    (0..steps).for_each(|k| LstmStep::record(k, sweep, [rows, units], cell, &mut b.plan, &slots));
+    let begins = b.draw.one_in(2);
+    LstmSequence::record(sweep, [rows, units], begins, cell, &mut b.plan, &slots);
     b.flops = (8 * steps * rows * units * units) as f64;
 }
 
-pub(super) fn lstm_step_grad(b: &mut Builder, options: &Options) {
+pub(super) fn lstm_sequence_grad(b: &mut Builder, options: &Options) {
     let shape @ [steps, rows, units] = shape(b);
     let size = rows * units;
     let (sequences, seeded, wild) = (b.draw.one_in(2), b.draw.one_in(2), grows(options));
@@ -94,13 +99,11 @@ pub(super) fn lstm_step_grad(b: &mut Builder, options: &Options) {
     let gates = b.holding("gates", gates, At::Aligned);
     let carry = b.output("carry", 2 * size, seeded, At::Aligned);
     let dy = (!b.draw.one_in(8)).then_some(dy);
-    let slots = LstmStepGradSlots { u, c, dy, gates, carry, extras: extras(b, options, shape) };
+    let slots = LstmSequenceGradSlots { u, c, dy, gates, carry, extras: extras(b, options, shape) };
     let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
-    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences, seeded, cell: CellOptions::of(options) };
-    (0..steps).rev().for_each(|k| grad.record(k, &mut b.plan, &slots));
-    if b.draw.one_in(2) && !b.draw.timing {
-        grad.record_initial(&mut b.plan, &slots);
-    }
+    let (initial, cell) = (b.draw.one_in(2) && !b.draw.timing, CellOptions::of(options));
+    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences, seeded, initial, cell };
+    grad.record(&mut b.plan, &slots);
     // The last time step multiplies nothing.
     b.flops = (8 * (steps - 1) * rows * units * units) as f64;
 }

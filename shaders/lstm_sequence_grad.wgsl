@@ -1,18 +1,20 @@
-// One time step of an LSTM backwards: dh = dy + dz[next]·Uᵀ, then the cell's gradient. Thread = one unit of 4 rows of the batch.
-// `gates` holds what the forward pass saved of step t, which becomes dz[t] in place, and dz of the step done before, t's successor.
+// Consecutive time steps of an LSTM backwards, the last done first: dh = dy + dz[next]·Uᵀ, then the cell's gradient. `main` does a single
+// step (steps = 1), or what is left for dh of the state before all (steps = 0); thread = one unit of 4 rows of the batch.
+// `gates` holds what the forward pass saved of step t, which becomes dz[t] in place, and dz of the step done after it, t's successor.
 // A masked row hands dh and dc on to the step before, and its dz is 0.
-struct LstmStepGrad {
+struct LstmSequenceGrad {
     rows: u32,      // N
     units: u32,     // H
-    gates_at: u32,  // of step t, in vec4
-    next_at: u32,   // of its successor, in vec4
-    c_prev_at: u32, c_at: u32,
+    steps: u32,
+    reverse: u32,   // 1: the forward pass went backwards in time
+    gates_at: u32,  // of the earliest step, in vec4
+    c_at: u32,      // of the earliest state
     dy_at: u32,
     mask_at: u32,
-    has_dy: u32,    // 0: nothing reads this step's output but the next step
-    has_next: u32,  // 0: the last time step has no successor
-    carried: u32,   // what `carry` brings: 0 nothing, 1 dc, 2 dc and dh
-    has_cell: u32,  // 0: only dh of the initial state is wanted
+    has_dy: u32,    // 0: only the next steps read the outputs; 1: more reads that of the step done last; 2: every step's
+    has_next: u32,  // 0: the step done last has no successor
+    carried: u32,   // what `carry` brings to the step done last: 0 nothing, 1 dc, 2 dc and dh
+    initial: u32,   // 1: dh of the state before all goes into `carry`
 }
 override ACTIVATION: u32 = 0u;
 override RECURRENT_ACTIVATION: u32 = 0u;
@@ -20,7 +22,7 @@ override PEEPHOLES: u32 = 0u;
 override COUPLED: u32 = 0u;
 override MASK: u32 = 0u;
 override DROPOUT: u32 = 0u;
-@group(0) @binding(0) var<uniform> p: LstmStepGrad;
+@group(0) @binding(0) var<uniform> p: LstmSequenceGrad;
 @group(1) @binding(0) var<storage, read> u: array<vec4<f32>>;           // [H, H] x 4 gates
 @group(1) @binding(1) var<storage, read> c: array<f32>;                 // [T+1, N, H]
 @group(1) @binding(2) var<storage, read> dy: array<f32>;                // [T, N, H] or [N, H]
@@ -29,6 +31,13 @@ override DROPOUT: u32 = 0u;
 @group(1) @binding(5) var<storage, read> mask: array<f32>;              // [T, N]
 @group(1) @binding(6) var<storage, read> dropout: array<vec4<f32>>;     // [N, H] x 4 gates
 @group(1) @binding(7) var<storage, read> peepholes: array<f32>;         // [3, H] of i, f, o
+
+// Where dz of the successor begins.
+fn next_at() -> u32 {
+    let size = p.rows * p.units;
+    if p.steps == 0u { return p.gates_at; }
+    return select(p.gates_at + size, p.gates_at - size, p.reverse != 0u);
+}
 
 @compute @workgroup_size(16, 4)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
@@ -44,7 +53,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 from_next_gates(rows.z, unit), from_next_gates(rows.w, unit),
             );
         } else {
-            dh = from_next(rows + p.next_at, unit);
+            dh = from_next(rows + next_at(), unit);
         }
     }
     for (var r = 0u; r < 4u; r++) {
@@ -77,7 +86,7 @@ fn from_next_gates(row: u32, unit: u32) -> f32 {
     for (var k_run = 0u; k_run < p.units; k_run += RUN) {
         var run = vec4<f32>();
         for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
-            run += gates[p.next_at + row + k] * u[unit * p.units + k];
+            run += gates[next_at() + row + k] * u[unit * p.units + k];
         }
         dh += run;
     }
@@ -92,7 +101,7 @@ fn update(row: u32, unit: u32, recurrent: f32) {
     if p.carried == 2u { dh += carry[dh_at]; }
     var dc_next = 0.0;
     if p.carried != 0u { dc_next = carry[i]; }
-    if p.has_cell == 0u {
+    if p.steps == 0u {
         carry[dh_at] = dh;
         return;
     }
@@ -109,7 +118,10 @@ fn update(row: u32, unit: u32, recurrent: f32) {
     if PEEPHOLES != 0u { peephole = vec3(peepholes[unit], peepholes[p.units + unit], peepholes[2u * p.units + unit]); }
     let options = CellOptions(ACTIVATION, RECURRENT_ACTIVATION, PEEPHOLES, COUPLED);
     let saved = gates[p.gates_at + i];
-    let grad = lstm_cell_grad(options, saved, c[p.c_prev_at + i], c[p.c_at + i], dh, dc_next, peephole);
+    let size = p.rows * p.units;
+    let c_prev = c[p.c_at + select(0u, size, p.reverse != 0u) + i];
+    let c_made = c[p.c_at + select(size, 0u, p.reverse != 0u) + i];
+    let grad = lstm_cell_grad(options, saved, c_prev, c_made, dh, dc_next, peephole);
     gates[p.gates_at + i] = grad.dz;
     carry[i] = grad.dc_prev;
 }

@@ -1,20 +1,24 @@
-// C = A·B (+ C) (+ bias), or the parts of it over slices of K. Thread = a 4 x 4 tile of C; no barrier, so that software
-// drivers run it well. Strides make op(A) and op(B): A[m, k] lies at a_at + m a_row + k a_col.
+// C = A·B (+ C) (+ bias). Strides make op(A) and op(B): A[m, k] lies at a_at + m a_row + k a_col. Few results with many terms
+// each are split over K: each z of the grid forms a part, and add_parts adds the parts in order.
 struct Matmul {
     m: u32, n: u32, k: u32,
     a_at: u32, a_row: u32, a_col: u32,
     b_at: u32, b_row: u32, b_col: u32,
     c_at: u32,
-    k_part: u32,     // terms in one part; part z of C begins at c_at + z m n
+    k_part: u32,     // terms of one part
+    most_parts: u32, // parts that there is room for
+    to_parts: u32,   // 1: results are parts, part z of C at z m n
     accumulate: u32,
     has_bias: u32,
 }
 @group(0) @binding(0) var<uniform> p: Matmul;
-@group(1) @binding(0) var<storage, read> a: array<f32>;       // [M, K] by strides
-@group(1) @binding(1) var<storage, read> b: array<f32>;       // [K, N] by strides
-@group(1) @binding(2) var<storage, read> bias: array<f32>;    // [N]
-@group(1) @binding(3) var<storage, read_write> c: array<f32>; // [parts, M, N]
+@group(1) @binding(0) var<storage, read> a: array<f32>;           // [M, K] by strides
+@group(1) @binding(1) var<storage, read> b: array<f32>;           // [K, N] by strides
+@group(1) @binding(2) var<storage, read> bias: array<f32>;        // [N]
+@group(1) @binding(3) var<storage, read_write> c: array<f32>;     // [M, N]
+@group(1) @binding(4) var<storage, read_write> parts: array<f32>; // [most_parts, M, N]
 
+// Thread = a 4 x 4 tile of C; no barrier.
 @compute @workgroup_size(8, 8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y * 4u;
@@ -55,15 +59,39 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     store(id.z, row + 3u, col, acc3);
 }
 
+// Four results that lie side by side, those of them that are within C.
 fn store(part: u32, row: u32, col: u32, values: vec4<f32>) {
     if row >= p.m { return; }
     for (var j = 0u; j < 4u; j++) {
-        if col + j < p.n {
-            let at = p.c_at + (part * p.m + row) * p.n + col + j;
-            var value = values[j];
-            if p.has_bias != 0u { value += bias[col + j]; }
-            if p.accumulate != 0u { value += c[at]; }
-            c[at] = value;
-        }
+        if col + j < p.n { store_one(part, row * p.n + col + j, col + j, values[j]); }
     }
+}
+
+fn store_one(part: u32, i: u32, col: u32, sum: f32) {
+    if p.to_parts != 0u {
+        parts[part * p.m * p.n + i] = sum;
+        return;
+    }
+    var value = sum;
+    if p.has_bias != 0u { value += bias[col]; }
+    if p.accumulate != 0u { value += c[p.c_at + i]; }
+    c[p.c_at + i] = value;
+}
+
+// Thread = one element of C.
+@compute @workgroup_size(64)
+fn add_parts(@builtin(global_invocation_id) id: vec3<u32>) {
+    let i = element(id);
+    let size = p.m * p.n;
+    if i >= size { return; }
+    let count = (p.k + p.k_part - 1u) / p.k_part;
+    var sum = 0.0;
+    for (var run = 0u; run < count; run += RUN) {
+        var run_sum = 0.0;
+        for (var part = run; part < min(count, run + RUN); part++) { run_sum += parts[part * size + i]; }
+        sum += run_sum;
+    }
+    if p.has_bias != 0u { sum += bias[i % p.n]; }
+    if p.accumulate != 0u { sum += c[p.c_at + i]; }
+    c[p.c_at + i] = sum;
 }

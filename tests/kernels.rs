@@ -3,7 +3,7 @@
 mod common;
 
 use gatenorm::exec::{CpuExecutor, DeviceOptions, Gpu};
-use gatenorm::kernels::ALL;
+use gatenorm::kernels::{ALL, KernelInfo};
 use gatenorm::verify::{KernelReport, verify_kernel, verify_kernels};
 
 const SEED: u64 = 20;
@@ -11,17 +11,22 @@ const SEED: u64 = 20;
 const CASES: usize = 104;
 
 fn print(reports: &[KernelReport]) {
-    println!("{:<22} {:>5} {:>9} {:>12} {:>10}", "kernel", "cases", "elements", "worst error", "of bound");
+    println!(
+        "{:<22} {:<14} {:>5} {:>9} {:>12} {:>10}",
+        "kernel", "variant", "cases", "elements", "worst error", "of bound"
+    );
     for r in reports {
         let share = 100.0 * r.worst_share;
-        println!("{:<22} {:>5} {:>9} {:>12.1e} {share:>8.1} %", r.name, r.cases, r.elements, r.worst_error);
+        let KernelReport { name, variant, cases, elements, worst_error, .. } = r;
+        println!("{name:<22} {variant:<14} {cases:>5} {elements:>9} {worst_error:>12.1e} {share:>8.1} %");
     }
 }
 
 fn all_agree(reports: Vec<KernelReport>) {
     print(&reports);
-    assert_eq!(reports.len(), ALL.len());
-    assert!(reports.iter().all(|r| r.cases >= CASES && r.elements > 0));
+    assert!(reports.iter().all(|r| r.elements > 0));
+    let whole = |kernel: &&KernelInfo| reports.iter().any(|r| r.name == kernel.name && r.cases >= CASES);
+    assert!(ALL.iter().all(|kernel| whole(kernel)), "every kernel runs all cases by one variant");
     let wrong: Vec<String> = reports.into_iter().filter_map(|r| r.agreed().err()).map(|e| e.to_string()).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -18,9 +18,10 @@ const UNIFORM_SLOT: usize = 256;
 /// Files that are appended to every kernel.
 const COMMON: [&str; 4] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl", "random.wgsl"];
 
-fn parse(source: &str) -> Result<(Module, ModuleInfo), String> {
+fn parse(source: &str, variant: &Variant) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let capabilities = if variant.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
     Ok((module, info))
 }
@@ -66,29 +67,38 @@ fn check_uniform(module: &Module, binding: u32, fields: &[Field], size: usize) -
     }
 }
 
+/// Every variable of group 1 shows one of the kernel's bindings, each of which is shown; `b4` may show `b` in vec4s.
 fn check_storage(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
-    let in_group_1 = |g: &&GlobalVariable| g.binding.as_ref().is_some_and(|b| b.group == 1);
-    let count = module.global_variables.iter().map(|(_, g)| g).filter(in_group_1).count();
-    if count != kernel.bindings.len() || count > MAX_STORAGE_BUFFERS {
-        return Err(format!("{count} storage buffers; Rust has {}", kernel.bindings.len()));
+    if kernel.bindings.len() > MAX_STORAGE_BUFFERS {
+        return Err(format!("{} storage buffers", kernel.bindings.len()));
     }
-    for (number, binding) in (0u32..).zip(kernel.bindings) {
-        let buffer = global(module, 1, number)?;
-        let access = match binding.access {
-            Access::Read => StorageAccess::LOAD,
-            Access::Write | Access::ReadWrite => StorageAccess::LOAD | StorageAccess::STORE,
-        };
-        let TypeInner::Array { base, size: naga::ArraySize::Dynamic, .. } = &module.types[buffer.ty].inner else {
-            return Err(format!("`{}` is no array of any length", binding.name));
-        };
-        let shader = (buffer.name.as_deref(), buffer.space, scalar(&module.types[*base].inner));
-        let element = if binding.element == Element::Real { "f32" } else { "u32" };
-        let rust = (Some(binding.name), AddressSpace::Storage { access }, element.to_owned());
-        if shader != rust {
-            return Err(format!("group 1 binding {number}: the shader has {shader:?}, Rust {rust:?}"));
+    (0..kernel.bindings.len()).try_for_each(|number| global(module, 1, number as u32).map(drop))?;
+    for (_, buffer) in module.global_variables.iter() {
+        match &buffer.binding {
+            Some(at) if at.group == 1 => check_binding(kernel, module, buffer, at.binding)?,
+            _ => {}
         }
     }
     Ok(())
+}
+
+fn check_binding(kernel: &KernelInfo, module: &Module, buffer: &GlobalVariable, number: u32) -> Result<(), String> {
+    let binding = kernel.bindings.get(number as usize).ok_or(format!("Rust has no binding {number}"))?;
+    let access = match binding.access {
+        Access::Read => StorageAccess::LOAD,
+        Access::Write | Access::ReadWrite | Access::Scratch => StorageAccess::LOAD | StorageAccess::STORE,
+    };
+    let TypeInner::Array { base, size: naga::ArraySize::Dynamic, .. } = &module.types[buffer.ty].inner else {
+        return Err(format!("`{}` is no array of any length", binding.name));
+    };
+    let shader = (buffer.name.as_deref(), buffer.space, scalar(&module.types[*base].inner));
+    let element = if binding.element == Element::Real { "f32" } else { "u32" };
+    let rust = (Some(binding.name), AddressSpace::Storage { access }, element.to_owned());
+    let in_vec4s = (buffer.name.as_deref().and_then(|name| name.strip_suffix('4')), shader.1, shader.2.clone());
+    match shader == rust || in_vec4s == rust {
+        true => Ok(()),
+        false => Err(format!("group 1 binding {number}: the shader has {shader:?}, Rust {rust:?}")),
+    }
 }
 
 fn check_overrides(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
@@ -97,8 +107,8 @@ fn check_overrides(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
     if shader == rust { Ok(()) } else { Err(format!("the shader overrides {shader:?}, Rust {rust:?}")) }
 }
 
-fn reflect(kernel: &KernelInfo, source: &str) -> Result<(), String> {
-    let (module, _) = parse(source)?;
+fn reflect(kernel: &KernelInfo, variant: &Variant, source: &str) -> Result<(), String> {
+    let (module, _) = parse(source, variant)?;
     check_uniform(&module, 0, kernel.fields, kernel.size)?;
     let scalars = StepScalars::FIELDS.last().map_or(0, |f| f.offset + 4);
     check_uniform(&module, 1, StepScalars::FIELDS, scalars)?;
@@ -108,7 +118,7 @@ fn reflect(kernel: &KernelInfo, source: &str) -> Result<(), String> {
 
 /// An entry point in the forms that drivers take, as text where they are text.
 fn translate(kernel: &KernelInfo, variant: &Variant, entry: &str, options: &Options) -> Result<Vec<u32>, String> {
-    let (module, info) = parse(&kernel.source(variant))?;
+    let (module, info) = parse(&kernel.source(variant), variant)?;
     let constants = options.0.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
     let wanted = Some((ShaderStage::Compute, entry));
     let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, wanted, &constants)
@@ -122,7 +132,9 @@ fn translate(kernel: &KernelInfo, variant: &Variant, entry: &str, options: &Opti
         let to = msl::Options { lang_version, ..Default::default() };
         msl::write_string(&module, &info, &to, &msl::PipelineOptions::default()).map_err(|e| e.to_string())?;
     }
-    for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2] {
+    // Subgroup operations came with shader model 6.
+    let models = [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2];
+    for shader_model in models.into_iter().skip(usize::from(variant.subgroups)) {
         let to = hlsl::Options { shader_model, fake_missing_bindings: true, ..Default::default() };
         let pipeline = hlsl::PipelineOptions::default();
         let mut text = String::new();
@@ -145,7 +157,7 @@ fn spirv_val(words: &[u32], path: &Path) -> Result<(), String> {
 fn layout_and_bindings_are_those_of_rust() {
     for kernel in ALL {
         for variant in kernel.variants.all {
-            reflect(kernel, &kernel.source(variant))
+            reflect(kernel, variant, &kernel.source(variant))
                 .unwrap_or_else(|e| panic!("{} {}: {e}", kernel.name, variant.name));
         }
     }
@@ -176,12 +188,16 @@ fn every_combination_of_options_translates_for_every_backend() {
 #[test]
 fn every_file_belongs_to_a_kernel() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
-    let files: BTreeSet<String> = std::fs::read_dir(folder)
+    let files: BTreeSet<String> = std::fs::read_dir(&folder)
         .expect("the folder is there")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a plain name"))
         .collect();
-    let own = |k: &KernelInfo, v: &Variant| (!v.wgsl.is_empty()).then(|| format!("{}_{}.wgsl", k.name, v.name));
-    let variants = ALL.iter().flat_map(|k| k.variants.all.iter().filter_map(move |v| own(k, v)));
+    let read = |file: &String| std::fs::read_to_string(folder.join(file)).expect("it can be read");
+    let appended = |file: &&String| {
+        let text = read(file);
+        ALL.iter().any(|k| k.variants.all.iter().any(|v| v.wgsl == text) && file.starts_with(&format!("{}_", k.name)))
+    };
+    let variants = files.iter().filter(appended).cloned();
     let kernels = ALL.iter().map(|k| format!("{}.wgsl", k.name)).chain(variants);
     let expected: BTreeSet<String> = kernels.chain(COMMON.map(String::from)).collect();
     assert_eq!(files, expected);
@@ -216,7 +232,8 @@ fn must_fail(kernel: &str, from: &str, to: &str, expected: &str) {
     let kernel = ALL.iter().find(|k| k.name == kernel).expect("a kernel of this name");
     let source = kernel.source(&kernel.variants.all[0]);
     assert!(source.contains(from), "`{from}` is in {}", kernel.name);
-    let error = reflect(kernel, &source.replace(from, to)).expect_err("the change must be seen");
+    let error =
+        reflect(kernel, &kernel.variants.all[0], &source.replace(from, to)).expect_err("the change must be seen");
     assert!(error.contains(expected), "`{error}` tells of `{expected}`");
 }
 

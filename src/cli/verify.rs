@@ -8,7 +8,7 @@ use gatenorm::Error;
 use gatenorm::exec::{Device, DeviceOptions, Gpu, GpuExecutor};
 use gatenorm::kernels::ALL;
 use gatenorm::train::{TrainingReport, lockstep_training};
-use gatenorm::verify::{KernelReport, verify_kernel};
+use gatenorm::verify::{KernelReport, verify_variants};
 use serde_json::json;
 
 use super::options::{DeviceFlags, at_least_one};
@@ -79,17 +79,18 @@ fn verify_kernels(gpu: &Gpu, args: &Verify) -> Result<Vec<KernelReport>> {
     let mut executor = GpuExecutor::new(gpu)?;
     if !args.json {
         report::print(format!(
-            "{:<22}{:>6}{:>13}{:>18}{:>12}{:>9}{:>10}",
-            "kernel", "cases", "worst error", "of its tolerance", "time", "GB/s", "GFLOP/s"
+            "{:<22}{:<14}{:>6}{:>13}{:>18}{:>12}{:>9}{:>10}",
+            "kernel", "variant", "cases", "worst error", "of its tolerance", "time", "GB/s", "GFLOP/s"
         ))?;
     }
     let mut reports = Vec::with_capacity(ALL.len());
     for kernel in ALL {
-        let found = verify_kernel(&mut executor, kernel, args.seed, args.cases)?;
-        if !args.json {
-            report::print(row(&found))?;
+        for found in verify_variants(&mut executor, kernel, args.seed, args.cases)? {
+            if !args.json {
+                report::print(row(&found))?;
+            }
+            reports.push(found);
         }
-        reports.push(found);
     }
     Ok(reports)
 }
@@ -100,8 +101,9 @@ fn row(found: &KernelReport) -> String {
         None => format!("{:.0} %", 100.0 * found.worst_share),
     };
     format!(
-        "{:<22}{:>6}{:>13.1e}{share:>18}{:>9.3} ms{:>9.1}{:>10}",
+        "{:<22}{:<14}{:>6}{:>13.1e}{share:>18}{:>9.3} ms{:>9.1}{:>10}",
         found.name,
+        found.variant,
         found.cases,
         found.worst_error,
         1e3 * found.timing.time_per_run.as_secs_f64(),
@@ -126,6 +128,7 @@ fn object(device: &Device, kernels: &[KernelReport], training: &TrainingReport) 
     let kernel = |k: &KernelReport| {
         json!({
             "kernel": k.name,
+            "variant": k.variant,
             "cases": k.cases,
             "worst_error": k.worst_error,
             "share_of_tolerance": k.worst_share,

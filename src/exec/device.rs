@@ -226,13 +226,17 @@ impl fmt::Debug for Gpu {
     }
 }
 
+/// What some variants need.
+const USED_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16);
+
 /// A poisoned lock still holds plain data: a thread that panicked while holding it left nothing half-done that matters.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Gpu {
-    /// Opens an adapter with WebGPU's default limits, but the largest buffers that it offers.
+    /// Opens an adapter with WebGPU's default limits, but the largest buffers and workgroups that it offers, and with what some
+    /// variants of kernels need where it has that.
     pub fn open(summary: &AdapterSummary, options: DeviceOptions) -> Result<Gpu> {
         let forced = options.variants.or_else(|| std::env::var("GATENORM_VARIANT").ok());
         let forced = Forced::parse(&forced.unwrap_or_default())?;
@@ -240,10 +244,16 @@ impl Gpu {
         let limits = wgpu::Limits {
             max_buffer_size: offered.max_buffer_size,
             max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
+            max_compute_workgroup_storage_size: offered.max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup: offered.max_compute_invocations_per_workgroup,
+            max_compute_workgroup_size_x: offered.max_compute_workgroup_size_x,
+            max_compute_workgroup_size_y: offered.max_compute_workgroup_size_y,
+            max_compute_workgroup_size_z: offered.max_compute_workgroup_size_z,
             ..wgpu::Limits::default().or_worse_values_from(offered)
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gatenorm"),
+            required_features: summary.adapter.features() & USED_FEATURES,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()

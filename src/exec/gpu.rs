@@ -55,6 +55,8 @@ pub struct GpuExecutor {
     scalars_set: usize,
     staging: Option<wgpu::Buffer>,
     under_way: VecDeque<wgpu::SubmissionIndex>,
+    /// The kernel that is to be computed by this variant.
+    insisted: Option<(&'static str, usize)>,
     counters: Counters,
 }
 
@@ -78,8 +80,20 @@ impl GpuExecutor {
             scalars_set: 1,
             staging: None,
             under_way: VecDeque::new(),
+            insisted: None,
             counters: Counters::default(),
         })
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Computes a kernel by this variant wherever that fits, from now on.
+    pub fn insist(&mut self, kernel: &'static str, variant: usize) {
+        self.insisted = Some((kernel, variant));
+        self.compiled.clear();
     }
 
     fn ensure(&mut self, spec: &BufferSpec, exact: bool) -> Result<()> {
@@ -153,7 +167,7 @@ impl GpuExecutor {
                 }));
                 groups.len() - 1
             });
-            let number = self.gpu.variant(step)?;
+            let number = self.gpu.variant(step, self.insisted);
             let variant = &step.kernel.variants.all[number];
             for Dispatch { entry, params: block, grid } in
                 (step.kernel.variants.dispatches)(&step.params, &step.options, number)

@@ -263,7 +263,8 @@ fn outputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<After> {
 /// The buffers that a step writes.
 fn written(step: &Step) -> BTreeSet<usize> {
     let bound = step.slots.iter().zip(step.kernel.bindings);
-    bound.filter(|(_, binding)| binding.access != Access::Read).map(|(slot, _)| slot.buffer).collect()
+    let results = |access| !matches!(access, Access::Read | Access::Scratch);
+    bound.filter(|(_, binding)| results(binding.access)).map(|(slot, _)| slot.buffer).collect()
 }
 
 /// What buffers hold, by their number in the plan.

@@ -40,27 +40,30 @@ impl Forced {
 impl Gpu {
     /// What decides which variants run here.
     pub fn traits(&self) -> Traits {
-        let limits = &self.inner.limits;
+        let (info, limits, features) = (&self.inner.info, &self.inner.limits, self.inner.device.features());
+        let subgroups = features.contains(wgpu::Features::SUBGROUP);
         Traits {
-            software: self.inner.info.device_type == wgpu::DeviceType::Cpu,
+            software: info.device_type == wgpu::DeviceType::Cpu,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
-            subgroup: None,
-            f16: false,
+            subgroup: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
+            f16: features.contains(wgpu::Features::SHADER_F16),
             cooperative: false,
         }
     }
 
+    /// Whether a variant can compute a step here.
+    pub fn fits(&self, step: &Step, variant: usize) -> bool {
+        (step.kernel.variants.fits)(&step.params, &step.options, variant, &self.traits())
+    }
+
     /// The variant that computes a step here: the one insisted on where it fits, else the fixed table's.
-    pub(super) fn variant(&self, step: &Step) -> Result<usize> {
-        let (variants, traits) = (&step.kernel.variants, self.traits());
-        let fits = |number: usize| (variants.fits)(&step.params, &step.options, number, &traits);
-        let forced = self.inner.forced.of(step.kernel.name).filter(|&number| fits(number));
-        let number = forced.unwrap_or_else(|| (variants.preferred)(&step.params, &step.options, &traits));
-        match fits(number) {
-            true => Ok(number),
-            false => Ok(0),
-        }
+    pub(super) fn variant(&self, step: &Step, insisted: Option<(&str, usize)>) -> usize {
+        let insisted = insisted.filter(|(kernel, _)| *kernel == step.kernel.name).map(|(_, number)| number);
+        let forced = insisted.or_else(|| self.inner.forced.of(step.kernel.name));
+        let preferred = || (step.kernel.variants.preferred)(&step.params, &step.options, &self.traits());
+        let number = forced.filter(|&number| self.fits(step, number)).unwrap_or_else(preferred);
+        if self.fits(step, number) { number } else { 0 }
     }
 }
 

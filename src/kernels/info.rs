@@ -14,6 +14,9 @@ pub enum Access {
     Write,
     /// Read, then overwritten.
     ReadWrite,
+    /// Room that a variant on a GPU may use within the step: what it holds before and after does not matter, and a reference
+    /// leaves it alone. Comes last.
+    Scratch,
 }
 
 /// What a buffer's elements are; all have four bytes.
@@ -48,6 +51,10 @@ impl Binding {
     /// A real-valued slot that is updated in place.
     pub const fn read_write(name: &'static str) -> Self {
         Binding { name, access: Access::ReadWrite, element: Element::Real }
+    }
+    /// Room for a variant.
+    pub const fn scratch(name: &'static str) -> Self {
+        Binding { name, access: Access::Scratch, element: Element::Real }
     }
     /// The same slot holding unsigned integers.
     pub const fn u32(self) -> Self {

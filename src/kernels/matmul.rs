@@ -1,11 +1,11 @@
 //! Matrix products.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real};
+use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, RUN, Real, Traits, Variant, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// C = A·B (+ C) (+ bias), or its parts over slices of K.
+    /// C = A·B (+ C) (+ bias).
     pub struct Matmul {
         /// Rows of C.
         pub m: u32,
@@ -27,8 +27,12 @@ params! {
         pub b_col: u32,
         /// Where C begins.
         pub c_at: u32,
-        /// Terms of one part.
+        /// Terms of one part, where a variant splits K; set by it.
         pub k_part: u32,
+        /// Parts that there is room for; set by `record`.
+        pub most_parts: u32,
+        /// 1: results are parts; set by a variant.
+        pub to_parts: u32,
         /// 1: add to C.
         pub accumulate: u32,
         /// 1: add bias to every row.
@@ -44,19 +48,79 @@ pub struct MatmulSlots {
     pub b: Slot,
     /// `[N]`
     pub bias: Option<Slot>,
-    /// `[parts, M, N]`
+    /// `[M, N]`
     pub c: Slot,
 }
 
+/// Results below which a product with many terms may be split over K, so that a GPU has enough to do.
+const FEW_RESULTS: usize = 1 << 19;
+/// Fewest terms of one part.
+const LEAST_TERMS: u32 = 64;
+/// Most parts: what adds them up reads them one after another.
+const MOST_PARTS: usize = 64;
+
+const MAIN: usize = 0;
+const WHOLE: usize = 1;
+const LANES: usize = 2;
+/// Rows and columns of C, and terms, that variants of tiles go through at once.
+const TILES: [(usize, u32); 3] = [(3, 32), (4, 64), (5, 128)];
+
 impl Matmul {
-    /// Appends this product; offsets and the bias flag are set here.
+    /// A product that begins with its slots; strides as of rows that lie one behind the other.
+    pub fn new([m, n, k]: [usize; 3]) -> Matmul {
+        let zero: Matmul = bytemuck::Zeroable::zeroed();
+        let [m, n, k] = [m, n, k].map(|size| size as u32);
+        Matmul { m, n, k, a_row: k, a_col: 1, b_row: n, b_col: 1, k_part: k, ..zero }
+    }
+
+    /// Appends this product; offsets, the bias flag and room for parts are set here.
     pub fn record(mut self, plan: &mut Plan, slots: MatmulSlots) {
         let (a, a_at) = slots.a.aligned();
         let (b, b_at) = slots.b.aligned();
         let (c, c_at) = slots.c.aligned();
         self.has_bias = slots.bias.is_some().into();
         let bias = slots.bias.unwrap_or_else(|| plan.nothing());
-        Matmul { a_at, b_at, c_at, ..self }.push(plan, Options::none(), &[&a, &b, &bias, &c]);
+        let [m, n] = [self.m, self.n].map(|size| size as usize);
+        let most_parts = (FEW_RESULTS / (m * n)).clamp(1, MOST_PARTS).min(self.k.div_ceil(LEAST_TERMS) as usize);
+        let parts = match most_parts {
+            1 => plan.unused(),
+            parts => plan.scratch("parts", &[parts, m, n]),
+        };
+        let product = Matmul { a_at, b_at, c_at, most_parts: most_parts as u32, ..self };
+        product.push(plan, Options::none(), &[&a, &b, &bias, &c, &parts]);
+    }
+
+    /// The terms of each of about so many parts.
+    fn part_terms(&self, wanted: u32) -> u32 {
+        let parts = wanted.clamp(1, self.most_parts).min(self.k.div_ceil(LEAST_TERMS));
+        // Multiples of RUN keep every part's runs whole.
+        self.k.div_ceil(parts).next_multiple_of(RUN as u32)
+    }
+
+    /// The product in workgroups of `rows` x `cols` of C, over parts of K where these are fewer than `enough`.
+    fn split(&self, entry: &'static str, [rows, cols]: [u32; 2], enough: u32) -> Vec<Dispatch<Self>> {
+        let (across, down) = (self.n.div_ceil(cols), self.m.div_ceil(rows));
+        let k_part = self.part_terms(enough / (across * down));
+        let parts = self.k.div_ceil(k_part);
+        if parts == 1 {
+            let params = Matmul { k_part: self.k, ..*self };
+            return vec![Dispatch { entry, params, grid: [across, down, 1] }];
+        }
+        let params = Matmul { k_part, to_parts: 1, ..*self };
+        vec![
+            Dispatch { entry, params, grid: [across, down, parts] },
+            Dispatch { entry: "add_parts", params, grid: grid_1d(self.m * self.n) },
+        ]
+    }
+
+    /// Whether `lanes` can load B in vec4s: along N, or along K.
+    fn in_vec4s(&self) -> bool {
+        let whole = |sizes: &[u32]| sizes.iter().all(|size| size % 4 == 0);
+        match (self.b_col, self.b_row) {
+            (1, _) => whole(&[self.b_at, self.b_row, self.n]),
+            (_, 1) => whole(&[self.b_at, self.b_col, self.n]) && self.k % RUN as u32 == 0,
+            _ => false,
+        }
     }
 }
 
@@ -64,40 +128,92 @@ impl Kernel for Matmul {
     const INFO: &'static KernelInfo = info!(
         Matmul,
         "matmul",
-        &[Binding::read("a"), Binding::read("b"), Binding::read("bias"), Binding::read_write("c")],
+        &[
+            Binding::read("a"),
+            Binding::read("b"),
+            Binding::read("bias"),
+            Binding::read_write("c"),
+            Binding::scratch("parts")
+        ],
         &[]
     );
 
+    const VARIANTS: &'static [Variant] = &[
+        Variant::named("main", &["main", "add_parts"]),
+        Variant::named("whole", &["main"]),
+        Variant {
+            wgsl: include_str!("../../shaders/matmul_lanes.wgsl"),
+            subgroups: true,
+            ..Variant::named("lanes", &["along_n", "along_k"])
+        },
+        tiles("tiles32", &[("SIDE", 8), ("QUADS", 1), ("DEPTH", 16)]),
+        tiles("tiles64", &[("SIDE", 16), ("QUADS", 1), ("DEPTH", 16)]),
+        tiles("tiles128", &[("SIDE", 16), ("QUADS", 2), ("DEPTH", 8)]),
+    ];
+
     fn grid(&self) -> [u32; 3] {
-        [self.n.div_ceil(32), self.m.div_ceil(32), self.k.div_ceil(self.k_part)]
+        [self.n.div_ceil(32), self.m.div_ceil(32), 1]
+    }
+
+    fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        match variant {
+            WHOLE => self.split("main", [32, 32], 1),
+            LANES => self.split(if self.b_col == 1 { "along_n" } else { "along_k" }, [8, 32], 1),
+            _ => match TILES.iter().find(|&&(number, _)| number == variant) {
+                Some(&(_, side)) => self.split("tiles", [side, side], 256),
+                None => self.split("main", [32, 32], 64),
+            },
+        }
+    }
+
+    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+        match variant {
+            LANES => traits.subgroup == Some((8, 8)) && self.in_vec4s(),
+            _ => variant < Self::VARIANTS.len(),
+        }
+    }
+
+    /// Software drivers: `lanes` where its 8 rows are worth it. GPUs: the largest tiles that leave enough workgroups.
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        if traits.software {
+            let lanes = self.m >= 4 && self.fits(options, LANES, traits);
+            return if lanes { LANES } else { WHOLE };
+        }
+        let groups = |side: u32| self.m.div_ceil(side) * self.n.div_ceil(side) * self.k.div_ceil(self.part_terms(64));
+        let enough = TILES.iter().rev().find(|&&(_, side)| groups(side) >= 128);
+        let small = self.m.min(self.n) < 8;
+        if small { MAIN } else { enough.map_or(TILES[0].0, |&(number, _)| number) }
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
         let (a, b, bias, c) = (args.read(), args.read(), args.read(), args.write());
         let (m, n) = (self.m as usize, self.n as usize);
         let mut sums = vec![T::zero(); n];
-        for part in 0..self.k.div_ceil(self.k_part) {
-            let terms = part * self.k_part..self.k.min((part + 1) * self.k_part);
-            for row in 0..m {
-                self.row_sums(a, b, row, terms.clone(), &mut sums);
-                let at = self.c_at as usize + (part as usize * m + row) * n;
-                for (col, out) in c[at..at + n].iter_mut().enumerate() {
-                    let with_bias = if self.has_bias != 0 { sums[col] + bias[col] } else { sums[col] };
-                    *out = if self.accumulate != 0 { with_bias + *out } else { with_bias };
-                }
+        for row in 0..m {
+            self.row_sums(a, b, row, &mut sums);
+            let at = self.c_at as usize + row * n;
+            for (col, out) in c[at..at + n].iter_mut().enumerate() {
+                let with_bias = if self.has_bias != 0 { sums[col] + bias[col] } else { sums[col] };
+                *out = if self.accumulate != 0 { with_bias + *out } else { with_bias };
             }
         }
     }
 }
 
+/// `matmul_tiles.wgsl` with the sizes of its tiles.
+const fn tiles(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
+    let wgsl = include_str!("../../shaders/matmul_tiles.wgsl");
+    Variant { wgsl, constants, ..Variant::named(name, &["tiles", "add_parts"]) }
+}
+
 impl Matmul {
     /// Sums of one row of C; the inner loop runs along whichever of B's axes is contiguous.
-    fn row_sums<T: Real>(&self, a: &[T], b: &[T], row: usize, terms: std::ops::Range<u32>, sums: &mut [T]) {
+    fn row_sums<T: Real>(&self, a: &[T], b: &[T], row: usize, sums: &mut [T]) {
         let a_of = |k: u32| a[self.a_at as usize + row * self.a_row as usize + k as usize * self.a_col as usize];
         let (b_at, b_row, b_col) = (self.b_at as usize, self.b_row as usize, self.b_col as usize);
         sums.fill(T::zero());
-        for first in terms.clone().step_by(RUN) {
-            let run = first..terms.end.min(first + RUN as u32);
+        for first in (0..self.k).step_by(RUN) {
+            let run = first..self.k.min(first + RUN as u32);
             if b_col == 1 {
                 let rows = run.map(|k| (a_of(k), &b[b_at + k as usize * b_row..][..self.n as usize]));
                 add_run(sums, rows);

@@ -26,12 +26,14 @@ pub struct Variant {
     pub name: &'static str,
     /// The entry points that it dispatches.
     pub entries: &'static [&'static str],
-    /// Source of its own behind the kernel's: the file `shaders/KERNEL_NAME.wgsl`, or nothing.
+    /// Source of its own behind the kernel's, or nothing.
     pub wgsl: &'static str,
     /// `const` lines that are appended to the source: sizes of register tiles, which WGSL does not let an override set.
     pub constants: &'static [(&'static str, u32)],
     /// Features that the source is to be parsed with, as `enable f16;` in front of it.
     pub enables: &'static [&'static str],
+    /// Whether it uses subgroup operations.
+    pub subgroups: bool,
 }
 
 impl Variant {
@@ -40,7 +42,7 @@ impl Variant {
 
     /// A variant whose entry points stand in the kernel's own source.
     pub const fn named(name: &'static str, entries: &'static [&'static str]) -> Self {
-        Variant { name, entries, wgsl: "", constants: &[], enables: &[] }
+        Variant { name, entries, wgsl: "", constants: &[], enables: &[], subgroups: false }
     }
 }
 

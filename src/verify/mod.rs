@@ -20,6 +20,8 @@ use crate::kernels::{ALL, Access, Element, KernelInfo};
 pub struct KernelReport {
     /// The kernel.
     pub name: &'static str,
+    /// The variant that computed it; of a kernel with one, and on a CPU, `main`.
+    pub variant: &'static str,
     /// Cases run.
     pub cases: usize,
     /// Elements compared.
@@ -62,17 +64,40 @@ impl KernelReport {
     pub fn agreed(self) -> Result<KernelReport> {
         match &self.disagreement {
             Some((case, disagreement)) => {
-                Err(Error::Disagreement(format!("kernel `{}`, case {case}: {disagreement}", self.name)))
+                let KernelReport { name, variant, .. } = self;
+                Err(Error::Disagreement(format!("kernel `{name}` ({variant}), case {case}: {disagreement}")))
             }
             None => Ok(self),
         }
     }
 }
 
-/// Runs every kernel on this GPU. Kernels that disagree are in the reports, as [`KernelReport::disagreement`].
+/// Runs every variant of every kernel on this GPU. Those that disagree are in the reports, as [`KernelReport::disagreement`].
 pub fn verify_kernels(device: &Gpu, seed: u64, cases_per_kernel: usize) -> Result<Vec<KernelReport>> {
     let mut executor = GpuExecutor::new(device)?;
-    ALL.iter().map(|kernel| verify_kernel(&mut executor, kernel, seed, cases_per_kernel)).collect()
+    let of_kernel = |kernel: &&'static KernelInfo| verify_variants(&mut executor, kernel, seed, cases_per_kernel);
+    let reports: Vec<Vec<KernelReport>> = ALL.iter().map(of_kernel).collect::<Result<_>>()?;
+    Ok(reports.into_iter().flatten().collect())
+}
+
+/// Runs a kernel on a GPU, once for each of its variants that fits.
+pub fn verify_variants(
+    executor: &mut GpuExecutor,
+    kernel: &'static KernelInfo,
+    seed: u64,
+    cases: usize,
+) -> Result<Vec<KernelReport>> {
+    let mut reports = Vec::new();
+    for (number, variant) in kernel.variants.all.iter().enumerate() {
+        let gpu = executor.gpu().clone();
+        executor.insist(kernel.name, number);
+        let fits = |case: &Case| case.plan.steps().iter().any(|step| gpu.fits(step, number));
+        let report = verify_fitting(executor, kernel, seed, cases, fits)?;
+        if report.cases > 0 {
+            reports.push(KernelReport { variant: variant.name, ..report });
+        }
+    }
+    Ok(reports)
 }
 
 /// Runs one kernel on a device: at least `cases`, and at least one for every combination of its options.
@@ -82,20 +107,34 @@ pub fn verify_kernel(
     seed: u64,
     cases: usize,
 ) -> Result<KernelReport> {
-    let cases = cases.max(kernel.all_options().len());
+    verify_fitting(executor, kernel, seed, cases, |_| true)
+}
+
+fn verify_fitting(
+    executor: &mut dyn Executor,
+    kernel: &'static KernelInfo,
+    seed: u64,
+    cases: usize,
+    fits: impl Fn(&Case) -> bool,
+) -> Result<KernelReport> {
     let mut report = KernelReport {
         name: kernel.name,
-        cases,
+        variant: kernel.variants.all[0].name,
+        cases: 0,
         elements: 0,
         worst_error: 0.0,
         worst_share: 0.0,
         disagreement: None,
         timing: Timing::default(),
     };
-    for number in 0..cases {
+    for number in 0..cases.max(kernel.all_options().len()) {
         let case = self::case(kernel, seed, number)?;
+        if !fits(&case) {
+            continue;
+        }
         case.load(executor)?;
         let found = lockstep(executor, &case.plan, 0, case.scalars)?;
+        report.cases += 1;
         report.elements += found.elements;
         if let Some(closeness) = found.kernels.get(kernel.name) {
             report.worst_error = report.worst_error.max(closeness.worst_error);
@@ -103,7 +142,9 @@ pub fn verify_kernel(
         }
         report.disagreement = report.disagreement.or(found.disagreement.map(|d| (number, d)));
     }
-    report.timing = time_kernel(executor, kernel, seed)?;
+    if report.cases > 0 {
+        report.timing = time_kernel(executor, kernel, seed)?;
+    }
     Ok(report)
 }
 

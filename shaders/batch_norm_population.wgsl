@@ -4,9 +4,9 @@ struct BatchNormPopulation {
     features: u32,
     rows: u32, // of the batch
 }
-override MASKED: u32 = 0u; // 1: the number of rows stands behind the means, 2: one for each of them
+override MASKED: u32 = 0u; // 1: the number of rows stands behind each of the means
 @group(0) @binding(0) var<uniform> p: BatchNormPopulation;
-@group(1) @binding(0) var<storage, read> mean: array<f32>;                // [F], masked [F + 1] or [2, F]
+@group(1) @binding(0) var<storage, read> mean: array<f32>;                // [F], masked [2, F]
 @group(1) @binding(1) var<storage, read> variance: array<f32>;            // [F]
 @group(1) @binding(2) var<storage, read_write> counts: array<f32>;        // [F] rows so far
 @group(1) @binding(3) var<storage, read_write> total_mean: array<f32>;     // [F]
@@ -17,8 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = element(id);
     if i >= p.features { return; }
     var n = f32(p.rows);
-    if MASKED == 1u { n = mean[p.features]; }
-    if MASKED == 2u { n = mean[p.features + i]; }
+    if MASKED == 1u { n = mean[p.features + i]; }
     if n == 0.0 { return; }
     let count = counts[i] + n;
     let share = n / count;

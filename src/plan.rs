@@ -164,6 +164,11 @@ impl Plan {
         self.buffers.iter().map(|b| 4 * b.len()).sum()
     }
 
+    /// Most bytes that one binding may show.
+    pub fn max_binding(&self) -> usize {
+        self.limits.max_binding
+    }
+
     /// Names what is recorded from here on, usually a layer.
     pub fn set_scope(&mut self, scope: &str) {
         self.scope = scope.to_owned();

@@ -7,9 +7,8 @@ use std::sync::Arc;
 
 use gatenorm::exec::{CpuExecutor, DeviceOptions, Executor, GpuExecutor};
 use gatenorm::kernels::{
-    BLOCK_ROWS, BatchNormCombine, BatchNormCombineSlots, BatchNormPartial, BatchNormPartialSlots, CellOptions,
-    ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots,
-    LstmSequenceSlots, StepScalars, Sweep, activation,
+    BatchNorm, BatchNormSlots, CellOptions, ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep,
+    LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, StepScalars, Sweep, activation,
 };
 use gatenorm::plan::{BufferSpec, Limits, Plan};
 
@@ -54,31 +53,21 @@ fn plan(limits: Limits) -> Arc<Plan> {
     let sweep = Sweep { steps, reverse: false };
     LstmSequence::record(sweep, [rows, units], false, CELL, &mut plan, &forwards);
     let n = steps * rows;
-    let blocks = n.div_ceil(BLOCK_ROWS as usize);
-    let [means, m2s] = ["means", "m2s"].map(|name| plan.scratch(name, &[blocks, units]));
-    let (rows_u32, features) = (n as u32, units as u32);
     for part in plan.row_chunks(n, &[units]) {
-        let block_at = part.start as u32 / BLOCK_ROWS;
-        let step = BatchNormPartial {
-            rows: part.len() as u32,
-            features,
-            block_rows: BLOCK_ROWS,
-            block_at,
-            x_at: 0,
-            divide: 0,
+        let step = BatchNorm {
+            before: part.start as u32,
+            finish: (part.end == n).into(),
+            ..BatchNorm::of_rows(part.len(), units, 1e-3)
         };
         // The first rows of h: the initial state's, so that chunks begin where bindings may.
-        let slots =
-            BatchNormPartialSlots { x: h.rows(part, units), mask: None, means: means.clone(), m2s: m2s.clone() };
-        step.record(&mut plan, slots);
+        let (x, mean, variance) = (h.rows(part, units), mean.clone(), variance.clone());
+        step.record(&mut plan, BatchNormSlots { x, mask: None, mean, variance, output: None });
     }
-    let combine = BatchNormCombine { rows: rows_u32, features, block_rows: BLOCK_ROWS };
-    combine.record(&mut plan, BatchNormCombineSlots { means, m2s, counts: None, mean, variance });
     let backwards = LstmSequenceGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
     let grad =
         LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, initial: false, cell: CELL };
     grad.record(&mut plan, &backwards);
-    ColumnSum::record_whole([n, 4 * units], false, &mut plan, ColumnSumSlots { x: gates, out: du });
+    ColumnSum::record([n, 4 * units], false, &mut plan, ColumnSumSlots { x: gates, out: du });
     Arc::new(plan.finish().expect("a sound plan"))
 }
 

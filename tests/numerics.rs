@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use gatenorm::exec::lockstep::lockstep;
 use gatenorm::exec::{DeviceOptions, Executor, GpuExecutor};
-use gatenorm::kernels::{
-    Activate, ActivateSlots, BatchNormPartial, BatchNormPartialSlots, Loss, LossSlots, StepScalars,
-};
+use gatenorm::kernels::{Activate, ActivateSlots, BatchNorm, BatchNormSlots, Loss, LossSlots, StepScalars};
 use gatenorm::model::Activation;
 use gatenorm::plan::{BufferSpec, Plan};
 
@@ -159,21 +157,15 @@ fn the_variance_of_data_with_a_large_mean_is_not_lost() {
     let mut plan = Plan::new(executor.limits());
     let x_spec = BufferSpec::persistent("x", &[ROWS, means.len()]);
     let slot = plan.persistent(&x_spec);
-    let outputs = ["means", "m2s"].map(|name| BufferSpec::persistent(name, &[means.len()]));
-    let [means_slot, m2s] = [0, 1].map(|i: usize| plan.persistent(&outputs[i]));
-    let step = BatchNormPartial {
-        rows: ROWS as u32,
-        features: means.len() as u32,
-        block_rows: 64,
-        block_at: 0,
-        x_at: 0,
-        divide: 0,
-    };
-    step.record(&mut plan, BatchNormPartialSlots { x: slot, mask: None, means: means_slot, m2s });
+    let outputs = ["mean", "variance"].map(|name| BufferSpec::persistent(name, &[means.len()]));
+    let [mean, variance] = [0, 1].map(|i: usize| plan.persistent(&outputs[i]));
+    // Without the division at the end: the sum of squared deviations.
+    let step = BatchNorm { finish: 0, ..BatchNorm::of_rows(ROWS, means.len(), 0.0) };
+    step.record(&mut plan, BatchNormSlots { x: slot, mask: None, mean, variance, output: None });
     executor.write(&x_spec, &x).expect("written");
     let plan = Arc::new(plan.finish().expect("a sound plan"));
     executor.run(&plan, 0..1).expect("the plan runs");
-    let got = executor.read("m2s", 0..means.len()).expect("read");
+    let got = executor.read("variance", 0..means.len()).expect("read");
     for (feature, (&mean, got)) in means.iter().zip(got).enumerate() {
         let column: Vec<f64> = x.iter().skip(feature).step_by(means.len()).map(|&x| x as f64).collect();
         let center = column.iter().sum::<f64>() / ROWS as f64;

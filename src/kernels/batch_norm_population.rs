@@ -16,7 +16,7 @@ params! {
 
 /// Slots of [`BatchNormPopulation`].
 pub struct BatchNormPopulationSlots {
-    /// `[F]`, or masked `[F + 1]` or `[2, F]`, with the number of rows that count
+    /// `[F]`, or masked `[2, F]`, with the number of rows that count
     pub mean: Slot,
     /// `[F]`
     pub variance: Slot,
@@ -29,10 +29,10 @@ pub struct BatchNormPopulationSlots {
 }
 
 impl BatchNormPopulation {
-    /// Appends this run; `masked` says that a number of rows stands behind the means (1), or one for each of them (2).
-    pub fn record(self, masked: u32, plan: &mut Plan, slots: BatchNormPopulationSlots) {
+    /// Appends this run; `masked` says that the number of rows stands behind each of the means.
+    pub fn record(self, masked: bool, plan: &mut Plan, slots: BatchNormPopulationSlots) {
         let BatchNormPopulationSlots { mean, variance, counts, total_mean, total_variance } = slots;
-        let options = Options::one("MASKED", masked);
+        let options = Options::one("MASKED", masked.into());
         self.push(plan, options, &[&mean, &variance, &counts, &total_mean, &total_variance]);
     }
 }
@@ -48,7 +48,7 @@ impl Kernel for BatchNormPopulation {
             Binding::read_write("total_mean"),
             Binding::read_write("total_variance"),
         ],
-        &[Override { name: "MASKED", values: &[0, 1, 2] }]
+        &[Override { name: "MASKED", values: &[0, 1] }]
     );
 
     fn grid(&self) -> [u32; 3] {
@@ -62,7 +62,6 @@ impl Kernel for BatchNormPopulation {
         for i in 0..features {
             let n = match options.get("MASKED") {
                 0 => T::count(self.rows),
-                1 => mean[features],
                 _ => mean[features + i],
             };
             if n == T::zero() {

@@ -1,17 +1,21 @@
 //! Sums of columns, in a fixed order.
 
+use super::batch_norm::{COLUMNS, fits};
 use super::info::{info, params};
-use super::{Args, BLOCK_ROWS, Binding, Kernel, KernelInfo, Options, Real, grid_1d, sum_in_runs};
+use super::{
+    Args, Binding, Dispatch, Kernel, KernelInfo, MAX_GROUPS, Options, Real, Traits, Variant, balanced_block, grid_1d,
+    sum_in_blocks,
+};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// out[block, col] = sum over the block's rows of x[row, col] (+ out).
+    /// out[col] = sum over the rows of x[row, col] (+ out).
     pub struct ColumnSum {
         /// Rows of x.
         pub rows: u32,
         /// Columns of x.
         pub cols: u32,
-        /// Rows of one block.
+        /// Rows that are added up on their own.
         pub block_rows: u32,
         /// Where x begins in its binding; set by `record`.
         pub x_at: u32,
@@ -26,65 +30,66 @@ params! {
 pub struct ColumnSumSlots {
     /// `[rows, cols]`
     pub x: Slot,
-    /// `[blocks, cols]`
+    /// `[cols]`
     pub out: Slot,
 }
 
-impl ColumnSum {
-    /// One level: sums of blocks of `block_rows` rows.
-    pub fn record([rows, cols, block_rows]: [usize; 3], accumulate: bool, plan: &mut Plan, slots: ColumnSumSlots) {
-        let ((x, x_at), (out, out_at)) = (slots.x.aligned(), slots.out.aligned());
-        ColumnSum {
-            rows: rows as u32,
-            cols: cols as u32,
-            block_rows: block_rows as u32,
-            x_at,
-            out_at,
-            accumulate: accumulate.into(),
-        }
-        .push(plan, Options::none(), &[&x, &out]);
-    }
+/// Fewest rows for which several threads add up one column.
+const MANY_ROWS: u32 = 32;
 
-    /// All levels: the sum of every column of `x` `[rows, cols]` into `out` `[cols]`, through scratch buffers.
-    pub fn record_whole(
-        [rows, cols]: [usize; 2],
-        accumulate: bool,
-        plan: &mut Plan,
-        ColumnSumSlots { x, out }: ColumnSumSlots,
-    ) {
-        let block = BLOCK_ROWS as usize;
-        if rows <= block {
-            return Self::record([rows, cols, rows], accumulate, plan, ColumnSumSlots { x, out });
+impl ColumnSum {
+    /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.
+    pub fn record([rows, cols]: [usize; 2], accumulate: bool, plan: &mut Plan, slots: ColumnSumSlots) {
+        let chunks = match 4 * slots.x.aligned().0.len <= plan.max_binding() {
+            true => vec![0..rows],
+            false => plan.row_chunks(rows, &[cols]),
+        };
+        for range in chunks {
+            let ((x, x_at), (out, out_at)) = (slots.x.rows(range.clone(), cols).aligned(), slots.out.aligned());
+            ColumnSum {
+                rows: range.len() as u32,
+                cols: cols as u32,
+                block_rows: balanced_block(rows),
+                x_at,
+                out_at,
+                accumulate: (accumulate || range.start > 0).into(),
+            }
+            .push(plan, Options::none(), &[&x, &out]);
         }
-        let blocks = rows.div_ceil(block);
-        let sums = plan.scratch("sums", &[blocks, cols]);
-        for range in plan.row_chunks(rows, &[cols]) {
-            let out = sums.rows(range.start / block..range.end.div_ceil(block), cols);
-            let x = x.rows(range.clone(), cols);
-            Self::record([range.len(), cols, block], false, plan, ColumnSumSlots { x, out });
-        }
-        Self::record_whole([blocks, cols], accumulate, plan, ColumnSumSlots { x: sums, out });
     }
 }
 
 impl Kernel for ColumnSum {
     const INFO: &'static KernelInfo =
         info!(ColumnSum, "column_sum", &[Binding::read("x"), Binding::read_write("out")], &[]);
+    const VARIANTS: &'static [Variant] = &[Variant::named("columns", &["columns"]), Variant::named("tree", &["tree"])];
 
     fn grid(&self) -> [u32; 3] {
-        grid_1d(self.rows.div_ceil(self.block_rows) * self.cols)
+        grid_1d(self.cols)
+    }
+
+    fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        let groups = self.cols.div_ceil(COLUMNS);
+        let tree = [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1];
+        let grid = if variant == 1 { tree } else { self.grid() };
+        vec![Dispatch { entry: Self::VARIANTS[variant].name, params: *self, grid }]
+    }
+
+    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+        fits(variant, traits)
+    }
+
+    fn preferred(&self, _: &Options, traits: &Traits) -> usize {
+        usize::from(!traits.software && self.rows >= MANY_ROWS)
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
         let (x, out) = (args.read(), args.write());
-        let (rows, cols, block) = (self.rows as usize, self.cols as usize, self.block_rows as usize);
-        let x = &x[self.x_at as usize..][..rows * cols];
-        let out = &mut out[self.out_at as usize..][..rows.div_ceil(block) * cols];
-        for (block_rows, sums) in x.chunks(block * cols).zip(out.chunks_mut(cols)) {
-            for (col, sum) in sums.iter_mut().enumerate() {
-                let total = sum_in_runs(block_rows.iter().skip(col).step_by(cols).copied());
-                *sum = if self.accumulate != 0 { total + *sum } else { total };
-            }
+        let (rows, cols) = (self.rows as usize, self.cols as usize);
+        let (x, out) = (&x[self.x_at as usize..], &mut out[self.out_at as usize..]);
+        for (col, out) in out[..cols].iter_mut().enumerate() {
+            let before = if self.accumulate != 0 { *out } else { T::zero() };
+            *out = sum_in_blocks(before, 0..rows, self.block_rows as usize, |row| x[row * cols + col]);
         }
     }
 }

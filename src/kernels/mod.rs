@@ -14,13 +14,10 @@ mod activate_grad;
 pub mod activation;
 mod adagrad;
 mod adam;
+mod batch_norm;
 mod batch_norm_apply;
-mod batch_norm_combine;
 mod batch_norm_grad;
-mod batch_norm_grad_rest;
-mod batch_norm_grad_sums;
 mod batch_norm_moving;
-mod batch_norm_partial;
 mod batch_norm_population;
 mod cell_output;
 mod cell_output_grad;
@@ -91,13 +88,10 @@ pub use activate_grad::{ActivateGrad, ActivateGradSlots};
 pub use adagrad::{Adagrad, AdagradSlots};
 pub use adam::{Adam, AdamSlots};
 pub use args::{Args, Bound};
+pub use batch_norm::{BatchNorm, BatchNormMask, BatchNormOutput, BatchNormSlots};
 pub use batch_norm_apply::{BatchNormApply, BatchNormApplySlots};
-pub use batch_norm_combine::{BatchNormCombine, BatchNormCombineSlots};
-pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots, Statistics};
-pub use batch_norm_grad_rest::{BatchNormGradRest, BatchNormGradRestSlots};
-pub use batch_norm_grad_sums::{BatchNormGradSums, BatchNormGradSumsSlots};
+pub use batch_norm_grad::{BatchNormGrad, BatchNormGradSlots, BatchNormTask, OfVariables, Statistics};
 pub use batch_norm_moving::{BatchNormMoving, BatchNormMovingSlots};
-pub use batch_norm_partial::{BatchNormMask, BatchNormPartial, BatchNormPartialSlots};
 pub use batch_norm_population::{BatchNormPopulation, BatchNormPopulationSlots};
 pub use cell_output::{CellOutput, CellOutputSlots};
 pub use cell_output_grad::{CellOutputGrad, CellOutputGradSlots};
@@ -221,13 +215,10 @@ pub static ALL: &[&KernelInfo] = &[
     ActivateGrad::INFO,
     Adagrad::INFO,
     Adam::INFO,
+    BatchNorm::INFO,
     BatchNormApply::INFO,
-    BatchNormCombine::INFO,
     BatchNormGrad::INFO,
-    BatchNormGradRest::INFO,
-    BatchNormGradSums::INFO,
     BatchNormMoving::INFO,
-    BatchNormPartial::INFO,
     BatchNormPopulation::INFO,
     CellOutput::INFO,
     CellOutputGrad::INFO,
@@ -316,6 +307,23 @@ pub(crate) fn sum_in_runs<T: Real>(values: impl Iterator<Item = T>) -> T {
         }
     }
     total + run
+}
+
+/// What is there and the sum of rows' terms: rows of a block are added up on their own, in runs of [`RUN`].
+pub(crate) fn sum_in_blocks<T: Real>(
+    before: T,
+    rows: std::ops::Range<usize>,
+    block: usize,
+    term: impl Fn(usize) -> T,
+) -> T {
+    let of_block = |first: usize| sum_in_runs((first..rows.end.min(first + block)).map(&term));
+    rows.clone().step_by(block).fold(before, |sum, first| sum + of_block(first))
+}
+
+/// Rows of a block for which there are about as many blocks as runs in one, so that no chain of additions is long.
+pub(crate) fn balanced_block(rows: usize) -> u32 {
+    let runs = (rows.div_ceil(RUN) as f64).sqrt().ceil() as usize;
+    (RUN * runs.next_power_of_two()) as u32
 }
 
 /// Rows that one thread of a reduction adds up before a second kernel joins the blocks in order.

@@ -50,7 +50,7 @@ impl Penalty {
                 Penalty { n: range.len() as u32, block: BLOCK_ROWS, out_at: 0, divisor: divisor as u32, l1, l2 };
             penalty.record(plan, PenaltySlots { x: x.range(range), out });
         }
-        ColumnSum::record_whole([blocks, 1], false, plan, ColumnSumSlots { x: sums, out });
+        ColumnSum::record([blocks, 1], false, plan, ColumnSumSlots { x: sums, out });
     }
 }
 

@@ -5,11 +5,11 @@ use super::recorder::{Recorder, Tensor};
 use super::renorm::Corrected;
 use super::turned_steps::TurnedSteps;
 use crate::kernels::{
-    BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
-    BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMask, BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots, Statistics,
+    BatchNorm, BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormMask, BatchNormOutput,
+    BatchNormSlots, BatchNormTask, OfVariables, Statistics,
 };
-use crate::plan::Slot;
+use crate::plan::{ALIGNMENT, Slot};
+use std::ops::Range;
 
 /// One use of the layer in a plan.
 pub(super) struct Run {
@@ -25,7 +25,7 @@ pub(super) struct Run {
     pub of_batch: bool,
     /// Which rows or elements count; of the batch's statistics only.
     pub mask: Option<BatchNormMask>,
-    /// `[F]`, with a mask `[F + 1]` or `[2, F]`, the number of rows that count behind the means.
+    /// `[F]`, with a mask `[2, F]`, the number of rows that count behind the means.
     pub mean: Slot,
     pub variance: Slot,
     gamma: Option<Slot>,
@@ -34,7 +34,12 @@ pub(super) struct Run {
     corrected: Option<Corrected>,
 }
 
-const BLOCK: usize = BLOCK_ROWS as usize;
+/// Room for means and variances in one buffer.
+pub(super) fn statistics_of_batch(recorder: &mut Recorder, name: &str, [means, variances]: [usize; 2]) -> (Slot, Slot) {
+    let at = means.next_multiple_of(ALIGNMENT);
+    let both = recorder.plan.scratch(name, &[at + variances]);
+    (both.range(0..means), both.range(at..at + variances))
+}
 
 impl Run {
     /// With room for what it computes.
@@ -52,8 +57,8 @@ impl Run {
             None => BatchNormMask::OfRows(mask.clone()),
         });
         let (mean, variance) = if of_batch {
-            let means = features + mask.as_ref().map_or(0, |mask| mask.width(features));
-            (recorder.plan.scratch("mean", &[means]), recorder.plan.scratch("variance", &[features]))
+            let means = if mask.is_some() { 2 * features } else { features };
+            statistics_of_batch(recorder, "statistics", [means, features])
         } else {
             (recorder.variable("moving_mean"), recorder.variable("moving_variance"))
         };
@@ -73,36 +78,30 @@ impl Run {
         }
     }
 
-    /// Records the batch's mean and variance.
-    pub fn statistics(&self, recorder: &mut Recorder) {
-        let (rows, features) = (self.rows, self.features);
+    /// Records the batch's mean and variance, and with them the output where that is possible.
+    fn statistics(&self, recorder: &mut Recorder, output: Option<&Slot>) {
         let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let means = plan.scratch("block_means", &[blocks, features]);
-        let m2s = plan.scratch("block_m2s", &[blocks, features]);
-        let counts =
-            self.mask.as_ref().map(|mask| (mask, plan.scratch("block_counts", &[blocks, mask.width(features)])));
-        for range in plan.row_chunks(rows, &[features]) {
-            let partial = BatchNormPartial {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                x_at: 0,
-                divide: 0,
+        let chunks = plan.row_chunks(self.rows, &[self.features]);
+        for range in &chunks {
+            let kernel = BatchNorm {
+                before: range.start as u32,
+                finish: (range.end == self.rows).into(),
+                ..BatchNorm::of_rows(range.len(), self.features, self.epsilon)
             };
-            let mask = counts.as_ref().map(|(mask, counts)| (mask.rows(range.clone(), features), counts.clone()));
-            let x = self.x.rows(range, features);
-            partial.record(plan, BatchNormPartialSlots { x, mask, means: means.clone(), m2s: m2s.clone() });
+            let (gamma, beta) = (self.gamma.clone(), self.beta.clone());
+            let slots = BatchNormSlots {
+                x: self.x.rows(range.clone(), self.features),
+                mask: self.mask.as_ref().map(|mask| mask.rows(range.clone(), self.features)),
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                output: output.map(|y| BatchNormOutput { gamma, beta, y: y.clone() }),
+            };
+            kernel.record(plan, slots);
         }
-        let combine = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
-        let (mean, variance) = (self.mean.clone(), self.variance.clone());
-        let counts = counts.map(|(mask, counts)| mask.like(counts));
-        combine.record(plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
     }
 
     /// Records what renormalisation makes of them.
-    pub fn correct(&self, layer: &BatchNormalization, recorder: &mut Recorder) {
+    fn correct(&self, layer: &BatchNormalization, recorder: &mut Recorder) {
         if let Some(corrected) = &self.corrected {
             let statistics = (self.mean.range(0..self.features), self.variance.clone());
             let variables = (self.gamma.clone(), self.beta.clone());
@@ -118,15 +117,21 @@ impl Run {
         }
     }
 
-    /// Records the output.
-    pub fn forward(&self, recorder: &mut Recorder, output: &Slot) {
-        match self.turned {
-            None => self.apply(recorder, output),
-            Some(turned) => {
-                let y = turned.room(recorder, "turned_output");
-                self.apply(recorder, &y);
-                turned.turn_back(recorder, y, output.clone(), false);
+    /// Records statistics and output.
+    pub fn forward(&self, layer: &BatchNormalization, recorder: &mut Recorder, output: &Slot) {
+        let y = self.turned.map_or(output.clone(), |turned| turned.room(recorder, "turned_output"));
+        let at_once = recorder.plan.row_chunks(self.rows, &[self.features]).len() == 1;
+        if self.of_batch && self.corrected.is_none() && at_once {
+            self.statistics(recorder, Some(&y));
+        } else {
+            if self.of_batch {
+                self.statistics(recorder, None);
+                self.correct(layer, recorder);
             }
+            self.apply(recorder, &y);
+        }
+        if let Some(turned) = self.turned {
+            turned.turn_back(recorder, y, output.clone(), false);
         }
     }
 
@@ -151,130 +156,91 @@ impl Run {
     pub fn backward(&self, recorder: &mut Recorder, input: &Tensor, output: &Tensor) {
         let Some(dy) = recorder.gradient(output) else { return };
         let dy = self.turned.map_or(dy.clone(), |turned| turned.turn(recorder, "turned_gradient", &dy));
-        let mut statistics = Statistics::Fixed;
-        if self.of_batch {
-            let sums = self.gradient_sums(recorder, &dy);
-            self.variable_gradients(recorder, &sums);
-            statistics = match self.mask.clone() {
-                Some(mask) => Statistics::OfMasked(sums, mask),
-                None => {
-                    if input.differentiable {
-                        self.gradient_rest(recorder, &dy, &sums);
-                    }
-                    Statistics::OfBatch(sums)
-                }
-            };
-        }
-        if input.differentiable {
+        let dx = input.differentiable.then(|| match self.turned {
+            None => recorder.gradient_target(input),
+            Some(turned) => (turned.room(recorder, "turned_gradient"), false),
+        });
+        self.gradients(recorder, &dy, dx.clone());
+        if let (Some(turned), Some((turned_dx, _))) = (self.turned, dx) {
             let (dx, accumulate) = recorder.gradient_target(input);
-            match self.turned {
-                None => self.input_gradient(recorder, &dy, &statistics, (&dx, accumulate)),
-                Some(turned) => {
-                    let turned_dx = turned.room(recorder, "turned_gradient");
-                    self.input_gradient(recorder, &dy, &statistics, (&turned_dx, false));
-                    turned.turn_back(recorder, turned_dx, dx, accumulate);
+            turned.turn_back(recorder, turned_dx, dx, accumulate);
+        }
+    }
+
+    fn gradients(&self, recorder: &mut Recorder, dy: &Slot, dx: Option<(Slot, bool)>) {
+        let chunks = recorder.plan.row_chunks(self.rows, &[self.features]);
+        let of_rows = |slot: &Slot, range: &Range<usize>| slot.rows(range.clone(), self.features);
+        let of_dx = |range: &Range<usize>| dx.as_ref().map(|(slot, _)| of_rows(slot, range));
+        if !self.of_batch {
+            let tasks = chunks.iter().filter_map(|range| Some((range, BatchNormTask::Input(of_dx(range)?))));
+            tasks.for_each(|(range, task)| self.gradient(recorder, dy, &Statistics::Fixed, range, &dx, task));
+            return;
+        }
+        let sums = recorder.plan.scratch("gradient_sums", &[if self.mask.is_some() { 2 } else { 3 }, self.features]);
+        let statistics = match self.mask.clone() {
+            Some(mask) => Statistics::OfMasked(sums.clone(), mask),
+            None => Statistics::OfBatch(sums.clone()),
+        };
+        let variables = self.variable_gradients(recorder);
+        match (&chunks[..], &dx) {
+            ([all], Some((slot, _))) => {
+                let task = BatchNormTask::All(variables, slot.clone());
+                self.gradient(recorder, dy, &statistics, all, &dx, task);
+            }
+            _ => {
+                let every = |recorder: &mut Recorder, task: &dyn Fn(&Range<usize>) -> Option<BatchNormTask>| {
+                    let tasks = chunks.iter().filter_map(|range| Some((range, task(range)?)));
+                    tasks.for_each(|(range, task)| self.gradient(recorder, dy, &statistics, range, &dx, task));
+                };
+                every(recorder, &|_| Some(BatchNormTask::Sums(variables.clone())));
+                if dx.is_some() && self.mask.is_none() {
+                    every(recorder, &|_| Some(BatchNormTask::Rest));
                 }
+                every(recorder, &|range| of_dx(range).map(BatchNormTask::Input));
             }
         }
-    }
-
-    fn variable_gradients(&self, recorder: &mut Recorder, sums: &Slot) {
-        for (name, wanted, row) in [("beta", self.beta.is_some(), 0), ("gamma", self.gamma.is_some(), 1)] {
-            let Some((out, accumulate)) = wanted.then(|| recorder.variable_gradient(name)).flatten() else { continue };
-            match &self.corrected {
-                Some(corrected) if name == "gamma" => {
-                    corrected.gamma_gradient(recorder, sums.rows(0..2, self.features), (out, accumulate));
-                }
-                _ => {
-                    let x = sums.rows(row..row + 1, self.features);
-                    Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
-                }
-            }
+        if let Some(corrected) = self.corrected.as_ref().filter(|_| self.gamma.is_some())
+            && let Some(target) = recorder.variable_gradient("gamma")
+        {
+            corrected.gamma_gradient(recorder, sums.rows(0..2, self.features), target);
         }
     }
 
-    /// `[3, F]`: the sums over all rows of dy and of dy x̂, and room for what rounding leaves.
-    fn gradient_sums(&self, recorder: &mut Recorder, dy: &Slot) -> Slot {
-        let (rows, features) = (self.rows, self.features);
-        let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let partial = plan.scratch("block_sums", &[blocks, 2, features]);
-        for range in plan.row_chunks(rows, &[features]) {
-            let kernel = BatchNormGradSums {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                grouped: 0,
-                epsilon: self.epsilon,
-                x_at: 0,
-                dy_at: 0,
-            };
-            let slots = BatchNormGradSumsSlots {
-                x: self.x.rows(range.clone(), features),
-                dy: dy.rows(range, features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                sums: partial.clone(),
-            };
-            kernel.record(plan, slots);
+    /// Where the gradients of gamma and beta go; renormalisation makes gamma's from both sums.
+    fn variable_gradients(&self, recorder: &mut Recorder) -> OfVariables {
+        let mut target = |wanted: bool, name: &str| wanted.then(|| recorder.variable_gradient(name)).flatten();
+        OfVariables {
+            gamma: target(self.gamma.is_some() && self.corrected.is_none(), "gamma"),
+            beta: target(self.beta.is_some(), "beta"),
         }
-        let sums = plan.scratch("gradient_sums", &[3, features]);
-        let out = sums.rows(0..2, features);
-        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out });
-        sums
     }
 
-    /// Fills the third row of the sums: what rounding leaves of the sum of dx.
-    fn gradient_rest(&self, recorder: &mut Recorder, dy: &Slot, sums: &Slot) {
-        let (rows, features) = (self.rows, self.features);
-        let plan = &mut recorder.plan;
-        let blocks = rows.div_ceil(BLOCK);
-        let partial = plan.scratch("block_rests", &[blocks, features]);
-        for range in plan.row_chunks(rows, &[features]) {
-            let kernel = BatchNormGradRest {
-                rows: range.len() as u32,
-                features: features as u32,
-                block_rows: BLOCK_ROWS,
-                block_at: (range.start / BLOCK) as u32,
-                total_rows: rows as u32,
-                epsilon: self.epsilon,
-            };
-            let slots = BatchNormGradRestSlots {
-                x: self.x.rows(range.clone(), features),
-                dy: dy.rows(range, features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                sums: sums.rows(0..2, features),
-                rest: partial.clone(),
-            };
-            kernel.record(plan, slots);
-        }
-        let out = sums.rows(2..3, features);
-        ColumnSum::record_whole([blocks, features], false, plan, ColumnSumSlots { x: partial, out });
-    }
-
-    fn input_gradient(
+    /// Records one run over some rows.
+    fn gradient(
         &self,
         recorder: &mut Recorder,
         dy: &Slot,
         statistics: &Statistics,
-        (dx, accumulate): (&Slot, bool),
+        range: &Range<usize>,
+        dx: &Option<(Slot, bool)>,
+        task: BatchNormTask,
     ) {
-        let features = self.features;
         let (gamma, _) = self.scale_and_offset();
-        for range in recorder.plan.row_chunks(self.rows, &[features]) {
-            let kernel = BatchNormGrad::of_rows(range.clone(), self.rows, features, self.epsilon);
-            let slots = BatchNormGradSlots {
-                x: self.x.rows(range.clone(), features),
-                dy: dy.rows(range.clone(), features),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                gamma: gamma.clone(),
-                statistics: statistics.of_rows(range.clone(), features),
-                dx: dx.rows(range, features),
-            };
-            BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
-        }
+        let kernel = BatchNormGrad {
+            before: (range.start > 0).into(),
+            finish: (range.end == self.rows).into(),
+            accumulate: dx.as_ref().is_some_and(|(_, accumulate)| *accumulate).into(),
+            ..BatchNormGrad::of_rows(range.clone(), self.rows, self.features, self.epsilon)
+        };
+        let slots = BatchNormGradSlots {
+            x: self.x.rows(range.clone(), self.features),
+            dy: dy.rows(range.clone(), self.features),
+            mean: self.mean.clone(),
+            variance: self.variance.clone(),
+            gamma,
+            statistics: statistics.of_rows(range.clone(), self.features),
+            task,
+        };
+        kernel.record(&mut recorder.plan, slots);
     }
 }

@@ -10,7 +10,6 @@ use super::recorder::{Recorder, Tensor};
 use super::renorm::Renorm;
 use super::weight_args::{WeightArgs, weight_setters, write_initializer};
 use crate::error::{Error, Result};
-use crate::kernels::BatchNormMask;
 
 /// Batch normalisation (Ioffe & Szegedy 2015) over all axes but one, as Keras's `BatchNormalization`.
 ///
@@ -126,11 +125,7 @@ impl BatchNormalization {
             let mean = mean.range(0..run.features);
             return self.renorm.follow(recorder, (self.momentum, run.epsilon), mean, variance);
         }
-        let masked = match run.mask {
-            None => 0,
-            Some(BatchNormMask::OfRows(_)) => 1,
-            Some(BatchNormMask::OfElements(_)) => 2,
-        };
+        let masked = run.mask.is_some();
         let moving = ["moving_mean", "moving_variance"].map(str::to_owned);
         BatchStatistics { mean, variance, rows: run.rows, masked, moving, momentum: self.momentum }.follow(recorder);
     }
@@ -206,12 +201,10 @@ impl Layer for BatchNormalization {
         let differentiable = input.differentiable || (recorder.trainable && (self.center || self.scale));
         let mut output = recorder.new_tensor("output", input.steps, input.features, differentiable);
         output.mask = input.mask.clone();
+        run.forward(self, recorder, &output.slot);
         if run.of_batch {
-            run.statistics(recorder);
-            run.correct(self, recorder);
             self.follow(&run, recorder);
         }
-        run.forward(recorder, &output.slot);
         let (input, result) = (input.clone(), output.clone());
         recorder.on_backward(move |recorder| run.backward(recorder, &input, &output));
         vec![result]

@@ -7,14 +7,14 @@ use crate::plan::{BufferSpec, Slot};
 
 /// A batch's mean and biased variance, and the layer's variables that follow them.
 pub(super) struct BatchStatistics {
-    /// `[F]`; masked `[F + 1]` or `[2, F]`, with the number of rows that count.
+    /// `[F]`; masked `[2, F]`, with the number of rows that count.
     pub mean: Slot,
     /// `[F]`
     pub variance: Slot,
     /// Rows of the batch.
     pub rows: usize,
-    /// 0: all rows count, 1: a number of rows stands behind the means, 2: one for each of them.
-    pub masked: u32,
+    /// Whether the number of rows that count stands behind the means.
+    pub masked: bool,
     /// The names of the moving mean and the moving variance; where they are shorter, only the first of the features are kept.
     pub moving: [String; 2],
     /// How much of these stays.

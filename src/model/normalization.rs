@@ -6,7 +6,9 @@ use super::initializer::Initializer;
 use super::layer::{Layer, Shape, VariableSpec, features, single};
 use super::recorder::{Recorder, Tensor};
 use crate::error::{Error, Result};
-use crate::kernels::{BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, Statistics};
+use crate::kernels::{
+    BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormTask, Statistics,
+};
 
 /// Scales every feature by a fixed mean and variance, (x - mean) / sqrt(variance), as Keras's `Normalization`; at a model's front it
 /// makes the model take raw values.
@@ -78,7 +80,7 @@ impl Layer for Normalization {
                     variance: variance.clone(),
                     gamma: None,
                     statistics: Statistics::Fixed,
-                    dx: dx.rows(range, input.features),
+                    task: BatchNormTask::Input(dx.rows(range, input.features)),
                 };
                 BatchNormGrad { accumulate: accumulate.into(), ..kernel }.record(&mut recorder.plan, slots);
             }

@@ -114,6 +114,6 @@ fn record_squares(plan: &mut Plan, Groups { outer, reduced, inner }: Groups, w: 
         return squares;
     }
     let whole = plan.scratch("squares", &[groups]);
-    ColumnSum::record([parts, groups, parts], false, plan, ColumnSumSlots { x: squares, out: whole.clone() });
+    ColumnSum::record([parts, groups], false, plan, ColumnSumSlots { x: squares, out: whole.clone() });
     whole
 }

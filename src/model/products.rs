@@ -46,5 +46,5 @@ pub(super) fn weight_gradient(
 
 /// `db[n] (+)= sum over rows of dy[rows, n]`.
 pub(super) fn bias_gradient(plan: &mut Plan, [rows, n]: [usize; 2], dy: &Slot, (db, accumulate): (&Slot, bool)) {
-    ColumnSum::record_whole([rows, n], accumulate, plan, ColumnSumSlots { x: dy.clone(), out: db.clone() });
+    ColumnSum::record([rows, n], accumulate, plan, ColumnSumSlots { x: dy.clone(), out: db.clone() });
 }

@@ -24,10 +24,11 @@ impl Outputs {
         self.samples * self.units
     }
 
-    /// A buffer of T+1 states, padded in front so that the first that a step makes, where the output begins, lies where a binding may
-    /// begin.
+    /// A buffer of T+1 states, padded in front so that the output, the first state that a step makes or the last alone, lies where a
+    /// binding may begin.
     pub fn states(&self, recorder: &mut Recorder, name: &str) -> Slot {
-        let before = self.sweep.first_made() * self.state();
+        let output = if self.sequences { self.sweep.first_made() } else { self.sweep.last() };
+        let before = output * self.state();
         let padding = before.next_multiple_of(ALIGNMENT) - before;
         let padded = recorder.plan.scratch(name, &[padding + (self.sweep.steps + 1) * self.state()]);
         padded.range(padding..padded.len)
@@ -78,8 +79,12 @@ impl Outputs {
     pub fn tensor(&self, recorder: &mut Recorder, states: &Slot, mask: Option<&Slot>) -> Tensor {
         let steps = self.sweep.steps;
         if !self.sequences {
+            let last = self.at(states, self.sweep.last());
+            if self.blank.is_none() {
+                return recorder.tensor(last, None, self.units, true);
+            }
             let output = recorder.new_tensor("output", None, self.units, true);
-            self.copy_last(recorder, &self.at(states, self.sweep.last()), &output.slot);
+            self.copy_last(recorder, &last, &output.slot);
             return output;
         }
         let mut output = if self.flipped || self.blank.is_some() {

@@ -147,7 +147,7 @@ impl Layer for RepeatVector {
             let Some(dy) = recorder.gradient(&output).filter(|_| input.differentiable) else { return };
             let (dx, accumulate) = recorder.gradient_target(&input);
             let slots = ColumnSumSlots { x: dy, out: dx };
-            ColumnSum::record_whole([n, samples * features], accumulate, &mut recorder.plan, slots);
+            ColumnSum::record([n, samples * features], accumulate, &mut recorder.plan, slots);
         });
         vec![result]
     }

@@ -134,7 +134,7 @@ impl RowNorm {
             kernel.record(plan, slots);
         }
         let sums = plan.scratch("gradient_sums", &[2, features]);
-        ColumnSum::record_whole([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out: sums.clone() });
+        ColumnSum::record([blocks, 2 * features], false, plan, ColumnSumSlots { x: partial, out: sums.clone() });
         for (row, name) in [(0, &self.beta_name), (1, &self.gamma_name)] {
             if let Some((out, accumulate)) = name.as_ref().and_then(|name| recorder.variable_gradient(name)) {
                 let x = sums.rows(row..row + 1, features);

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
+use super::batch_norm_run::statistics_of_batch;
 use super::moving_statistics::BatchStatistics;
 use super::recorder::Recorder;
 use crate::kernels::{
-    BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormPartial, BatchNormPartialSlots, ColumnSum, ColumnSumSlots, Copy, CopySlots, Statistics,
+    BatchNorm, BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormOutput, BatchNormSlots,
+    BatchNormTask, ColumnSum, ColumnSumSlots, Copy, CopySlots, OfVariables, Statistics,
 };
 use crate::plan::{Plan, Slot};
 
@@ -42,8 +43,7 @@ impl StepNorm {
         let features = gamma.len;
         let of_batch = recorder.mode.is_training() && recorder.trainable;
         let (mean, variance) = if of_batch {
-            let mut of_steps = |name: &str| recorder.plan.scratch(&format!("{name}_{part}"), &[steps, features]);
-            (of_steps("mean"), of_steps("variance"))
+            statistics_of_batch(recorder, &format!("statistics_{part}"), [steps * features; 2])
         } else {
             moving(recorder, part)
         };
@@ -53,7 +53,7 @@ impl StepNorm {
                 mean: mean.clone(),
                 variance: variance.clone(),
                 rows: samples,
-                masked: 0,
+                masked: false,
                 moving: ["mean", "variance"].map(|name| format!("moving_{name}_{part}")),
                 momentum,
             };
@@ -76,16 +76,21 @@ impl StepNorm {
     pub(super) fn forward(&self, plan: &mut Plan, steps: Range<usize>, x: &Slot, (y, accumulate): (&Slot, bool)) {
         let (rows, features) = (self.rows(&steps), self.features);
         if self.sums.is_some() {
-            let partial = BatchNormPartial {
-                rows: rows.len() as u32,
-                features: features as u32,
-                block_rows: self.samples as u32,
-                block_at: steps.start as u32,
-                x_at: 0,
-                divide: 1,
+            let kernel = BatchNorm {
+                group_rows: self.samples as u32,
+                group_at: steps.start as u32,
+                accumulate: accumulate.into(),
+                ..BatchNorm::of_rows(rows.len(), features, self.epsilon)
             };
-            let (means, m2s) = (self.mean.clone(), self.variance.clone());
-            partial.record(plan, BatchNormPartialSlots { x: x.clone(), mask: None, means, m2s });
+            let (gamma, beta, y) = (Some(self.gamma.clone()), self.beta.clone(), y.clone());
+            let slots = BatchNormSlots {
+                x: x.clone(),
+                mask: None,
+                mean: self.mean.clone(),
+                variance: self.variance.clone(),
+                output: Some(BatchNormOutput { gamma, beta, y }),
+            };
+            return kernel.record(plan, slots);
         }
         let apply = BatchNormApply {
             group_rows: self.samples as u32,
@@ -113,28 +118,13 @@ impl StepNorm {
         (dx, accumulate): (&Slot, bool),
     ) {
         let (rows, features) = (self.rows(&steps), self.features);
-        let mut statistics = Statistics::Fixed;
-        if let Some(sums) = &self.sums {
-            let kernel = BatchNormGradSums {
-                rows: rows.len() as u32,
-                features: features as u32,
-                block_rows: self.samples as u32,
-                block_at: steps.start as u32,
-                grouped: 1,
-                epsilon: self.epsilon,
-                x_at: 0,
-                dy_at: 0,
-            };
-            let slots = BatchNormGradSumsSlots {
-                x: x.clone(),
-                dy: dy.clone(),
-                mean: self.mean.clone(),
-                variance: self.variance.clone(),
-                sums: sums.clone(),
-            };
-            kernel.record(plan, slots);
-            statistics = Statistics::OfGroups(sums.clone());
-        }
+        let (statistics, task) = match &self.sums {
+            None => (Statistics::Fixed, BatchNormTask::Input(dx.clone())),
+            Some(sums) => {
+                let task = BatchNormTask::All(OfVariables::default(), dx.clone());
+                (Statistics::OfGroups(sums.clone()), task)
+            }
+        };
         let kernel = BatchNormGrad {
             group_rows: self.samples as u32,
             last_group: self.last_group(),
@@ -148,7 +138,7 @@ impl StepNorm {
             variance: self.variance.clone(),
             gamma: Some(self.gamma.clone()),
             statistics,
-            dx: dx.clone(),
+            task,
         };
         kernel.record(plan, slots);
     }
@@ -159,7 +149,7 @@ impl StepNorm {
         let width = 2 * self.features;
         let total = recorder.plan.scratch(&format!("gradient_total_{}", self.part), &[2, self.features]);
         let slots = ColumnSumSlots { x: sums.clone(), out: total.clone() };
-        ColumnSum::record_whole([sums.len / width, width], false, &mut recorder.plan, slots);
+        ColumnSum::record([sums.len / width, width], false, &mut recorder.plan, slots);
         let gamma = format!("gamma_{}", self.part);
         for (row, name) in [(0, self.beta_name), (1, Some(gamma.as_str()))] {
             if let Some((out, accumulate)) = name.and_then(|name| recorder.variable_gradient(name)) {

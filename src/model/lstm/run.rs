@@ -181,7 +181,7 @@ impl Run {
             let (x, to) = (Columns::gate(&self.gates, units, gate), Columns::all(&product, units));
             CopyColumns::record([rows, units], plan, &x, &to, how);
             let slots = ColumnSumSlots { x: product, out: out.rows(i..i + 1, units) };
-            ColumnSum::record_whole([rows, units], accumulate, plan, slots);
+            ColumnSum::record([rows, units], accumulate, plan, slots);
         }
     }
 }

@@ -236,7 +236,7 @@ fn variable_norms(plan: &mut Plan, table: &Table) -> ClipBy {
     let slots = VariableSquaresSlots { grads, spans, squares: parts.clone() };
     VariableSquares { variables: variables as u32, parts: NORM_PARTS as u32 }.record(plan, slots);
     let slots = ColumnSumSlots { x: parts, out: squares.clone() };
-    ColumnSum::record([NORM_PARTS, variables, NORM_PARTS], false, plan, slots);
+    ColumnSum::record([NORM_PARTS, variables], false, plan, slots);
     ClipBy::Norms { squares, owners }
 }
 

@@ -59,7 +59,7 @@ impl<'a> BatchWeights<'a> {
             let slot = self.row_weights(recorder, same, rows)?;
             let sum = recorder.plan.scratch("weight", &[1]);
             let slots = ColumnSumSlots { x: slot.clone(), out: sum.clone() };
-            ColumnSum::record_whole([rows, 1], false, &mut recorder.plan, slots);
+            ColumnSum::record([rows, 1], false, &mut recorder.plan, slots);
             self.made[same as usize] = Some((slot, sum));
         }
         self.made[same as usize].clone()
@@ -121,7 +121,7 @@ impl Log {
         }
         let sums = recorder.plan.scratch("sum", &[columns]);
         let slots = ColumnSumSlots { x: values, out: sums.clone() };
-        ColumnSum::record_whole([rows, columns], false, &mut recorder.plan, slots);
+        ColumnSum::record([rows, columns], false, &mut recorder.plan, slots);
         self.write(recorder, sums, [1, columns], column, false);
     }
 }

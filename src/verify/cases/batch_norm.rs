@@ -3,15 +3,14 @@
 use super::super::case::{At, Builder};
 use super::super::draw::{FEATURES, Numbers, ROWS};
 use crate::kernels::{
-    BLOCK_ROWS, BatchNormApply, BatchNormApplySlots, BatchNormCombine, BatchNormCombineSlots, BatchNormGrad,
-    BatchNormGradRest, BatchNormGradRestSlots, BatchNormGradSlots, BatchNormGradSums, BatchNormGradSumsSlots,
-    BatchNormMask, BatchNormMoving, BatchNormMovingSlots, BatchNormPartial, BatchNormPartialSlots, BatchNormPopulation,
-    BatchNormPopulationSlots, Options, Statistics,
+    BatchNorm, BatchNormApply, BatchNormApplySlots, BatchNormGrad, BatchNormGradSlots, BatchNormMask, BatchNormMoving,
+    BatchNormMovingSlots, BatchNormOutput, BatchNormPopulation, BatchNormPopulationSlots, BatchNormSlots,
+    BatchNormTask, OfVariables, Options, Statistics,
 };
-use crate::plan::Slot;
+use crate::plan::{ALIGNMENT, Slot};
+use std::ops::Range;
 
 const EPSILON: f32 = 1e-3;
-const BLOCK: usize = BLOCK_ROWS as usize;
 
 /// Rows and features; a tiny binding shows no block of more than 15 features.
 fn shape(b: &mut Builder) -> (usize, usize) {
@@ -44,74 +43,50 @@ fn mask(b: &mut Builder, rows: usize, features: usize, of_elements: bool) -> Bat
     if of_elements { BatchNormMask::OfElements(slot) } else { BatchNormMask::OfRows(slot) }
 }
 
-pub(super) fn partial(b: &mut Builder, options: &Options) {
-    if options.get("MASKED") == 0 && b.draw.one_in(3) {
-        let [rows, groups, features, first] = grouped(b);
-        let x = b.input_anywhere("x", groups * rows * features, Numbers::Shifted);
-        let means = b.output("means", groups * features, true, At::Aligned);
-        let m2s = b.output("m2s", groups * features, true, At::Aligned);
-        let step = BatchNormPartial {
-            rows: ((groups - first) * rows) as u32,
-            features: features as u32,
-            block_rows: rows as u32,
-            block_at: first as u32,
-            x_at: 0,
-            divide: 1,
-        };
-        let x = x.rows(first * rows..groups * rows, features);
-        return step.record(&mut b.plan, BatchNormPartialSlots { x, mask: None, means, m2s });
-    }
-    let (rows, features) = shape(b);
-    let blocks = rows.div_ceil(BLOCK);
-    let x = b.input("x", rows * features, Numbers::Shifted);
-    let means = b.output("means", blocks * features, false, At::Aligned);
-    let m2s = b.output("m2s", blocks * features, false, At::Aligned);
+pub(super) fn train(b: &mut Builder, options: &Options) {
     let masked = options.get("MASKED");
+    let is_grouped = masked == 0 && b.draw.one_in(3);
+    let [group_rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
+    let (rows, features) = if is_grouped { (group_rows * groups, features) } else { shape(b) };
+    let x = b.input_anywhere("x", rows * features, Numbers::Shifted);
+    let means = if masked == 0 { groups.max(1) } else { 2 } * features;
+    let mean = b.output("mean", means, is_grouped, At::Aligned);
+    let variance = b.output("variance", groups.max(1) * features, is_grouped, At::Aligned);
     let mask = (masked != 0).then(|| mask(b, rows, features, masked == 2));
-    let mask = mask.map(|mask| {
-        let counts = b.output("counts", blocks * mask.width(features), false, At::Aligned);
-        (mask, counts)
-    });
-    for part in b.plan.row_chunks(rows, &[features]) {
-        let step = BatchNormPartial {
-            rows: part.len() as u32,
-            features: features as u32,
-            block_rows: BLOCK_ROWS,
-            block_at: (part.start / BLOCK) as u32,
-            x_at: 0,
-            divide: 0,
+    let gamma = vector(b, options, "SCALE", "gamma", features);
+    let beta = vector(b, options, "CENTER", "beta", features);
+    let apply = gamma.is_some() || beta.is_some() || b.draw.one_in(2);
+    let y = apply.then(|| b.output("y", rows * features, true, At::Anywhere));
+    let record = |b: &mut Builder, part: Range<usize>, step: BatchNorm, y: Option<&Slot>| {
+        let output = y.map(|y| y.rows(part.clone(), features));
+        let slots = BatchNormSlots {
+            x: x.rows(part.clone(), features),
+            mask: mask.as_ref().map(|mask| mask.rows(part.clone(), features)),
+            mean: mean.clone(),
+            variance: variance.clone(),
+            output: output.map(|y| BatchNormOutput { gamma: gamma.clone(), beta: beta.clone(), y }),
         };
-        let mask = mask.clone().map(|(mask, counts)| (mask.rows(part.clone(), features), counts));
-        let (x, means, m2s) = (x.rows(part, features), means.clone(), m2s.clone());
-        step.record(&mut b.plan, BatchNormPartialSlots { x, mask, means, m2s });
-    }
-}
-
-pub(super) fn combine(b: &mut Builder, options: &Options) {
-    let rows = b.draw.size(&ROWS, 1 << 13);
-    let features = b.draw.size(&FEATURES, 64);
-    let blocks = rows.div_ceil(BLOCK);
-    let mut means = b.draw.numbers(blocks * features, Numbers::Shifted);
-    let mut m2s = b.draw.numbers(blocks * features, Numbers::Positive);
-    let masked = options.get("MASKED");
-    let width = if masked == 2 { features } else { 1 };
-    let counts: Vec<f32> =
-        (0..blocks * width).map(|_| if b.draw.one_in(3) { 0.0 } else { b.draw.below(65) as f32 }).collect();
-    // Blocks without rows that count have no mean.
-    for i in (0..blocks * features).filter(|i| masked != 0 && counts[i * width / features] == 0.0) {
-        (means[i], m2s[i]) = (0.0, 0.0);
-    }
-    let (means, m2s) = (b.holding("means", means, At::Aligned), b.holding("m2s", m2s, At::Aligned));
-    let counts = match masked {
-        0 => None,
-        1 => Some(BatchNormMask::OfRows(b.holding("counts", counts, At::Aligned))),
-        _ => Some(BatchNormMask::OfElements(b.holding("counts", counts, At::Aligned))),
+        step.record(&mut b.plan, slots);
     };
-    let behind = if masked == 0 { 0 } else { width };
-    let mean = b.output("mean", features + behind, false, At::Aligned);
-    let variance = b.output("variance", features, false, At::Aligned);
-    let step = BatchNormCombine { rows: rows as u32, features: features as u32, block_rows: BLOCK_ROWS };
-    step.record(&mut b.plan, BatchNormCombineSlots { means, m2s, counts, mean, variance });
+    if is_grouped {
+        let part = first * group_rows..rows;
+        let step = BatchNorm {
+            group_rows: group_rows as u32,
+            group_at: first as u32,
+            accumulate: b.draw.one_in(2).into(),
+            ..BatchNorm::of_rows(part.len(), features, EPSILON)
+        };
+        return record(b, part, step, y.as_ref());
+    }
+    for part in b.plan.row_chunks(rows, &[features]) {
+        let last = part.end == rows;
+        let step = BatchNorm {
+            before: part.start as u32,
+            finish: last.into(),
+            ..BatchNorm::of_rows(part.len(), features, EPSILON)
+        };
+        record(b, part, step, y.as_ref().filter(|_| last));
+    }
 }
 
 pub(super) fn moving(b: &mut Builder, _: &Options) {
@@ -127,7 +102,8 @@ pub(super) fn moving(b: &mut Builder, _: &Options) {
 
 pub(super) fn population(b: &mut Builder, options: &Options) {
     let features = b.draw.size(&[1, 2, 63, 64, 65, 127, 300], 1 << 12);
-    let behind = [0, 1, features][options.get("MASKED") as usize];
+    let masked = options.get("MASKED") != 0;
+    let behind = if masked { features } else { 0 };
     let rows = b.draw.below(1000) + 1;
     let mut mean = b.draw.numbers(features, Numbers::Shifted);
     mean.extend((0..behind).map(|_| if b.draw.one_in(4) { 0.0 } else { b.draw.below(1000) as f32 }));
@@ -139,7 +115,7 @@ pub(super) fn population(b: &mut Builder, options: &Options) {
     let total_variance = b.output("total_variance", features, before > 0.0, At::Aligned);
     let step = BatchNormPopulation { features: features as u32, rows: rows as u32 };
     let slots = BatchNormPopulationSlots { mean, variance, counts, total_mean, total_variance };
-    step.record(options.get("MASKED"), &mut b.plan, slots);
+    step.record(masked, &mut b.plan, slots);
 }
 
 /// Gamma or beta, where an option wants it.
@@ -186,69 +162,44 @@ pub(super) fn apply(b: &mut Builder, options: &Options) {
     }
 }
 
-pub(super) fn grad_sums(b: &mut Builder, _: &Options) {
-    let is_grouped = b.draw.one_in(3);
-    let [rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
-    let (rows, features) = if is_grouped { (rows * groups, features) } else { shape(b) };
-    let block = if is_grouped { rows / groups } else { BLOCK };
-    let x = b.input_anywhere("x", rows * features, Numbers::Shifted);
-    let dy = b.input_anywhere("dy", rows * features, Numbers::Unit);
-    let (mean, variance) = statistics(b, if is_grouped { groups * features } else { features });
-    let sums = b.output("sums", rows.div_ceil(block) * 2 * features, true, At::Aligned);
-    let part = first * block..rows;
-    let parts = if is_grouped { Vec::from([part]) } else { b.plan.row_chunks(rows, &[features]) };
-    for part in parts {
-        let step = BatchNormGradSums {
-            rows: part.len() as u32,
-            features: features as u32,
-            block_rows: block as u32,
-            block_at: (part.start / block) as u32,
-            grouped: is_grouped.into(),
-            epsilon: EPSILON,
-            x_at: 0,
-            dy_at: 0,
-        };
-        let slots = BatchNormGradSumsSlots {
-            x: x.rows(part.clone(), features),
-            dy: dy.rows(part, features),
-            mean: mean.clone(),
-            variance: variance.clone(),
-            sums: sums.clone(),
-        };
-        step.record(&mut b.plan, slots);
-    }
-}
-
 pub(super) fn grad(b: &mut Builder, options: &Options) {
-    let masked = [1, 4].contains(&options.get("STATISTICS"));
-    let is_grouped = options.get("STATISTICS") == 3 || (options.get("STATISTICS") == 2 && b.draw.one_in(3));
+    let kind = options.get("STATISTICS");
+    let masked = [1, 4].contains(&kind);
+    let is_grouped = kind == 3 || (kind == 2 && b.draw.one_in(3));
     let [group_rows, groups, features, first] = if is_grouped { grouped(b) } else { [0; 4] };
     let (rows, features) = if is_grouped { (group_rows * groups, features) } else { shape(b) };
-    let accumulate = b.draw.one_in(2);
     let x = b.input_anywhere("x", rows * features, Numbers::Shifted);
     let dy = b.input_anywhere("dy", rows * features, Numbers::Unit);
     let known = if is_grouped { groups } else { 1 };
-    let mut mean = b.draw.numbers(known * features, Numbers::Unit);
+    let mut both = b.draw.numbers(known * features, Numbers::Unit);
     if masked {
-        let counts = if options.get("STATISTICS") == 4 { features } else { 1 };
-        mean.extend((0..counts).map(|_| b.draw.below(rows + 1) as f32));
+        let count = b.draw.below(rows + 1) as f32;
+        both.extend((0..features).map(|_| if kind == 4 { b.draw.below(rows + 1) as f32 } else { count }));
     }
-    let mean = b.holding("mean", mean, At::Aligned);
-    let variance = b.input("variance", known * features, Numbers::Positive);
+    let means = both.len();
+    let at = means.next_multiple_of(ALIGNMENT);
+    both.resize(at, 0.0);
+    both.extend(b.draw.numbers(known * features, Numbers::Positive));
+    let both = b.holding("statistics", both, At::Aligned);
+    let (mean, variance) = (both.range(0..means), both.range(at..at + known * features));
     let gamma = vector(b, options, "SCALE", "gamma", features);
-    let sums = b.input("sums", (known * 2).max(3) * features, Numbers::Logits);
-    let statistics = match options.get("STATISTICS") {
+    let sums = b.output("sums", (known * 2).max(3) * features, true, At::Aligned);
+    let statistics = match kind {
         0 => Statistics::OfBatch(sums),
-        statistics @ (1 | 4) => Statistics::OfMasked(sums, mask(b, rows, features, statistics == 4)),
+        1 | 4 => Statistics::OfMasked(sums, mask(b, rows, features, kind == 4)),
         2 => Statistics::Fixed,
         _ => Statistics::OfGroups(sums),
     };
+    let variables = of_variables(b, features);
     let dx = b.output("dx", rows * features, true, At::Anywhere);
-    let part = first * group_rows..rows;
-    let parts = if is_grouped { Vec::from([part]) } else { b.plan.row_chunks(rows, &[features]) };
-    for part in parts {
-        let mut step = BatchNormGrad::of_rows(part.clone(), rows, features, EPSILON);
-        step.accumulate = accumulate.into();
+    let accumulate = b.draw.one_in(2);
+    let record = |b: &mut Builder, part: Range<usize>, task: BatchNormTask| {
+        let mut step = BatchNormGrad {
+            before: (part.start > 0 && !is_grouped).into(),
+            finish: (part.end == rows).into(),
+            accumulate: accumulate.into(),
+            ..BatchNormGrad::of_rows(part.clone(), rows, features, EPSILON)
+        };
         if is_grouped {
             (step.group_rows, step.total_rows) = (group_rows as u32, group_rows as u32);
             step.last_group = groups as u32 - 1;
@@ -259,37 +210,35 @@ pub(super) fn grad(b: &mut Builder, options: &Options) {
             mean: mean.clone(),
             variance: variance.clone(),
             gamma: gamma.clone(),
-            statistics: statistics.of_rows(part.clone(), features),
-            dx: dx.rows(part, features),
+            statistics: statistics.of_rows(part, features),
+            task,
         };
         step.record(&mut b.plan, slots);
+    };
+    let of_dx = |part: &Range<usize>| dx.rows(part.clone(), features);
+    if is_grouped {
+        let part = first * group_rows..rows;
+        let dx = of_dx(&part);
+        let task = if kind == 2 { BatchNormTask::Input(dx) } else { BatchNormTask::All(OfVariables::default(), dx) };
+        return record(b, part, task);
     }
+    let parts = b.plan.row_chunks(rows, &[features]);
+    if let ([all], true) = (&parts[..], kind != 2) {
+        return record(b, all.clone(), BatchNormTask::All(variables, of_dx(all)));
+    }
+    if kind != 2 {
+        parts.iter().for_each(|part| record(b, part.clone(), BatchNormTask::Sums(variables.clone())));
+    }
+    if kind == 0 {
+        parts.iter().for_each(|part| record(b, part.clone(), BatchNormTask::Rest));
+    }
+    parts.iter().for_each(|part| record(b, part.clone(), BatchNormTask::Input(of_dx(part))));
 }
 
-pub(super) fn grad_rest(b: &mut Builder, _: &Options) {
-    let (rows, features) = shape(b);
-    let x = b.input("x", rows * features, Numbers::Shifted);
-    let dy = b.input("dy", rows * features, Numbers::Unit);
-    let (mean, variance) = statistics(b, features);
-    let sums = b.input("sums", 2 * features, Numbers::Logits);
-    let rest = b.output("rest", rows.div_ceil(BLOCK) * features, false, At::Aligned);
-    for part in b.plan.row_chunks(rows, &[features]) {
-        let step = BatchNormGradRest {
-            rows: part.len() as u32,
-            features: features as u32,
-            block_rows: BLOCK_ROWS,
-            block_at: (part.start / BLOCK) as u32,
-            total_rows: rows as u32,
-            epsilon: EPSILON,
-        };
-        let slots = BatchNormGradRestSlots {
-            x: x.rows(part.clone(), features),
-            dy: dy.rows(part, features),
-            mean: mean.clone(),
-            variance: variance.clone(),
-            sums: sums.clone(),
-            rest: rest.clone(),
-        };
-        step.record(&mut b.plan, slots);
-    }
+/// Where the gradients of gamma and beta go: both, one or none of them wanted.
+fn of_variables(b: &mut Builder, features: usize) -> OfVariables {
+    let at = features.next_multiple_of(ALIGNMENT);
+    let both = b.output("of_variables", at + features, true, At::Aligned);
+    let mut wanted = |at: usize| (!b.draw.one_in(4)).then(|| (both.range(at..at + features), b.draw.one_in(2)));
+    OfVariables { gamma: wanted(0), beta: wanted(at) }
 }

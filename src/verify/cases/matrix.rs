@@ -25,25 +25,17 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
     b.flops = 2.0 * (m * n * k) as f64;
 }
 
-/// One level, or all levels within tiny bindings.
+/// In one run, or in as many as tiny bindings need.
 pub(super) fn column_sum(b: &mut Builder, _: &Options) {
-    let whole = !b.draw.timing && b.draw.one_in(2);
-    let tiny = whole && b.perhaps_tiny_bindings();
+    let tiny = b.perhaps_tiny_bindings();
     let rows = b.draw.size(&ROWS, 1 << 13);
     // Wider rows do not fit the tiny binding with a block of them.
     let cols = if tiny { 1 + b.draw.below(15) } else { b.draw.size(&FEATURES, 64) };
     let accumulate = b.draw.one_in(2);
-    let x = if whole {
-        b.input("x", rows * cols, Numbers::Shifted)
-    } else {
-        b.input_anywhere("x", rows * cols, Numbers::Shifted)
+    let x = match tiny {
+        true => b.input("x", rows * cols, Numbers::Shifted),
+        false => b.input_anywhere("x", rows * cols, Numbers::Shifted),
     };
-    if whole {
-        let out = b.output("out", cols, accumulate, At::Anywhere);
-        ColumnSum::record_whole([rows, cols], accumulate, &mut b.plan, ColumnSumSlots { x, out });
-    } else {
-        let block = [1, 7, 64, rows][b.draw.below(4)];
-        let out = b.output("out", rows.div_ceil(block) * cols, accumulate, At::Anywhere);
-        ColumnSum::record([rows, cols, block], accumulate, &mut b.plan, ColumnSumSlots { x, out });
-    }
+    let out = b.output("out", cols, accumulate, At::Anywhere);
+    ColumnSum::record([rows, cols], accumulate, &mut b.plan, ColumnSumSlots { x, out });
 }

@@ -111,6 +111,18 @@ pub struct Step {
     pub grid: [u32; 3],
 }
 
+impl Step {
+    /// Bytes that its slots show.
+    pub fn bytes(&self) -> u64 {
+        self.slots.iter().map(|slot| 4 * slot.len as u64).sum()
+    }
+
+    /// Multiplications and additions of its matrix products.
+    pub fn flops(&self) -> f64 {
+        (self.kernel.flops)(&self.params, &self.options)
+    }
+}
+
 /// What bounds a plan on a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {

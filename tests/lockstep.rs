@@ -68,6 +68,9 @@ impl<E: Executor> Executor for Damaged<E> {
         self.device.run_step(plan, step, at)?;
         if step == self.step { self.spoil(plan) } else { Ok(()) }
     }
+    fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
+        self.device.run_timed(plan, at)
+    }
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
         self.device.write(spec, values)
     }

@@ -16,6 +16,7 @@ mod new_model;
 mod optimizer;
 mod options;
 mod predict;
+mod profile;
 mod progress;
 pub mod report;
 mod schedule;

@@ -19,6 +19,7 @@ use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
 use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, keep_apart};
+use super::profile::ProfileFlags;
 use super::progress::Show;
 use super::report::talk;
 use super::{options, report};
@@ -63,6 +64,8 @@ pub struct Train {
     /// Print the plan of a training step, its buffers and kernels, before training.
     #[arg(long, conflicts_with = "json")]
     dump_plan: bool,
+    #[command(flatten)]
+    profile: ProfileFlags,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -117,6 +120,7 @@ pub fn run(args: &Train) -> Result<()> {
     let fixed = if parts { Some("several numbers in --learning-rate") } else { schedule.then_some("--schedule") };
     args.callbacks.check(&[&read[..], &[args.course.model.as_ref()]].concat(), fixed)?;
     atomic::check(&args.out)?;
+    args.profile.check()?;
     let (mut model, train, validation) = match &args.course.model {
         Some(file) => match Described::read(file)? {
             Some(described) => begin_described(args, file, &described)?,
@@ -135,11 +139,15 @@ pub fn run(args: &Train) -> Result<()> {
     if args.dump_plan {
         report::print(&plan)?;
     }
+    if args.profile.wanted() {
+        model.start_profile();
+    }
     let began = Instant::now();
     let history = fit(args, &mut model, &train, validation.as_ref())?;
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
     model.save(&args.out)?;
     let trained = Trained { history, population, seconds: began.elapsed().as_secs_f64() };
+    model.profile().map_or(Ok(()), |profile| args.profile.save(profile))?;
     finish(args, &model, &trained, &train, validation.as_ref())
 }
 
@@ -279,6 +287,7 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
             "saved_epoch": saved,
             "population": population,
             "epochs": history.epochs,
+            "profile": model.profile().map(|profile| super::profile::object(profile, model.device())).transpose()?,
         }));
     }
     let best_text = best.map(|(name, value, epoch)| format!("; best {name} {value:.4} at epoch {epoch}"));
@@ -289,6 +298,9 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         _ => String::new(),
     };
     let (took, best_text) = (report::duration(*seconds), best_text.unwrap_or_default());
+    if let Some(profile) = model.profile() {
+        report::print(super::profile::table(profile, model.device())?)?;
+    }
     if let Some(scores) = population {
         report::print(format!("with the training data's statistics in batch normalisation: {scores}"))?;
     }

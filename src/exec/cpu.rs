@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
@@ -29,11 +30,18 @@ pub struct CpuExecutor<T: Real> {
     memory: HashMap<String, Memory<T>>,
     scalars: Vec<StepScalars>,
     counters: Counters,
+    /// What times are counted from.
+    origin: Instant,
 }
 
 impl<T: Real> Default for CpuExecutor<T> {
     fn default() -> Self {
-        CpuExecutor { memory: HashMap::new(), scalars: vec![StepScalars::default()], counters: Counters::default() }
+        CpuExecutor {
+            memory: HashMap::new(),
+            scalars: vec![StepScalars::default()],
+            counters: Counters::default(),
+            origin: Instant::now(),
+        }
     }
 }
 
@@ -153,6 +161,17 @@ impl<T: Real> Executor for CpuExecutor<T> {
         self.prepare(plan)?;
         self.step(plan, &plan.steps()[step], self.scalars[at]);
         Ok(())
+    }
+
+    fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
+        let origin = self.origin;
+        let now = || origin.elapsed().as_secs_f64();
+        let timed = |step| {
+            let began = now();
+            self.run_step(plan, step, at)?;
+            Ok((began, now()))
+        };
+        (0..plan.steps().len()).map(timed).collect()
     }
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {

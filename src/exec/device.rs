@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::pipelines::Pipelines;
 use super::variants::Forced;
+use super::{CpuExecutor, Executor, GpuExecutor};
 use crate::error::{Error, Result};
 use crate::plan::Limits;
 
@@ -154,6 +155,15 @@ impl Device {
         Ok(Device::Gpu(Gpu::open(best.ok_or_else(|| Error::Device(no_gpu(&all)))?, options)?))
     }
 
+    /// An executor on it, without buffers.
+    pub fn executor(&self) -> Result<Box<dyn Executor>> {
+        Ok(match self {
+            Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
+            Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
+            Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
+        })
+    }
+
     /// What plans for this device must keep within.
     pub fn limits(&self) -> Limits {
         match self {
@@ -227,7 +237,9 @@ impl fmt::Debug for Gpu {
 }
 
 /// What some variants need.
-const USED_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16);
+const USED_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::TIMESTAMP_QUERY);
 
 /// A poisoned lock still holds plain data: a thread that panicked while holding it left nothing half-done that matters.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -30,7 +30,7 @@ struct Encoded {
     grid: [u32; 3],
 }
 
-struct Compiled {
+pub(super) struct Compiled {
     plan: u64,
     names: Vec<String>,
     uniforms: wgpu::BindGroup,
@@ -40,6 +40,23 @@ struct Compiled {
     firsts: Vec<usize>,
 }
 
+impl Compiled {
+    /// The dispatches of some steps.
+    fn of(&self, steps: Range<usize>) -> &[Encoded] {
+        &self.dispatches[self.firsts[steps.start]..self.firsts[steps.end]]
+    }
+
+    /// Encodes some steps with scalars `at`.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: Range<usize>, at: usize) {
+        for d in self.of(steps) {
+            pass.set_pipeline(&d.pipeline);
+            pass.set_bind_group(0, &self.uniforms, &[d.uniform, at as u32 * UNIFORM_SLOT as u32]);
+            pass.set_bind_group(1, &self.groups[d.group], &[]);
+            pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
+        }
+    }
+}
+
 struct Memory {
     buffer: wgpu::Buffer,
     len: usize,
@@ -47,9 +64,9 @@ struct Memory {
 
 /// Keeps buffers on a GPU and runs plans there.
 pub struct GpuExecutor {
-    gpu: Gpu,
+    pub(super) gpu: Gpu,
     memory: HashMap<String, Memory>,
-    compiled: VecDeque<Compiled>,
+    pub(super) compiled: VecDeque<Compiled>,
     scalars: wgpu::Buffer,
     /// How many scalars were set last.
     scalars_set: usize,
@@ -57,7 +74,7 @@ pub struct GpuExecutor {
     under_way: VecDeque<wgpu::SubmissionIndex>,
     /// The kernel that is to be computed by this variant.
     insisted: Option<(&'static str, usize)>,
-    counters: Counters,
+    pub(super) counters: Counters,
 }
 
 impl GpuExecutor {
@@ -228,18 +245,13 @@ impl GpuExecutor {
     fn encode_and_submit(&mut self, steps: Range<usize>, scalars: Range<usize>) -> Result<()> {
         let inner = self.gpu.inner.clone();
         let Some(compiled) = self.compiled.back() else { return Ok(()) };
-        let dispatches = &compiled.dispatches[compiled.firsts[steps.start]..compiled.firsts[steps.end]];
+        let dispatches = compiled.of(steps.clone()).len();
         let mut encoder = inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("steps") });
         for at in scalars.clone() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for d in dispatches {
-                pass.set_pipeline(&d.pipeline);
-                pass.set_bind_group(0, &compiled.uniforms, &[d.uniform, at as u32 * UNIFORM_SLOT as u32]);
-                pass.set_bind_group(1, &compiled.groups[d.group], &[]);
-                pass.dispatch_workgroups(d.grid[0], d.grid[1], d.grid[2]);
-            }
+            compiled.encode(&mut pass, steps.clone(), at);
         }
-        self.counters.dispatches += (dispatches.len() * scalars.len()) as u64;
+        self.counters.dispatches += (dispatches * scalars.len()) as u64;
         self.counters.submissions += 1;
         self.under_way.push_back(inner.queue.submit([encoder.finish()]));
         while self.under_way.len() > IN_FLIGHT {
@@ -348,6 +360,12 @@ impl Executor for GpuExecutor {
         check_step(plan, step)?;
         self.compile(plan)?;
         self.encode_and_submit(step..step + 1, at..at + 1)
+    }
+
+    fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
+        check_scalars(&(at..at + 1), self.scalars_set)?;
+        self.compile(plan)?;
+        self.time_steps(plan.steps().len(), at)
     }
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {

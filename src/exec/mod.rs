@@ -1,15 +1,19 @@
 //! Executors: what keeps a plan's buffers and runs its steps. The GPU's and the CPU's run the same plans.
 
+mod ceilings;
 mod cpu;
 mod device;
 mod gpu;
 pub mod lockstep;
 mod pipelines;
+pub mod profile;
+mod timestamps;
 mod variants;
 
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use ceilings::Ceilings;
 pub use cpu::CpuExecutor;
 pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters, best_gpu, why_cpu};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
@@ -82,6 +86,15 @@ pub trait Executor: Send {
 
     /// Runs one step of the plan with scalars `at`.
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()>;
+
+    /// Runs the plan once with scalars `at`, and tells when each of its steps began and ended, in seconds from a moment of the device's
+    /// own. Slower than [`Executor::run`]: steps do not overlap, and the last is waited for.
+    fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>>;
+
+    /// What was measured, where this is a [`profile::Profiler`].
+    fn profile(&self) -> Option<&profile::Profile> {
+        None
+    }
 
     /// Writes a buffer whole, creating it, or creating it anew where its size differs.
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()>;

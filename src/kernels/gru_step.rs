@@ -78,6 +78,15 @@ impl GruCell {
     }
 }
 
+/// Multiplications and additions of a phase for a row, divided by H².
+pub(super) fn phase_flops(options: &Options) -> f64 {
+    match options.get("PHASE") {
+        0 => 6.0,
+        1 => 4.0,
+        _ => 2.0,
+    }
+}
+
 /// A slot that may be missing, for time step `t`, and where it begins.
 pub(super) fn window_of(plan: &mut Plan, slot: Option<&Slot>, t: usize, size: usize) -> (Slot, u32) {
     match slot {
@@ -139,6 +148,10 @@ impl Kernel for GruStep {
 
     fn grid(&self) -> [u32; 3] {
         [self.units.div_ceil(16), self.rows.div_ceil(4), 1]
+    }
+
+    fn flops(&self, options: &Options) -> f64 {
+        phase_flops(options) * self.rows as f64 * (self.units * self.units) as f64
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

@@ -1,7 +1,7 @@
 //! One time step of a GRU, backwards.
 
 use super::activation::{activation_restore, activation_slope};
-use super::gru_step::{GRU_OVERRIDES, GruCell, window_of};
+use super::gru_step::{GRU_OVERRIDES, GruCell, phase_flops, window_of};
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, RUN, Real, Sweep};
 use crate::plan::{Plan, Slot};
@@ -168,6 +168,10 @@ impl Kernel for GruStepGrad {
 
     fn grid(&self) -> [u32; 3] {
         [self.units.div_ceil(16), self.rows.div_ceil(4), 1]
+    }
+
+    fn flops(&self, options: &Options) -> f64 {
+        self.has_next as f64 * phase_flops(options) * self.rows as f64 * (self.units * self.units) as f64
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

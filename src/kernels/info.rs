@@ -124,6 +124,8 @@ pub struct KernelInfo {
     pub overrides: &'static [Override],
     /// The ways in which a GPU can compute it.
     pub variants: Variants,
+    /// Multiplications and additions of its matrix products, with these parameters.
+    pub flops: fn(&[u8], &Options) -> f64,
     pub(crate) reference_f32: Reference<f32>,
     pub(crate) reference_f64: Reference<f64>,
     pub(crate) reference_tracked: Reference<Tracked>,
@@ -151,6 +153,7 @@ impl KernelInfo {
                 preferred: |params, options, traits| kernel::<K>(params).preferred(options, traits),
                 parts: parts::<K>,
             },
+            flops: |params, options| kernel::<K>(params).flops(options),
             reference_f32: call::<K, f32>,
             reference_f64: call::<K, f64>,
             reference_tracked: call::<K, Tracked>,

@@ -195,6 +195,10 @@ impl Kernel for LstmSequence {
         (0..self.steps).map(of_step).collect()
     }
 
+    fn flops(&self, _: &Options) -> f64 {
+        8.0 * (self.steps - self.begins.min(self.steps)) as f64 * self.size() as f64 * self.units as f64
+    }
+
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
         let (u, gates, h, c) = (args.read(), args.write(), args.write(), args.write());
         let (mask, dropout, peepholes) = (args.read(), args.read(), args.read());

@@ -223,6 +223,11 @@ impl Kernel for LstmSequenceGrad {
         self.one_by_one(options).into_iter().map(|params| Part { settled: settled(&params), params }).collect()
     }
 
+    fn flops(&self, _: &Options) -> f64 {
+        let products = (self.steps + self.has_next + self.initial).saturating_sub(1);
+        8.0 * products as f64 * self.size() as f64 * self.units as f64
+    }
+
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
         let (u, c, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
         let (mask, dropout, peepholes) = (args.read(), args.read(), args.read());

@@ -185,6 +185,10 @@ impl Kernel for Matmul {
         if small { MAIN } else { enough.map_or(TILES[0].0, |&(number, _)| number) }
     }
 
+    fn flops(&self, _: &Options) -> f64 {
+        2.0 * self.m as f64 * self.n as f64 * self.k as f64
+    }
+
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
         let (a, b, bias, c) = (args.read(), args.read(), args.read(), args.write());
         let (m, n) = (self.m as usize, self.n as usize);

@@ -199,6 +199,12 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
         vec![Part { params: *self, settled: Vec::new() }]
     }
 
+    /// Multiplications and additions of its matrix products; 0 for a kernel that memory bounds.
+    fn flops(&self, options: &Options) -> f64 {
+        let _ = options;
+        0.0
+    }
+
     /// What the kernel computes, in plain loops. `args` yields the slots in the order of the bindings.
     fn reference<T: Real>(&self, options: &Options, args: Args<'_, T>);
 

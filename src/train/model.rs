@@ -11,7 +11,8 @@ use super::optimizer::{LearningRate, Optimizer};
 use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::exec::{Counters, CpuExecutor, Device, Executor, GpuExecutor};
+use crate::exec::profile::{Profile, Profiler};
+use crate::exec::{Counters, CpuExecutor, Device, Executor};
 use crate::model::{Arena, Call, Functional, Mode, Network, Normalization, Sequential, Table, Variable, buffers, hash};
 use crate::plan::{BufferSpec, Plan};
 use rand::SeedableRng;
@@ -109,11 +110,7 @@ impl Model {
         device: Device,
         first: impl FnMut(usize, &Variable) -> Vec<f32>,
     ) -> Result<Model> {
-        let executor: Box<dyn Executor> = match &device {
-            Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
-            Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
-            Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
-        };
+        let executor = device.executor()?;
         let mut model = Model {
             network,
             compiled,
@@ -220,6 +217,18 @@ impl Model {
     /// Training steps done so far.
     pub fn iterations(&self) -> u64 {
         self.iterations
+    }
+
+    /// Times every kernel that is run from here on, which makes all slower; [`Model::profile`] tells what was measured.
+    pub fn start_profile(&mut self) {
+        let nothing = Box::new(CpuExecutor::<f32>::new());
+        let executor = std::mem::replace(&mut self.executor, nothing);
+        self.executor = Box::new(Profiler::new(executor));
+    }
+
+    /// What was measured since [`Model::start_profile`].
+    pub fn profile(&self) -> Option<&Profile> {
+        self.executor.profile()
     }
 
     /// What the executor has done so far.

@@ -25,8 +25,6 @@ pub struct Case {
     pub plan: Arc<Plan>,
     /// The scalars of its step.
     pub scalars: StepScalars,
-    /// Multiplications and additions of the whole plan, where they are what bounds it.
-    pub flops: f64,
     contents: Vec<(BufferSpec, Content)>,
 }
 
@@ -68,7 +66,6 @@ pub(super) struct Builder {
     pub draw: Draw,
     pub plan: Plan,
     pub scalars: StepScalars,
-    pub flops: f64,
     contents: Vec<(BufferSpec, Content)>,
 }
 
@@ -85,7 +82,7 @@ impl Builder {
             variance_rate: 1.5,
             ..StepScalars::default()
         };
-        Builder { draw, plan: empty(Limits::NONE), scalars, flops: 0.0, contents: Vec::new() }
+        Builder { draw, plan: empty(Limits::NONE), scalars, contents: Vec::new() }
     }
 
     /// Makes every binding of the plan tiny, in half of the cases; to be called before the first buffer.
@@ -157,6 +154,6 @@ impl Builder {
                 self.contents.push((spec.clone(), content));
             }
         }
-        Ok(Case { plan: Arc::new(plan), scalars: self.scalars, flops: self.flops, contents: self.contents })
+        Ok(Case { plan: Arc::new(plan), scalars: self.scalars, contents: self.contents })
     }
 }

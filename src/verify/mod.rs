@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::exec::lockstep::{Disagreement, lockstep};
 use crate::exec::{Executor, Gpu, GpuExecutor};
 use crate::kernels::{ALL, Access, Element, KernelInfo};
+use crate::plan::Step;
 
 /// How one kernel did on a device.
 #[derive(Clone, Debug)]
@@ -151,8 +152,9 @@ fn verify_fitting(
 /// Times one kernel on a device.
 pub fn time_kernel(executor: &mut dyn Executor, kernel: &'static KernelInfo, seed: u64) -> Result<Timing> {
     let large = build(kernel, Draw::new(seed, kernel.name, 0, true))?;
-    let flops = (large.flops > 0.0).then_some(large.flops);
-    Ok(Timing { time_per_run: time(executor, &large)?, bytes: large.bytes(), flops })
+    let flops: f64 = large.plan.steps().iter().map(Step::flops).sum();
+    let bytes = large.plan.steps().iter().map(Step::bytes).sum();
+    Ok(Timing { time_per_run: time(executor, &large)?, bytes, flops: (flops > 0.0).then_some(flops) })
 }
 
 /// Case `number` of a kernel; cases go through the combinations of its options.
@@ -203,7 +205,6 @@ fn wait(executor: &mut dyn Executor, case: &Case) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Step;
 
     #[test]
     fn every_kernel_has_cases_of_every_combination_of_its_options() {

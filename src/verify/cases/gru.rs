@@ -34,7 +34,6 @@ pub(super) fn gru_step(b: &mut Builder, options: &Options) {
     let cell = cell(options);
     let slots = GruStepSlots { u, gates, h, reset: (!cell.reset_after).then_some(reset), mask, dropout };
     (0..steps).for_each(|k| GruStep::record(k, sweep, [rows, units], cell, &mut b.plan, &slots));
-    b.flops = (6 * steps * rows * units * units) as f64;
 }
 
 pub(super) fn gru_step_grad(b: &mut Builder, options: &Options) {
@@ -58,5 +57,4 @@ pub(super) fn gru_step_grad(b: &mut Builder, options: &Options) {
     if b.draw.one_in(2) && !b.draw.timing {
         grad.record_initial(&mut b.plan, &slots);
     }
-    b.flops = (6 * (steps - 1) * rows * units * units) as f64;
 }

@@ -22,7 +22,6 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
     let [a_row, a_col, b_row, b_col] = [a_row, a_col, b_row, b_col].map(|stride| stride as u32);
     let product = Matmul { a_row, a_col, b_row, b_col, accumulate: accumulate.into(), ..Matmul::new([m, n, k]) };
     product.record(&mut b.plan, MatmulSlots { a, b: right, bias, c });
-    b.flops = 2.0 * (m * n * k) as f64;
 }
 
 /// In one run, or in as many as tiny bindings need.

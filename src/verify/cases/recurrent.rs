@@ -83,7 +83,6 @@ pub(super) fn lstm_sequence(b: &mut Builder, options: &Options) {
     let cell = CellOptions::of(options);
     let begins = b.draw.one_in(2);
     LstmSequence::record(sweep, [rows, units], begins, cell, &mut b.plan, &slots);
-    b.flops = (8 * steps * rows * units * units) as f64;
 }
 
 pub(super) fn lstm_sequence_grad(b: &mut Builder, options: &Options) {
@@ -104,6 +103,4 @@ pub(super) fn lstm_sequence_grad(b: &mut Builder, options: &Options) {
     let (initial, cell) = (b.draw.one_in(2) && !b.draw.timing, CellOptions::of(options));
     let grad = LstmGradSweep { sweep, shape: [rows, units], sequences, seeded, initial, cell };
     grad.record(&mut b.plan, &slots);
-    // The last time step multiplies nothing.
-    b.flops = (8 * (steps - 1) * rows * units * units) as f64;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use gatenorm::kernels::{ALL, Access, Element, Field, KernelInfo, Options, StepScalars, Variant};
+use gatenorm::kernels::{ALL, Access, Blocks, Element, Field, KernelInfo, Options, StepScalars, Variant};
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, GlobalVariable, Module, ScalarKind, ShaderStage, StorageAccess, TypeInner};
@@ -44,9 +44,13 @@ fn scalar(inner: &TypeInner) -> String {
     }
 }
 
-fn check_uniform(module: &Module, binding: u32, fields: &[Field], size: usize) -> Result<(), String> {
+fn check_block(module: &Module, binding: u32, fields: &[Field], size: usize, blocks: Blocks) -> Result<(), String> {
     let block = global(module, 0, binding)?;
-    if block.space != AddressSpace::Uniform {
+    let space = match blocks {
+        Blocks::Uniform => AddressSpace::Uniform,
+        Blocks::Storage => AddressSpace::Storage { access: StorageAccess::LOAD },
+    };
+    if block.space != space {
         return Err(format!("group 0 binding {binding} is in {:?}", block.space));
     }
     let TypeInner::Struct { members, span } = &module.types[block.ty].inner else {
@@ -107,18 +111,18 @@ fn check_overrides(kernel: &KernelInfo, module: &Module) -> Result<(), String> {
     if shader == rust { Ok(()) } else { Err(format!("the shader overrides {shader:?}, Rust {rust:?}")) }
 }
 
-fn reflect(kernel: &KernelInfo, variant: &Variant, source: &str) -> Result<(), String> {
+fn reflect(kernel: &KernelInfo, variant: &Variant, source: &str, blocks: Blocks) -> Result<(), String> {
     let (module, _) = parse(source, variant)?;
-    check_uniform(&module, 0, kernel.fields, kernel.size)?;
+    check_block(&module, 0, kernel.fields, kernel.size, blocks)?;
     let scalars = StepScalars::FIELDS.last().map_or(0, |f| f.offset + 4);
-    check_uniform(&module, 1, StepScalars::FIELDS, scalars)?;
+    check_block(&module, 1, StepScalars::FIELDS, scalars, Blocks::Uniform)?;
     check_storage(kernel, &module)?;
     check_overrides(kernel, &module)
 }
 
 /// An entry point in the forms that drivers take, as text where they are text.
 fn translate(kernel: &KernelInfo, variant: &Variant, entry: &str, options: &Options) -> Result<Vec<u32>, String> {
-    let (module, info) = parse(&kernel.source(variant), variant)?;
+    let (module, info) = parse(&kernel.source(variant, Blocks::Uniform), variant)?;
     let constants = options.0.iter().map(|&(name, value)| (name.to_owned(), f64::from(value))).collect();
     let wanted = Some((ShaderStage::Compute, entry));
     let (module, info) = naga::back::pipeline_constants::process_overrides(&module, &info, wanted, &constants)
@@ -157,8 +161,10 @@ fn spirv_val(words: &[u32], path: &Path) -> Result<(), String> {
 fn layout_and_bindings_are_those_of_rust() {
     for kernel in ALL {
         for variant in kernel.variants.all {
-            reflect(kernel, variant, &kernel.source(variant))
-                .unwrap_or_else(|e| panic!("{} {}: {e}", kernel.name, variant.name));
+            for blocks in [Blocks::Uniform, Blocks::Storage] {
+                reflect(kernel, variant, &kernel.source(variant, blocks), blocks)
+                    .unwrap_or_else(|e| panic!("{} {} {blocks:?}: {e}", kernel.name, variant.name));
+            }
         }
     }
 }
@@ -219,7 +225,7 @@ fn forbidden(source: &str) -> Option<&'static str> {
 fn no_shader_uses_what_drivers_get_wrong() {
     for kernel in ALL {
         for variant in kernel.variants.all {
-            assert_eq!(forbidden(&kernel.source(variant)), None, "{} {}", kernel.name, variant.name);
+            assert_eq!(forbidden(&kernel.source(variant, Blocks::Uniform)), None, "{} {}", kernel.name, variant.name);
         }
         assert!(kernel.wgsl.starts_with("// "), "{} begins with what it computes", kernel.name);
     }
@@ -230,10 +236,10 @@ fn no_shader_uses_what_drivers_get_wrong() {
 /// Replaces a text that must be there, and expects reflection to fail on the result.
 fn must_fail(kernel: &str, from: &str, to: &str, expected: &str) {
     let kernel = ALL.iter().find(|k| k.name == kernel).expect("a kernel of this name");
-    let source = kernel.source(&kernel.variants.all[0]);
+    let source = kernel.source(&kernel.variants.all[0], Blocks::Uniform);
     assert!(source.contains(from), "`{from}` is in {}", kernel.name);
-    let error =
-        reflect(kernel, &kernel.variants.all[0], &source.replace(from, to)).expect_err("the change must be seen");
+    let error = reflect(kernel, &kernel.variants.all[0], &source.replace(from, to), Blocks::Uniform)
+        .expect_err("the change must be seen");
     assert!(error.contains(expected), "`{error}` tells of `{expected}`");
 }
 

@@ -9,6 +9,7 @@ use super::pipelines::Pipelines;
 use super::variants::Forced;
 use super::{CpuExecutor, Executor, GpuExecutor};
 use crate::error::{Error, Result};
+use crate::kernels::Blocks;
 use crate::plan::Limits;
 
 /// How a device is opened.
@@ -225,6 +226,7 @@ pub(super) struct Inner {
     pub queue: wgpu::Queue,
     pub checked: bool,
     pub forced: Forced,
+    pub blocks: Blocks,
     pub pipelines: Mutex<Pipelines>,
     lost: Arc<AtomicBool>,
     faults: Arc<Mutex<Vec<String>>>,
@@ -237,9 +239,8 @@ impl fmt::Debug for Gpu {
 }
 
 /// What some variants need.
-const USED_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP
-    .union(wgpu::Features::SHADER_F16)
-    .union(wgpu::Features::TIMESTAMP_QUERY);
+const USED_FEATURES: wgpu::Features =
+    wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16).union(wgpu::Features::TIMESTAMP_QUERY);
 
 /// A poisoned lock still holds plain data: a thread that panicked while holding it left nothing half-done that matters.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -253,6 +254,13 @@ impl Gpu {
         let forced = options.variants.or_else(|| std::env::var("GATENORM_VARIANT").ok());
         let forced = Forced::parse(&forced.unwrap_or_default())?;
         let offered = &summary.limits;
+        let defaults = wgpu::Limits::default();
+        let most_storage = defaults.max_storage_buffers_per_shader_stage;
+        // A storage buffer more for the parameters, where it is to be had.
+        let blocks = match summary.is_software() && offered.max_storage_buffers_per_shader_stage > most_storage {
+            true => Blocks::Storage,
+            false => Blocks::Uniform,
+        };
         let limits = wgpu::Limits {
             max_buffer_size: offered.max_buffer_size,
             max_storage_buffer_binding_size: offered.max_storage_buffer_binding_size,
@@ -261,7 +269,8 @@ impl Gpu {
             max_compute_workgroup_size_x: offered.max_compute_workgroup_size_x,
             max_compute_workgroup_size_y: offered.max_compute_workgroup_size_y,
             max_compute_workgroup_size_z: offered.max_compute_workgroup_size_z,
-            ..wgpu::Limits::default().or_worse_values_from(offered)
+            max_storage_buffers_per_shader_stage: most_storage + u32::from(blocks == Blocks::Storage),
+            ..defaults.or_worse_values_from(offered)
         };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gatenorm"),
@@ -284,6 +293,7 @@ impl Gpu {
             queue,
             checked: options.checked,
             forced,
+            blocks,
             pipelines: Mutex::default(),
             lost,
             faults,

@@ -9,7 +9,7 @@ use super::cpu::{missing, refuse_growth};
 use super::device::Gpu;
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Dispatch, Element, StepScalars};
+use crate::kernels::{Blocks, Dispatch, Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
@@ -222,7 +222,10 @@ impl GpuExecutor {
         let buffer = inner.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("step_params"),
             size: bytes.len() as u64,
-            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            usage: match inner.blocks {
+                Blocks::Uniform => wgpu::BufferUsages::UNIFORM,
+                Blocks::Storage => wgpu::BufferUsages::STORAGE,
+            } | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
         inner.queue.write_buffer(&buffer, 0, &bytes);

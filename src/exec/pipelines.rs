@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Counters;
 use super::device::{Gpu, lock};
 use crate::error::Result;
-use crate::kernels::{Access, Binding, KernelInfo, Options, Variant};
+use crate::kernels::{Access, Binding, Blocks, KernelInfo, Options, Variant};
 
 /// Kernel, variant, entry point, overrides.
 type PipelineKey = (&'static str, &'static str, &'static str, Options);
@@ -19,8 +19,12 @@ pub(super) struct Pipelines {
 
 impl Gpu {
     pub(super) fn uniform_layout(&self) -> wgpu::BindGroupLayout {
-        let entry = |binding| layout_entry(binding, wgpu::BufferBindingType::Uniform, true);
-        self.layout("params", || vec![entry(0), entry(1)])
+        let params = match self.inner.blocks {
+            Blocks::Uniform => wgpu::BufferBindingType::Uniform,
+            Blocks::Storage => wgpu::BufferBindingType::Storage { read_only: true },
+        };
+        let entry = |binding, ty| layout_entry(binding, ty, true);
+        self.layout("params", || vec![entry(0, params), entry(1, wgpu::BufferBindingType::Uniform)])
     }
 
     pub(super) fn storage_layout(&self, kernel: &'static KernelInfo) -> wgpu::BindGroupLayout {
@@ -81,7 +85,7 @@ impl Gpu {
         };
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.name),
-            source: wgpu::ShaderSource::Wgsl(kernel.source(variant).into()),
+            source: wgpu::ShaderSource::Wgsl(kernel.source(variant, self.inner.blocks).into()),
         };
         // SAFETY: these are our own kernels: every loop ends, and every index stays within the slots that `Plan::push`
         // checked; the whole test suite also runs with the checks on.

@@ -1,7 +1,7 @@
 //! What is known of a kernel besides its code.
 
 use super::tracked::Tracked;
-use super::variant::{Block, Dispatch, Part, Variant, Variants};
+use super::variant::{Block, Blocks, Dispatch, Part, Variant, Variants};
 use super::{Args, Kernel, Real};
 
 /// How a kernel uses a binding. In WGSL there is only `read` and `read_write`; a write-only slot is told apart here so that
@@ -177,11 +177,15 @@ impl KernelInfo {
     }
 
     /// The whole WGSL module of a variant: the kernel first, so that error lines stay right, then what kernels share.
-    pub fn source(&self, variant: &Variant) -> String {
+    pub fn source(&self, variant: &Variant, blocks: Blocks) -> String {
         let enables: String = variant.enables.iter().map(|feature| format!("enable {feature}; ")).collect();
         let constants: String = variant.constants.iter().map(|(n, v)| format!("const {n}: u32 = {v}u;\n")).collect();
+        let own = match blocks {
+            Blocks::Uniform => self.wgsl.to_owned(),
+            Blocks::Storage => self.wgsl.replacen("var<uniform> p:", "var<storage, read> p:", 1),
+        };
         [
-            &(enables + self.wgsl),
+            &(enables + &own),
             variant.wgsl,
             &constants,
             include_str!("../../shaders/common.wgsl"),

@@ -157,7 +157,7 @@ pub use softmax_grad::{SoftmaxGrad, SoftmaxGradSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
 pub use sweep::Sweep;
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
-pub use variant::{Block, Dispatch, Part, Traits, Variant, Variants};
+pub use variant::{Block, Blocks, Dispatch, Part, Traits, Variant, Variants};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
 pub use weight_decay::{WeightDecay, WeightDecaySlots};
 

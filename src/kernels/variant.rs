@@ -19,6 +19,17 @@ pub struct Traits {
     pub cooperative: bool,
 }
 
+/// Where a kernel's parameters lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blocks {
+    /// In a uniform buffer, as the WGSL files say.
+    Uniform,
+    /// In a storage buffer: for software drivers. Mesa's lavapipe compiles a kernel anew at each dispatch, which takes milliseconds, where
+    /// a loop or an `if` depends on uniforms alone and putting their values in makes it much shorter or unrolls it (22.3:
+    /// `update_inline_shader_state` in lvp_execute.c).
+    Storage,
+}
+
 /// One way of computing a kernel.
 #[derive(Clone, Copy, Debug)]
 pub struct Variant {

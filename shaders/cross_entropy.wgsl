@@ -1,10 +1,10 @@
 // A row's cross-entropy of classes, -sum of y ln q over the C classes, times the row's weight, and in training the gradient of the
 // batch's loss. LOGITS 1: q = softmax(z), through the logarithm of the sum; gradient q sum(y) - y. LOGITS 0: q = z / sum(z) clipped to
-// [1e-7, 1 - 1e-7], as Keras clips it. SPARSE 1: the truth is the number of the class. Thread = one row.
+// [1e-7, 1 - 1e-7], as Keras clips it. SPARSE 1: the truth is the number of the class.
 struct CrossEntropy {
     rows: u32, classes: u32, // of this run; C
     total_rows: u32,         // what the batch's sum is divided by, where `divisor` is not there
-    flags: u32,              // 1: write the gradient; 2: add to it; 4: `weights` is there; 8: `divisor` is there
+    flags: u32,              // 1: write the gradient; 2: add to it; 4: `weights` is there; 8: `divisor` is there; 16: into the log
     columns: u32,            // of `values`
     column: u32,             // the one to write
     smoothing: f32,          // of labels that are not sparse
@@ -17,7 +17,7 @@ override LOGITS: u32 = 0u;
 @group(1) @binding(1) var<storage, read> truth: array<f32>;             // [rows, C], or [rows] of class numbers
 @group(1) @binding(2) var<storage, read> weights: array<f32>;           // [rows]
 @group(1) @binding(3) var<storage, read> divisor: array<f32>;           // [1]
-@group(1) @binding(4) var<storage, read_write> values: array<f32>;      // [rows, columns]
+@group(1) @binding(4) var<storage, read_write> values: array<f32>;      // [rows, columns]; the log
 @group(1) @binding(5) var<storage, read_write> dprediction: array<f32>; // [rows, C]
 
 fn label(row: u32, which: u32) -> f32 {
@@ -103,15 +103,37 @@ fn from_probabilities(row: u32, weight: f32, total: f32) -> f32 {
     return loss;
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = element(id);
-    if row >= p.rows { return; }
+fn of_row(row: u32) -> f32 {
     var weight = 1.0;
     if (p.flags & 4u) != 0u { weight = weights[row]; }
     var total = f32(p.total_rows);
     if (p.flags & 8u) != 0u { total = divisor[0]; }
     var loss = 0.0;
     if LOGITS != 0u { loss = from_logits(row, weight, total); } else { loss = from_probabilities(row, weight, total); }
-    values[row * p.columns + p.column] = loss * weight;
+    return loss * weight;
+}
+
+// Thread = one row.
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let row = element(id);
+    if row >= p.rows { return; }
+    values[row * p.columns + p.column] = of_row(row);
+}
+
+var<workgroup> of_rows: array<f32, 256>;
+
+// The sum over all rows into the step's row of the log: one workgroup. Thread = one row.
+@compute @workgroup_size(256)
+fn logged(@builtin(local_invocation_index) row: u32) {
+    if row < p.rows { of_rows[row] = of_row(row); }
+    workgroupBarrier();
+    if row > 0u { return; }
+    var sum = 0.0;
+    for (var run = 0u; run < p.rows; run += RUN) {
+        var run_sum = 0.0;
+        for (var i = run; i < min(p.rows, run + RUN); i++) { run_sum += of_rows[i]; }
+        sum += run_sum;
+    }
+    values[scalars.log_row * p.columns + p.column] = sum;
 }

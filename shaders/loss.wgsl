@@ -5,12 +5,11 @@
 // 2: e^2. 3: |e|. 4: 100 |e| / max(|y|, 1e-7). 5: (ln(1 + max(p, 1e-7)) - ln(1 + max(y, 1e-7)))^2.
 // 6: Huber, e^2 / 2 up to delta, then a line. 7: ln cosh e. 8: Poisson, p - y ln(p + 1e-7).
 // 9: Kullback-Leibler, y ln(y / p), both clipped to [1e-7, 1].
-// Thread = one row.
 struct Loss {
     rows: u32, outputs: u32, // of this run
     averaged: u32,           // what a row's sum is divided by: O, or 1
     total_rows: u32,         // what the batch's sum is divided by, where `divisor` is not there
-    flags: u32,              // 1: write the gradient; 2: add to it; 4: `weights` is there; 8: `divisor` is there
+    flags: u32,              // 1: write the gradient; 2: add to it; 4: `weights` is there; 8: `divisor` is there; 16: into the log
     columns: u32,            // of `values`
     column: u32,             // the one to write
     smoothing: f32,          // of binary labels
@@ -23,7 +22,7 @@ override LOSS: u32 = 0u;
 @group(1) @binding(1) var<storage, read> truth: array<f32>;             // [rows, O]
 @group(1) @binding(2) var<storage, read> weights: array<f32>;           // [rows]
 @group(1) @binding(3) var<storage, read> divisor: array<f32>;           // [1]
-@group(1) @binding(4) var<storage, read_write> values: array<f32>;      // [rows, columns]
+@group(1) @binding(4) var<storage, read_write> values: array<f32>;      // [rows, columns]; the log
 @group(1) @binding(5) var<storage, read_write> dprediction: array<f32>; // [rows, O]
 
 fn smoothed(y: f32) -> f32 {
@@ -104,10 +103,7 @@ fn slope_of(z: f32, label: f32) -> f32 {
     }
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = element(id);
-    if row >= p.rows { return; }
+fn of_row(row: u32) -> f32 {
     var weight = 1.0;
     if (p.flags & 4u) != 0u { weight = weights[row]; }
     var total = f32(p.total_rows);
@@ -124,5 +120,30 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             dprediction[i] = slope;
         }
     }
-    values[row * p.columns + p.column] = sum / count * weight;
+    return sum / count * weight;
+}
+
+// Thread = one row.
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let row = element(id);
+    if row >= p.rows { return; }
+    values[row * p.columns + p.column] = of_row(row);
+}
+
+var<workgroup> of_rows: array<f32, 256>;
+
+// The sum over all rows into the step's row of the log: one workgroup. Thread = one row.
+@compute @workgroup_size(256)
+fn logged(@builtin(local_invocation_index) row: u32) {
+    if row < p.rows { of_rows[row] = of_row(row); }
+    workgroupBarrier();
+    if row > 0u { return; }
+    var sum = 0.0;
+    for (var run = 0u; run < p.rows; run += RUN) {
+        var run_sum = 0.0;
+        for (var i = run; i < min(p.rows, run + RUN); i++) { run_sum += of_rows[i]; }
+        sum += run_sum;
+    }
+    values[scalars.log_row * p.columns + p.column] = sum;
 }

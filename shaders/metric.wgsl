@@ -1,10 +1,11 @@
-// A row's metric times the row's weight, into a column. Thread = one row. METRIC says which:
+// A row's metric times the row's weight, into a column. METRIC says which:
 // 0: the share of outputs on the right side of the threshold. 1: 1 where the true class is the first of the likeliest.
 // 2: 1 where less than k classes are likelier than the true one. 3: the cosine of the angle between prediction and truth, as Keras
 // normalizes them. SPARSE 1: the truth is the number of the class, else the first of the largest of its row.
 struct Metric {
     rows: u32, outputs: u32,
     weighted: u32, // 1: `weights` is there
+    logged: u32,   // 1: into the log
     columns: u32,  // of `values`
     column: u32,   // the one to write
     k: u32,
@@ -16,7 +17,7 @@ override SPARSE: u32 = 0u;
 @group(1) @binding(0) var<storage, read> prediction: array<f32>;   // [rows, O]
 @group(1) @binding(1) var<storage, read> truth: array<f32>;        // [rows, O], or [rows] of class numbers
 @group(1) @binding(2) var<storage, read> weights: array<f32>;      // [rows]
-@group(1) @binding(3) var<storage, read_write> values: array<f32>; // [rows, columns]
+@group(1) @binding(3) var<storage, read_write> values: array<f32>; // [rows, columns]; the log
 
 fn binary_accuracy(first: u32) -> f32 {
     var right = 0.0;
@@ -61,10 +62,7 @@ fn cosine(first: u32) -> f32 {
     return dot / larger(sqrt(of_prediction), 1e-7) / larger(sqrt(of_truth), 1e-7);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = element(id);
-    if row >= p.rows { return; }
+fn of_row(row: u32) -> f32 {
     var value = 0.0;
     switch METRIC {
         case 0u: { value = binary_accuracy(row * p.outputs); }
@@ -72,5 +70,30 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         default: { value = found(row); }
     }
     if p.weighted != 0u { value *= weights[row]; }
-    values[row * p.columns + p.column] = value;
+    return value;
+}
+
+// Thread = one row.
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let row = element(id);
+    if row >= p.rows { return; }
+    values[row * p.columns + p.column] = of_row(row);
+}
+
+var<workgroup> of_rows: array<f32, 256>;
+
+// The sum over all rows into the step's row of the log: one workgroup. Thread = one row.
+@compute @workgroup_size(256)
+fn logged(@builtin(local_invocation_index) row: u32) {
+    if row < p.rows { of_rows[row] = of_row(row); }
+    workgroupBarrier();
+    if row > 0u { return; }
+    var sum = 0.0;
+    for (var run = 0u; run < p.rows; run += RUN) {
+        var run_sum = 0.0;
+        for (var i = run; i < min(p.rows, run + RUN); i++) { run_sum += of_rows[i]; }
+        sum += run_sum;
+    }
+    values[scalars.log_row * p.columns + p.column] = sum;
 }

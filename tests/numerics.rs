@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gatenorm::exec::lockstep::lockstep;
 use gatenorm::exec::{DeviceOptions, Executor, GpuExecutor};
-use gatenorm::kernels::{Activate, ActivateSlots, BatchNorm, BatchNormSlots, Loss, LossSlots, StepScalars};
+use gatenorm::kernels::{Activate, ActivateSlots, BatchNorm, BatchNormSlots, Loss, LossSlots, RowValues, StepScalars};
 use gatenorm::model::Activation;
 use gatenorm::plan::{BufferSpec, Plan};
 
@@ -130,7 +130,18 @@ fn log1p_keeps_its_bound_everywhere() {
         delta: 1.0,
         loss_weight: 1.0,
     };
-    loss.record(0, &mut plan, LossSlots { prediction, truth, weights: None, divisor: None, values, dprediction: None });
+    loss.record(
+        0,
+        &mut plan,
+        LossSlots {
+            prediction,
+            truth,
+            weights: None,
+            divisor: None,
+            values: RowValues::Each(values),
+            dprediction: None,
+        },
+    );
     executor.write(&specs[0], &z).expect("written");
     executor.write(&specs[1], &vec![0.0; z.len()]).expect("written");
     let plan = Arc::new(plan.finish().expect("a sound plan"));

@@ -1,8 +1,8 @@
 //! The cross-entropy of classes and its gradient.
 
 use super::info::{info, params};
-use super::loss::{BINDINGS, Gradient, flag, ln_1p};
-use super::{Args, Kernel, KernelInfo, LossSlots, Options, Override, Real, grid_1d};
+use super::loss::{BINDINGS, Gradient, OF_ROWS, dispatch_of_rows, flag, ln_1p, write_values};
+use super::{Args, Dispatch, Kernel, KernelInfo, LossSlots, Options, Override, Real, Variant, grid_1d};
 use crate::plan::Plan;
 
 params! {
@@ -56,13 +56,21 @@ impl Kernel for CrossEntropy {
         &[Override { name: "SPARSE", values: &[0, 1] }, Override { name: "LOGITS", values: &[0, 1] }]
     );
 
+    const VARIANTS: &'static [Variant] = OF_ROWS;
+
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.rows)
     }
 
+    fn dispatches(&self, _: &Options, _: usize) -> Vec<Dispatch<Self>> {
+        dispatch_of_rows(self, self.flags & flag::LOGGED != 0)
+    }
+
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
+        let log_row = args.scalars.log_row;
         let (prediction, truth, weights, divisor) = (args.read(), args.read(), args.read(), args.read());
         let (values, dprediction) = (args.write(), args.write());
+        let mut of_rows = Vec::with_capacity(self.rows as usize);
         let (sparse, logits) = (options.get("SPARSE") != 0, options.get("LOGITS") != 0);
         let classes = self.classes as usize;
         let total = if self.flags & flag::DIVISOR != 0 { divisor[0] } else { T::count(self.total_rows) };
@@ -77,9 +85,9 @@ impl Kernel for CrossEntropy {
                 let out = &mut dprediction[row * classes..(row + 1) * classes];
                 out.iter_mut().zip(slopes).for_each(|(out, slope)| gradient.write(out, slope));
             }
-            let value = if self.flags & flag::WEIGHTS != 0 { loss * weight } else { loss };
-            values[row * self.columns as usize + self.column as usize] = value;
+            of_rows.push(if self.flags & flag::WEIGHTS != 0 { loss * weight } else { loss });
         }
+        write_values(log_row, self.flags & flag::LOGGED != 0, [self.columns, self.column], &of_rows, values);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Losses of single outputs and their gradients.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
+use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Real, Variant, grid_1d, sum_in_runs};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -40,10 +40,72 @@ pub struct LossSlots {
     pub weights: Option<Slot>,
     /// `[1]`: what the batch's sum is divided by, where that is not the number of rows
     pub divisor: Option<Slot>,
-    /// `[rows, columns]`, one column
-    pub values: Slot,
+    /// Where rows' values go, one column of it
+    pub values: RowValues,
     /// `[rows, O]` in training, and whether to add to what is there
     pub dprediction: Option<(Slot, bool)>,
+}
+
+/// Where values of rows go.
+#[derive(Clone, Debug)]
+pub enum RowValues {
+    /// `[rows, columns]`
+    Each(Slot),
+    /// Their sum into the step's row of a log, `[steps, columns]`; of at most [`RowValues::MOST_ROWS`] rows.
+    Logged(Slot),
+}
+
+impl RowValues {
+    /// Rows that one workgroup adds up.
+    pub const MOST_ROWS: usize = 256;
+
+    /// The same for some of the rows of so many columns.
+    pub fn rows(&self, rows: std::ops::Range<usize>, columns: usize) -> Self {
+        match self {
+            RowValues::Each(slot) => RowValues::Each(slot.rows(rows, columns)),
+            RowValues::Logged(slot) => RowValues::Logged(slot.clone()),
+        }
+    }
+
+    /// Numbers bound for each row of so many columns.
+    pub fn width(&self, columns: usize) -> usize {
+        match self {
+            RowValues::Each(_) => columns,
+            RowValues::Logged(_) => 1,
+        }
+    }
+
+    /// Whether a log is bound, and what is.
+    pub(super) fn bound(self) -> (bool, Slot) {
+        match self {
+            RowValues::Each(slot) => (false, slot),
+            RowValues::Logged(slot) => (true, slot),
+        }
+    }
+}
+
+/// The dispatch of a kernel whose entry point `logged` adds up all rows.
+pub(super) fn dispatch_of_rows<K: Kernel>(kernel: &K, logged: bool) -> Vec<Dispatch<K>> {
+    let (entry, grid) = if logged { ("logged", [1; 3]) } else { ("main", kernel.grid()) };
+    vec![Dispatch { entry, params: *kernel, grid }]
+}
+
+/// The variants of these kernels.
+pub(super) const OF_ROWS: &[Variant] = &[Variant::named("main", &["main", "logged"])];
+
+/// Writes rows' values into their column, or their sum into the log's row.
+pub(super) fn write_values<T: Real>(
+    row: u32,
+    logged: bool,
+    [columns, column]: [u32; 2],
+    of_rows: &[T],
+    values: &mut [T],
+) {
+    let at = |row: usize| row * columns as usize + column as usize;
+    match logged {
+        true => values[at(row as usize)] = sum_in_runs(of_rows.iter().copied()),
+        false => of_rows.iter().enumerate().for_each(|(row, &value)| values[at(row)] = value),
+    }
 }
 
 /// What is in `flags`.
@@ -52,6 +114,7 @@ pub(super) mod flag {
     pub const ACCUMULATE: u32 = 2;
     pub const WEIGHTS: u32 = 4;
     pub const DIVISOR: u32 = 8;
+    pub const LOGGED: u32 = 16;
 }
 
 /// Values of the override `LOSS`, as in loss.wgsl.
@@ -72,7 +135,9 @@ impl LossSlots {
     /// The flags, and the slots in the order of the bindings.
     pub(super) fn bound(self, plan: &mut Plan) -> (u32, [Slot; 6]) {
         let accumulate = matches!(self.dprediction, Some((_, true)));
+        let (logged, values) = self.values.bound();
         let flags = [
+            (logged, flag::LOGGED),
             (self.dprediction.is_some(), flag::GRADIENT),
             (accumulate, flag::ACCUMULATE),
             (self.weights.is_some(), flag::WEIGHTS),
@@ -82,7 +147,7 @@ impl LossSlots {
         let weights = self.weights.unwrap_or_else(|| plan.nothing());
         let divisor = self.divisor.unwrap_or_else(|| plan.nothing());
         let dprediction = self.dprediction.map_or_else(|| plan.unused(), |(slot, _)| slot);
-        (flags, [self.prediction, self.truth, weights, divisor, self.values, dprediction])
+        (flags, [self.prediction, self.truth, weights, divisor, values, dprediction])
     }
 }
 
@@ -131,13 +196,21 @@ impl Kernel for Loss {
     const INFO: &'static KernelInfo =
         info!(Loss, "loss", BINDINGS, &[Override { name: "LOSS", values: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9] }]);
 
+    const VARIANTS: &'static [Variant] = OF_ROWS;
+
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.rows)
     }
 
+    fn dispatches(&self, _: &Options, _: usize) -> Vec<Dispatch<Self>> {
+        dispatch_of_rows(self, self.flags & flag::LOGGED != 0)
+    }
+
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
+        let log_row = args.scalars.log_row;
         let (prediction, truth, weights, divisor) = (args.read(), args.read(), args.read(), args.read());
         let (values, dprediction) = (args.write(), args.write());
+        let mut of_rows = Vec::with_capacity(self.rows as usize);
         let outputs = self.outputs as usize;
         let kind = options.get("LOSS");
         let count = T::count(self.averaged);
@@ -154,9 +227,9 @@ impl Kernel for Loss {
                 }
             }
             let mean = sum / count;
-            let value = if self.flags & flag::WEIGHTS != 0 { mean * weight } else { mean };
-            values[row * self.columns as usize + self.column as usize] = value;
+            of_rows.push(if self.flags & flag::WEIGHTS != 0 { mean * weight } else { mean });
         }
+        write_values(log_row, self.flags & flag::LOGGED != 0, [self.columns, self.column], &of_rows, values);
     }
 }
 

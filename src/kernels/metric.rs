@@ -1,7 +1,8 @@
 //! Metrics that are means over rows and are no losses.
 
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
+use super::loss::{OF_ROWS, RowValues, dispatch_of_rows, write_values};
+use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Real, Variant, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -13,6 +14,8 @@ params! {
         pub outputs: u32,
         /// Set by `record`.
         pub weighted: u32,
+        /// Set by `record`.
+        pub logged: u32,
         /// Columns of `values`.
         pub columns: u32,
         /// The column to write.
@@ -32,8 +35,8 @@ pub struct MetricSlots {
     pub truth: Slot,
     /// `[rows]`, where rows are weighted
     pub weights: Option<Slot>,
-    /// `[rows, columns]`, one column
-    pub values: Slot,
+    /// Where rows' values go, one column of it
+    pub values: RowValues,
 }
 
 /// Values of the override `METRIC`, as in metric.wgsl.
@@ -50,8 +53,9 @@ impl Metric {
         let weighted = slots.weights.is_some().into();
         let weights = slots.weights.unwrap_or_else(|| plan.nothing());
         let options = Options(vec![("METRIC", kind), ("SPARSE", sparse.into())]);
-        let bound = [&slots.prediction, &slots.truth, &weights, &slots.values];
-        Metric { weighted, ..self }.push(plan, options, &bound);
+        let (logged, values) = slots.values.bound();
+        let bound = [&slots.prediction, &slots.truth, &weights, &values];
+        Metric { weighted, logged: logged.into(), ..self }.push(plan, options, &bound);
     }
 }
 
@@ -63,12 +67,20 @@ impl Kernel for Metric {
         &[Override { name: "METRIC", values: &[0, 1, 2, 3] }, Override { name: "SPARSE", values: &[0, 1] }]
     );
 
+    const VARIANTS: &'static [Variant] = OF_ROWS;
+
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.rows)
     }
 
+    fn dispatches(&self, _: &Options, _: usize) -> Vec<Dispatch<Self>> {
+        dispatch_of_rows(self, self.logged != 0)
+    }
+
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {
+        let log_row = args.scalars.log_row;
         let (prediction, truth, weights, values) = (args.read(), args.read(), args.read(), args.write());
+        let mut of_rows = Vec::with_capacity(self.rows as usize);
         let outputs = self.outputs as usize;
         let (kind, sparse) = (options.get("METRIC"), options.get("SPARSE") != 0);
         for row in 0..self.rows as usize {
@@ -83,9 +95,9 @@ impl Kernel for Metric {
                     T::count((before(q, class, kind == kind::CLASS_ACCURACY).is_some_and(|n| n < most)).into())
                 }
             };
-            let value = if self.weighted != 0 { value * weights[row] } else { value };
-            values[row * self.columns as usize + self.column as usize] = value;
+            of_rows.push(if self.weighted != 0 { value * weights[row] } else { value });
         }
+        write_values(log_row, self.logged != 0, [self.columns, self.column], &of_rows, values);
     }
 }
 

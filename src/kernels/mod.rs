@@ -38,7 +38,6 @@ mod embed_links;
 mod fill;
 mod gather;
 mod grad_norm;
-mod grad_norm_partial;
 mod group_squares;
 mod gru_step;
 mod gru_step_grad;
@@ -110,9 +109,8 @@ pub use embed::{Embed, EmbedSlots};
 pub use embed_grad::{EmbedGrad, EmbedGradSlots};
 pub use embed_links::{EmbedLinks, EmbedLinksSlots};
 pub use fill::{Fill, FillSlots};
-pub use gather::{Gather, GatherSlots};
+pub use gather::{Gather, GatherSlots, MoreSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
-pub use grad_norm_partial::{GradNormPartial, GradNormPartialSlots};
 pub use group_squares::{GroupSquares, GroupSquaresSlots};
 pub use gru_step::{GruCell, GruStep, GruStepSlots};
 pub use gru_step_grad::{GruGradSweep, GruStepGrad, GruStepGradSlots};
@@ -127,7 +125,7 @@ pub use layer_norm_statistics::{LayerNormStatistics, LayerNormStatisticsSlots};
 pub use lion::{Lion, LionSlots};
 pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
-pub use loss::{Loss, LossSlots};
+pub use loss::{Loss, LossSlots, RowValues};
 pub use lstm_cell::CellOptions;
 pub use lstm_sequence::{LstmExtras, LstmSequence, LstmSequenceSlots};
 pub use lstm_sequence_grad::{LstmGradSweep, LstmSequenceGrad, LstmSequenceGradSlots};
@@ -245,7 +243,6 @@ pub static ALL: &[&KernelInfo] = &[
     Fill::INFO,
     Gather::INFO,
     GradNorm::INFO,
-    GradNormPartial::INFO,
     GroupSquares::INFO,
     GruStep::INFO,
     GruStepGrad::INFO,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::exec::Executor;
-use crate::kernels::{Gather, GatherSlots};
+use crate::kernels::{Gather, GatherSlots, MoreSlots};
 use crate::model::{Recorder, Tensor};
 use crate::plan::{ALIGNMENT, BufferSpec, Slot};
 
@@ -99,11 +99,19 @@ impl Feed {
         executor.write_u32(&self.order_spec(), &padded)
     }
 
-    /// Records the gathering of a batch's inputs.
-    pub fn record_inputs(&self, recorder: &mut Recorder, differentiable: bool) -> Vec<Tensor> {
+    /// Records the gathering of a batch's inputs; with `targets` the first of these too, which is returned where that took no step
+    /// more.
+    pub fn record_inputs(
+        &self,
+        recorder: &mut Recorder,
+        differentiable: bool,
+        targets: bool,
+    ) -> (Vec<Tensor>, Option<Slot>) {
         recorder.enter("batch");
         let first = recorder.new_tensor("x", self.steps, self.features, differentiable);
-        self.gather(recorder, &self.rows_spec(), (self.steps, self.features), true, &first.slot);
+        let more = targets.then(|| self.first_target(recorder)).flatten();
+        let target = more.as_ref().map(|more| more.batch.clone());
+        self.gather_with(recorder, &self.rows_spec(), (self.steps, self.features), true, (&first.slot, more));
         let mut inputs = vec![first];
         for (i, &(steps, features)) in self.more_inputs.iter().enumerate() {
             let batch = recorder.new_tensor("x", steps, features, differentiable);
@@ -111,14 +119,27 @@ impl Feed {
             self.gather(recorder, &spec, (steps, features), false, &batch.slot);
             inputs.push(batch);
         }
-        inputs
+        (inputs, target)
     }
 
-    /// Records the gathering of a batch's targets, each `[N, O]` or `[T, N, O]`.
-    pub fn record_targets(&self, recorder: &mut Recorder) -> Vec<Slot> {
+    /// The first target, where it and the rows of inputs can be bound whole.
+    fn first_target(&self, recorder: &mut Recorder) -> Option<MoreSlots> {
+        let &(steps, outputs) = self.targets.first()?;
+        let spec = self.array_spec("targets", 0, (steps, outputs));
+        let bindable = |spec: &BufferSpec| recorder.plan.row_chunks(spec.shape[0], &[spec.shape[1]]).len() == 1;
+        if !bindable(&spec) || !bindable(&self.rows_spec()) {
+            return None;
+        }
+        let batch = recorder.new_tensor("y", steps, outputs, false).slot;
+        Some(MoreSlots { shape: [steps.unwrap_or(1), outputs], data: recorder.plan.persistent(&spec), batch })
+    }
+
+    /// Records the gathering of a batch's targets, each `[N, O]` or `[T, N, O]`, of which the first may be there.
+    pub fn record_targets(&self, recorder: &mut Recorder, first: Option<Slot>) -> Vec<Slot> {
         recorder.enter("batch");
-        let mut targets = Vec::with_capacity(self.targets.len());
-        for (i, &(steps, outputs)) in self.targets.iter().enumerate() {
+        let known = first.is_some().into();
+        let mut targets: Vec<Slot> = first.into_iter().collect();
+        for (i, &(steps, outputs)) in self.targets.iter().enumerate().skip(known) {
             let batch = recorder.new_tensor("y", steps, outputs, false);
             self.gather(
                 recorder,
@@ -145,9 +166,20 @@ impl Feed {
         &self,
         recorder: &mut Recorder,
         source: &BufferSpec,
-        (steps, features): (Option<usize>, usize),
+        shape: (Option<usize>, usize),
         windows: bool,
         batch: &Slot,
+    ) {
+        self.gather_with(recorder, source, shape, windows, (batch, None));
+    }
+
+    fn gather_with(
+        &self,
+        recorder: &mut Recorder,
+        source: &BufferSpec,
+        (steps, features): (Option<usize>, usize),
+        windows: bool,
+        (batch, more): (&Slot, Option<MoreSlots>),
     ) {
         let data = recorder.plan.persistent(source);
         let order = recorder.plan.persistent(&self.order_spec());
@@ -165,12 +197,15 @@ impl Feed {
                 row_first: begins.start as u32,
                 row_last: begins.end as u32,
                 row_base: seen.start as u32,
+                more_steps: 0,
+                more_features: 0,
             };
             let slots = GatherSlots {
                 data: data.rows(seen, features),
                 order: order.clone(),
                 starts: starts.clone(),
                 batch: batch.clone(),
+                more: more.clone(),
             };
             kernel.record(&mut recorder.plan, slots);
         }

@@ -73,13 +73,14 @@ pub(super) fn record(
     limits: Limits,
 ) -> Result<Program> {
     let mut recorder = Recorder::new(mode, samples, network.table.clone(), limits);
-    let inputs = feed.record_inputs(&mut recorder, mode == Mode::Gradients);
+    let scored = !matches!(mode, Mode::Predict | Mode::Statistics);
+    let (inputs, first_target) = feed.record_inputs(&mut recorder, mode == Mode::Gradients, scored);
     let values = network.record(&mut recorder, inputs.clone());
     let predictions: Vec<Tensor> = network.outputs.iter().map(|&id| values[id].clone()).collect();
     let mut measured = Measured::default();
-    if !matches!(mode, Mode::Predict | Mode::Statistics) {
+    if scored {
         recorder.regularize_weights();
-        let truths = feed.record_targets(&mut recorder);
+        let truths = feed.record_targets(&mut recorder, first_target);
         let weights = feed.record_weights(&mut recorder);
         let judged = |(prediction, truth)| Judged { prediction, truth, sample_weights: weights.as_ref() };
         let judged: Vec<Judged<'_>> = predictions.iter().zip(&truths).map(judged).collect();

@@ -4,32 +4,21 @@ use super::{Optimizer, rules};
 use crate::exec::Executor;
 use crate::kernels::{
     self, AccumulateGradient, AccumulateGradientSlots, AdagradSlots, AdamSlots, Clip, ClipBy, ColumnSum,
-    ColumnSumSlots, Copy, CopySlots, GradNorm, GradNormPartial, GradNormPartialSlots, GradNormSlots, LionSlots,
-    RmspropSlots, SgdSlots, VariableSquares, VariableSquaresSlots, WeightAverage, WeightAverageSlots, WeightDecay,
-    WeightDecaySlots,
+    ColumnSumSlots, Copy, CopySlots, GradNorm, GradNormSlots, LionSlots, RmspropSlots, SgdSlots, VariableSquares,
+    VariableSquaresSlots, WeightAverage, WeightAverageSlots, WeightDecay, WeightDecaySlots,
 };
 use crate::model::{Arena, Table, Variable, buffers};
 use crate::plan::{ALIGNMENT, BufferSpec, Limits, Plan, Slot};
 use crate::{Error, Result};
 
-/// Elements of one block of the gradient norm: few enough blocks that one thread may join them.
-const NORM_BLOCK: usize = 1024;
-const NORM_BLOCKS: usize = 256;
 /// Parts of the norm of one variable.
 const NORM_PARTS: usize = 256;
 
 /// Records the global gradient norm and the check that all gradients are finite.
 pub(in crate::train) fn record_health(plan: &mut Plan, table: &Table) {
-    let n = table.arena_len(Arena::Trainable);
-    let block = n.div_ceil(NORM_BLOCKS).max(NORM_BLOCK);
-    let blocks = n.div_ceil(block);
     let grads = plan.persistent(&buffers::trainable(buffers::GRADIENTS, table));
-    let (squares, bad) = (plan.scratch("squares", &[blocks]), plan.scratch_u32("not_finite", &[blocks]));
-    let slots = GradNormPartialSlots { grads, squares: squares.clone(), bad: bad.clone() };
-    GradNormPartial { n: n as u32, block: block as u32 }.record(plan, slots);
-    let norm = plan.persistent(&norm());
-    let health = plan.persistent(&buffers::health());
-    GradNorm { blocks: blocks as u32 }.record(plan, GradNormSlots { squares, bad, norm, health });
+    let (norm, health) = (plan.persistent(&norm()), plan.persistent(&buffers::health()));
+    GradNorm::record(table.arena_len(Arena::Trainable), plan, GradNormSlots { grads, norm, health });
 }
 
 fn norm() -> BufferSpec {

@@ -5,7 +5,9 @@ use super::super::programs::LOG_ROWS;
 use super::record_loss::{self, Column, Rows};
 use super::record_metric;
 use super::{OutputScoring, Scoring, Weights};
-use crate::kernels::{BLOCK_ROWS, ColumnSum, ColumnSumSlots, LogStep, LogStepSlots, RowWeights, RowWeightsSlots};
+use crate::kernels::{
+    BLOCK_ROWS, ColumnSum, ColumnSumSlots, LogStep, LogStepSlots, RowValues, RowWeights, RowWeightsSlots,
+};
 use crate::model::{Recorder, Tensor, buffers};
 use crate::plan::{BufferSpec, Slot};
 
@@ -153,7 +155,16 @@ impl Scoring {
 impl OutputScoring {
     fn record(&self, recorder: &mut Recorder, judged: &Judged<'_>, log: &Log) {
         let (rows, columns) = (recorder.rows(judged.prediction), self.row_columns());
-        let values = recorder.plan.scratch("values", &[rows, columns]);
+        let at_once =
+            rows <= RowValues::MOST_ROWS && recorder.plan.row_chunks(rows, &[judged.prediction.features]).len() == 1;
+        let values = (!at_once).then(|| recorder.plan.scratch("values", &[rows, columns]));
+        let out = |column: usize| match &values {
+            Some(values) => Column { values: RowValues::Each(values.clone()), column, columns },
+            None => {
+                let (values, column) = (RowValues::Logged(log.slot.clone()), self.column + column);
+                Column { values, column, columns: log.columns }
+            }
+        };
         let mut weights = BatchWeights::new(judged);
         let all = weights.get(recorder, Weights::Both);
         let divisor = match self.loss.reduced_by() {
@@ -166,15 +177,16 @@ impl OutputScoring {
             weights: all.map(|(weights, _)| weights),
             divisor,
             total_rows: if self.loss.reduced_by() == Reduction::Sum { 1 } else { rows },
-            out: Column { values: values.clone(), column: 0, columns },
+            out: out(0),
         };
         let training = recorder.mode.is_training();
         record_loss::record(self.loss, recorder, judged.prediction, &of_loss, training);
         for (i, metric) in self.row_metrics.iter().enumerate() {
-            let out = Column { values: values.clone(), column: i + 1, columns };
-            record_metric::of_rows(metric, recorder, judged, &mut weights, out);
+            record_metric::of_rows(metric, recorder, judged, &mut weights, out(i + 1));
         }
-        log.write_rows(recorder, values, [rows, columns], self.column);
+        if let Some(values) = values {
+            log.write_rows(recorder, values, [rows, columns], self.column);
+        }
         for (metric, column) in &self.block_metrics {
             let (sums, shape) = record_metric::of_blocks(metric, recorder, judged, &mut weights);
             log.write_rows(recorder, sums, shape, *column);

@@ -1,16 +1,15 @@
 //! Records losses, as what is minimised and as metrics.
 
-use crate::kernels::{self, CrossEntropy, LossSlots, loss_kind};
+use crate::kernels::{self, CrossEntropy, LossSlots, RowValues, loss_kind};
 use crate::model::{Activation, Recorder, Tensor};
 use crate::plan::Slot;
 
 use super::super::loss::{Loss, LossKind};
 
-/// One column of a matrix of the batch's rows.
+/// One column of a matrix of the batch's rows, or of the log.
 #[derive(Clone)]
 pub(super) struct Column {
-    /// `[rows, columns]`
-    pub values: Slot,
+    pub values: RowValues,
     pub column: usize,
     pub columns: usize,
 }
@@ -48,7 +47,7 @@ pub(super) fn record(loss: Loss, recorder: &mut Recorder, prediction: &Tensor, r
     let sparse = loss.kind().is_sparse();
     let of_truth = if sparse { 1 } else { outputs };
     let Column { values, column, columns } = rows.out.clone();
-    for range in recorder.plan.row_chunks(all, &[outputs, columns]) {
+    for range in recorder.plan.row_chunks(all, &[outputs, values.width(columns)]) {
         let slots = LossSlots {
             prediction: target.slot.rows(range.clone(), outputs),
             truth: rows.truth.rows(range.clone(), of_truth),

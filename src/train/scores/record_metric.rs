@@ -51,11 +51,12 @@ pub(super) fn of_rows(
         _ => (metric_kind::BINARY_ACCURACY, false),
     };
     let (rows, outputs) = (recorder.rows(judged.prediction), judged.prediction.features);
-    for range in recorder.plan.row_chunks(rows, &[outputs, out.columns]) {
+    for range in recorder.plan.row_chunks(rows, &[outputs, out.values.width(out.columns)]) {
         let kernel = kernels::Metric {
             rows: range.len() as u32,
             outputs: outputs as u32,
             weighted: 0,
+            logged: 0,
             columns: out.columns as u32,
             column: out.column as u32,
             k: metric.arguments.k.unwrap_or(5),

@@ -2,48 +2,24 @@
 
 use super::super::case::{At, Builder};
 use super::super::draw::{LENGTHS, Numbers};
-use crate::kernels::{
-    Clip, ClipBy, GradNorm, GradNormPartial, GradNormPartialSlots, GradNormSlots, Options, VariableSquares,
-    VariableSquaresSlots,
-};
+use crate::kernels::{Clip, ClipBy, GradNorm, GradNormSlots, Options, VariableSquares, VariableSquaresSlots};
 use crate::plan::ALIGNMENT;
 
 /// Some gradients are infinite or not a number in half of the cases.
-pub(super) fn grad_norm_partial(b: &mut Builder, _: &Options) {
+/// Healthy, ill for the first time, ill already.
+pub(super) fn grad_norm(b: &mut Builder, _: &Options) {
     let n = b.draw.size(&LENGTHS, 1 << 18);
-    let block = b.draw.size(&[1, 7, 64, 65, 256], 256);
+    let health = b.health();
     let mut values = b.draw.numbers(n, Numbers::Logits);
     if !b.draw.timing && b.draw.one_in(2) {
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN, 3e38] {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -f32::NAN, 1e18] {
             let at = b.draw.below(n);
             values[at] = bad;
         }
     }
     let grads = b.holding("grads", values, At::Aligned);
-    let blocks = n.div_ceil(block);
-    let squares = b.output("squares", blocks, false, At::Aligned);
-    let bad = b.integers("bad", vec![7; blocks]);
-    let step = GradNormPartial { n: n as u32, block: block as u32 };
-    step.record(&mut b.plan, GradNormPartialSlots { grads, squares, bad });
-}
-
-/// Healthy, ill for the first time, ill already.
-pub(super) fn grad_norm(b: &mut Builder, _: &Options) {
-    let blocks = b.draw.size(&LENGTHS, 1024);
-    let health = b.health();
-    let mut squares = b.draw.numbers(blocks, Numbers::Positive);
-    let mut bad = vec![u32::MAX; blocks];
-    if b.draw.one_in(2) {
-        for value in [f32::NAN, f32::INFINITY] {
-            let at = b.draw.below(blocks);
-            squares[at] = value;
-            bad[at] = at as u32 * 7;
-        }
-    }
-    let squares = b.holding("squares", squares, At::Aligned);
-    let bad = b.integers("bad", bad);
     let norm = b.output("norm", 1, false, At::Aligned);
-    GradNorm { blocks: blocks as u32 }.record(&mut b.plan, GradNormSlots { squares, bad, norm, health });
+    GradNorm::record(n, &mut b.plan, GradNormSlots { grads, norm, health });
 }
 
 /// Variables of these lengths, each at a multiple of 64: first element and elements of each, and all elements.

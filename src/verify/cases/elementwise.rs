@@ -4,7 +4,7 @@ use super::super::case::{At, Builder};
 use super::super::draw::{FEATURES, LENGTHS, Numbers};
 use crate::kernels::{
     Activate, ActivateGrad, ActivateGradSlots, ActivateSlots, Copy, CopySlots, Fill, FillSlots, Gather, GatherSlots,
-    Options, activation,
+    MoreSlots, Options, activation,
 };
 
 /// Elements of the cases that are timed.
@@ -71,6 +71,12 @@ pub(super) fn gather(b: &mut Builder, _: &Options) {
     let starts = b.draw.permutation(all);
     let starts = b.integers("starts", starts);
     let batch = b.output("batch", steps * samples * features, false, At::Aligned);
+    let [more_steps, more_features] = [1 + b.draw.below(3), 1 + b.draw.below(5)];
+    let more = b.draw.one_in(2).then(|| MoreSlots {
+        shape: [more_steps, more_features],
+        data: b.input("more", all * more_steps * more_features, Numbers::Unit),
+        batch: b.output("more_batch", more_steps * samples * more_features, false, At::Aligned),
+    });
     let cut = 64 * (rows / 128);
     for part in [0..cut, cut..rows] {
         if part.is_empty() {
@@ -86,8 +92,13 @@ pub(super) fn gather(b: &mut Builder, _: &Options) {
             row_first: part.start as u32,
             row_last: part.end as u32,
             row_base: part.start as u32,
+            more_steps: 0,
+            more_features: 0,
         };
         let (order, starts, batch) = (order.clone(), starts.clone(), batch.clone());
-        gather.record(&mut b.plan, GatherSlots { data: data.rows(shown, features), order, starts, batch });
+        gather.record(
+            &mut b.plan,
+            GatherSlots { data: data.rows(shown, features), order, starts, batch, more: more.clone() },
+        );
     }
 }

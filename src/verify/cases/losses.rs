@@ -3,15 +3,30 @@
 use super::super::case::{At, Builder};
 use super::super::draw::{Numbers, ROWS};
 use crate::kernels::{
-    CrossEntropy, LogStep, LogStepSlots, Loss, LossSlots, Options, RowWeights, RowWeightsSlots, loss_kind,
+    CrossEntropy, LogStep, LogStepSlots, Loss, LossSlots, Options, RowValues, RowWeights, RowWeightsSlots, loss_kind,
 };
 use crate::plan::Slot;
+
+/// Room for a value of each row in each column.
+fn each(b: &mut Builder, rows: usize, columns: usize) -> RowValues {
+    RowValues::Each(b.output("values", rows * columns, false, At::Aligned))
+}
+
+/// The same, or a log for their sum where that is possible.
+pub(super) fn values(b: &mut Builder, rows: usize, columns: usize) -> RowValues {
+    if rows > RowValues::MOST_ROWS || b.draw.one_in(2) {
+        return each(b, rows, columns);
+    }
+    let steps = 1 + b.draw.below(9);
+    b.scalars.log_row = b.draw.below(steps) as u32;
+    RowValues::Logged(b.output("log", steps * columns, true, At::Aligned))
+}
 
 /// Slots of a loss's whole batch.
 struct Batch {
     weights: Option<Slot>,
     divisor: Option<Slot>,
-    values: Slot,
+    values: RowValues,
     columns: usize,
     dprediction: Option<(Slot, bool)>,
 }
@@ -24,7 +39,8 @@ impl Batch {
             let count = if b.draw.one_in(4) { 0.0 } else { 1.0 + b.draw.below(rows) as f32 };
             b.holding("divisor", vec![count], At::Aligned)
         });
-        let values = b.output("values", rows * columns, false, At::Aligned);
+        let one_run = b.plan.row_chunks(rows, &[outputs, columns]).len() == 1;
+        let values = if one_run { values(b, rows, columns) } else { each(b, rows, columns) };
         let accumulate = b.draw.one_in(3);
         let wanted = !b.draw.one_in(3);
         let dprediction =

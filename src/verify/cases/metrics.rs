@@ -2,7 +2,7 @@
 
 use super::super::case::{At, Builder};
 use super::super::draw::{Numbers, ROWS};
-use super::losses::classes;
+use super::losses::{classes, values};
 use crate::kernels::{
     BLOCK_ROWS, ClassSums, ClassSumsSlots, Histogram, HistogramSlots, Metric, MetricSlots, Options, Statistic,
     metric_kind,
@@ -32,11 +32,12 @@ pub(super) fn metric(b: &mut Builder, options: &Options) {
         _ => b.input("truth", rows * outputs, Numbers::Classes),
     };
     let weights = b.draw.one_in(2).then(|| b.input("weights", rows, Numbers::Positive));
-    let values = b.output("values", rows * columns, false, At::Aligned);
+    let values = values(b, rows, columns);
     let step = Metric {
         rows: rows as u32,
         outputs: outputs as u32,
         weighted: 0,
+        logged: 0,
         columns: columns as u32,
         column: column as u32,
         k: 1 + b.draw.below(3) as u32,

@@ -59,7 +59,6 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "fill" => elementwise::fill,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,
-        "grad_norm_partial" => clipping::grad_norm_partial,
         "histogram" => metrics::histogram,
         "gru_step" => gru::gru_step,
         "gru_step_grad" => gru::gru_step_grad,

@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::pipelines::Pipelines;
+use super::pipelines::{DriverCache, Pipelines};
+use super::tuning::Tuning;
 use super::variants::Forced;
-use super::{CpuExecutor, Executor, GpuExecutor};
+use super::{CpuExecutor, Executor, GpuExecutor, cache};
 use crate::error::{Error, Result};
 use crate::kernels::Blocks;
 use crate::plan::Limits;
@@ -20,6 +21,9 @@ pub struct DeviceOptions {
     /// Variants that kernels are to be computed by wherever they fit, as `lstm_sequence=steps,matmul=tiles`; by default what
     /// `GATENORM_VARIANT` says.
     pub variants: Option<String>,
+    /// The folder to keep in what was learnt of an adapter, or `off`; by default what `GATENORM_CACHE` says, or else a folder in the
+    /// user's caches.
+    pub cache: Option<String>,
 }
 
 /// Where a model lives and is computed.
@@ -228,6 +232,8 @@ pub(super) struct Inner {
     pub forced: Forced,
     pub blocks: Blocks,
     pub pipelines: Mutex<Pipelines>,
+    pub driver_cache: Option<DriverCache>,
+    pub tuning: Mutex<Tuning>,
     lost: Arc<AtomicBool>,
     faults: Arc<Mutex<Vec<String>>>,
 }
@@ -238,9 +244,11 @@ impl fmt::Debug for Gpu {
     }
 }
 
-/// What some variants need.
-const USED_FEATURES: wgpu::Features =
-    wgpu::Features::SUBGROUP.union(wgpu::Features::SHADER_F16).union(wgpu::Features::TIMESTAMP_QUERY);
+/// What some variants need, what times them, and what keeps their pipelines.
+const USED_FEATURES: wgpu::Features = wgpu::Features::SUBGROUP
+    .union(wgpu::Features::SHADER_F16)
+    .union(wgpu::Features::TIMESTAMP_QUERY)
+    .union(wgpu::Features::PIPELINE_CACHE);
 
 /// A poisoned lock still holds plain data: a thread that panicked while holding it left nothing half-done that matters.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -286,6 +294,8 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| lock(&noted).push(error.to_string())));
         let flag = lost.clone();
         device.set_device_lost_callback(move |_, _| flag.store(true, Ordering::SeqCst));
+        let folder = cache::folder(options.cache);
+        let driver_cache = DriverCache::open(folder.as_deref(), &summary.info, &device);
         let inner = Inner {
             info: summary.info.clone(),
             limits,
@@ -295,6 +305,8 @@ impl Gpu {
             forced,
             blocks,
             pipelines: Mutex::default(),
+            driver_cache,
+            tuning: Mutex::new(Tuning::open(folder.as_deref(), &summary.info)),
             lost,
             faults,
         };

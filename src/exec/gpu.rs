@@ -7,10 +7,12 @@ use std::sync::mpsc::channel;
 
 use super::cpu::{missing, refuse_growth};
 use super::device::Gpu;
+use super::pipelines::Wanted;
+use super::tuning::{self, Choices};
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Blocks, Dispatch, Element, StepScalars};
-use crate::plan::{BufferSpec, Limits, Plan, Slot};
+use crate::kernels::{Blocks, Element, StepScalars};
+use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
 
 /// Bytes from one uniform slot to the next: WebGPU's largest alignment of uniform offsets.
 const UNIFORM_SLOT: u64 = 256;
@@ -74,6 +76,8 @@ pub struct GpuExecutor {
     under_way: VecDeque<wgpu::SubmissionIndex>,
     /// The kernel that is to be computed by this variant.
     insisted: Option<(&'static str, usize)>,
+    /// What computed the kernels of this run.
+    choices: Choices,
     pub(super) counters: Counters,
 }
 
@@ -98,6 +102,7 @@ impl GpuExecutor {
             staging: None,
             under_way: VecDeque::new(),
             insisted: None,
+            choices: Choices::new(gpu.info()),
             counters: Counters::default(),
         })
     }
@@ -168,36 +173,68 @@ impl GpuExecutor {
     }
 
     fn build(&mut self, plan: &Plan) -> Result<Compiled> {
-        let inner = &self.gpu.inner;
         self.counters.allocations += 1;
+        let mut work = Vec::new();
+        let mut firsts = vec![0];
+        for step in plan.steps() {
+            let number = self.choose(step);
+            let (kernel, variant) = (step.kernel, &step.kernel.variants.all[number]);
+            for dispatch in (kernel.variants.dispatches)(&step.params, &step.options, number) {
+                work.push((Wanted { kernel, variant, entry: dispatch.entry, options: step.options.clone() }, dispatch));
+            }
+            firsts.push(work.len());
+        }
+        let wanted: Vec<Wanted> = work.iter().map(|(want, _)| want.clone()).collect();
+        self.gpu.create_pipelines(&wanted, &mut self.counters)?;
+        let (groups, of_step) = self.groups(plan);
+        let (mut dispatches, mut params) = (Vec::new(), Vec::new());
+        for (step, &group) in of_step.iter().enumerate() {
+            for (want, dispatch) in &work[firsts[step]..firsts[step + 1]] {
+                let (pipeline, uniform) = (self.gpu.pipeline(want)?, params.len() as u32 * UNIFORM_SLOT as u32);
+                dispatches.push(Encoded { pipeline, group, uniform, grid: dispatch.grid });
+                params.push(dispatch.params.clone());
+            }
+        }
+        let names = plan.buffers().iter().map(|b| b.name.clone()).collect();
+        let uniforms = self.uniforms(&params);
+        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts })
+    }
+
+    /// The bind groups of a plan, and the number of each step's: steps of a kernel on the same slots share one.
+    fn groups<'p>(&self, plan: &'p Plan) -> (Vec<wgpu::BindGroup>, Vec<usize>) {
         let mut groups = Vec::new();
         let mut known: HashMap<(&str, &[Slot]), usize> = HashMap::new();
-        let (mut dispatches, mut params, mut firsts) = (Vec::new(), Vec::new(), vec![0]);
-        for step in plan.steps() {
-            let group = *known.entry((step.kernel.name, &step.slots)).or_insert_with(|| {
+        let mut of_step = |step: &'p Step| {
+            *known.entry((step.kernel.name, &step.slots)).or_insert_with(|| {
                 let layout = self.gpu.storage_layout(step.kernel);
                 let entries: Vec<_> = (0u32..).zip(&step.slots).map(|(b, slot)| self.entry(plan, b, slot)).collect();
-                groups.push(inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                groups.push(self.gpu.inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
                     label: Some(&step.label),
                     layout: &layout,
                     entries: &entries,
                 }));
                 groups.len() - 1
-            });
-            let number = self.gpu.variant(step, self.insisted);
-            let variant = &step.kernel.variants.all[number];
-            for Dispatch { entry, params: block, grid } in
-                (step.kernel.variants.dispatches)(&step.params, &step.options, number)
-            {
-                let pipeline = self.gpu.pipeline(step.kernel, variant, entry, &step.options, &mut self.counters)?;
-                dispatches.push(Encoded { pipeline, group, uniform: params.len() as u32 * UNIFORM_SLOT as u32, grid });
-                params.push(block);
-            }
-            firsts.push(dispatches.len());
+            })
+        };
+        let of_steps = plan.steps().iter().map(&mut of_step).collect();
+        (groups, of_steps)
+    }
+
+    /// The variant that computes a step: the one insisted on, else the one that this run used before, else what the tuning or the
+    /// fixed table says.
+    fn choose(&mut self, step: &Step) -> usize {
+        if let Some(number) = self.gpu.demanded(step, self.insisted) {
+            return number;
         }
-        let names = plan.buffers().iter().map(|b| b.name.clone()).collect();
-        let uniforms = self.uniforms(&params);
-        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts })
+        let all = step.kernel.variants.all;
+        if all.len() == 1 {
+            return 0;
+        }
+        let key = tuning::key(step);
+        let before = self.choices.of(&key, step).filter(|&number| self.gpu.fits(step, number));
+        let number = before.unwrap_or_else(|| self.gpu.tuned(step));
+        self.choices.set(key, all[number].name);
+        number
     }
 
     fn entry<'a>(&'a self, plan: &Plan, binding: u32, slot: &Slot) -> wgpu::BindGroupEntry<'a> {
@@ -393,5 +430,16 @@ impl Executor for GpuExecutor {
 
     fn counters(&self) -> Counters {
         self.counters
+    }
+
+    fn choices(&self) -> Option<Choices> {
+        Some(self.choices.clone())
+    }
+
+    fn set_choices(&mut self, choices: Choices) {
+        if choices.same_adapter(&self.choices) {
+            self.choices = choices;
+            self.compiled.clear();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Executors: what keeps a plan's buffers and runs its steps. The GPU's and the CPU's run the same plans.
 
+mod cache;
 mod ceilings;
 mod cpu;
 mod device;
@@ -8,6 +9,7 @@ pub mod lockstep;
 mod pipelines;
 pub mod profile;
 mod timestamps;
+mod tuning;
 mod variants;
 
 use std::ops::Range;
@@ -17,6 +19,7 @@ pub use ceilings::Ceilings;
 pub use cpu::CpuExecutor;
 pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters, best_gpu, why_cpu};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
+pub use tuning::{Choices, Tuned, forget, tune};
 
 use crate::error::{Error, Result};
 use crate::kernels::{Element, StepScalars};
@@ -110,4 +113,14 @@ pub trait Executor: Send {
 
     /// What has been done so far.
     fn counters(&self) -> Counters;
+
+    /// Which variants computed the kernels of this run, where there is a choice.
+    fn choices(&self) -> Option<Choices> {
+        None
+    }
+
+    /// Computes kernels by what computed them in an earlier run, on an adapter and driver that are the same.
+    fn set_choices(&mut self, choices: Choices) {
+        let _ = choices;
+    }
 }

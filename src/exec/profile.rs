@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Counters, Executor};
+use super::{Choices, Counters, Executor};
 use crate::error::Result;
 use crate::kernels::StepScalars;
 use crate::plan::{BufferSpec, Limits, Plan};
@@ -173,5 +173,13 @@ impl Executor for Profiler {
 
     fn counters(&self) -> Counters {
         self.inner.counters()
+    }
+
+    fn choices(&self) -> Option<Choices> {
+        self.inner.choices()
+    }
+
+    fn set_choices(&mut self, choices: Choices) {
+        self.inner.set_choices(choices);
     }
 }

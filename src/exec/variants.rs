@@ -57,12 +57,15 @@ impl Gpu {
         (step.kernel.variants.fits)(&step.params, &step.options, variant, &self.traits())
     }
 
-    /// The variant that computes a step here: the one insisted on where it fits, else the fixed table's.
-    pub(super) fn variant(&self, step: &Step, insisted: Option<(&str, usize)>) -> usize {
+    /// The variant that somebody insists on for a step, where it fits.
+    pub(super) fn demanded(&self, step: &Step, insisted: Option<(&str, usize)>) -> Option<usize> {
         let insisted = insisted.filter(|(kernel, _)| *kernel == step.kernel.name).map(|(_, number)| number);
-        let forced = insisted.or_else(|| self.inner.forced.of(step.kernel.name));
-        let preferred = || (step.kernel.variants.preferred)(&step.params, &step.options, &self.traits());
-        let number = forced.filter(|&number| self.fits(step, number)).unwrap_or_else(preferred);
+        insisted.or_else(|| self.inner.forced.of(step.kernel.name)).filter(|&number| self.fits(step, number))
+    }
+
+    /// The fixed table's variant for a step.
+    pub(super) fn preferred(&self, step: &Step) -> usize {
+        let number = (step.kernel.variants.preferred)(&step.params, &step.options, &self.traits());
         if self.fits(step, number) { number } else { 0 }
     }
 }

@@ -17,7 +17,7 @@ const OCCUPANCY: &str = "data/occupancy/datatraining.txt";
 fn help_and_version_are_there_for_every_command() {
     gatenorm(&[]).assert().code(2).stderr(predicate::str::contains("Usage: gatenorm"));
     assert!(stdout(&["--version"]).starts_with("gatenorm "));
-    for command in ["train", "evaluate", "predict", "summary", "devices", "demo", "verify"] {
+    for command in ["train", "evaluate", "predict", "summary", "devices", "demo", "verify", "tune-kernels"] {
         let help = stdout(&[command, "--help"]);
         assert!(help.contains(&format!("Example:\n  gatenorm {command}")), "{help}");
     }

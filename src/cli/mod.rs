@@ -22,6 +22,7 @@ pub mod report;
 mod schedule;
 mod summary;
 mod train;
+mod tune_kernels;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -52,6 +53,7 @@ enum Command {
     Devices(devices::Devices),
     Demo(demo::Demo),
     Verify(verify::Verify),
+    TuneKernels(tune_kernels::TuneKernels),
 }
 
 impl Cli {
@@ -66,6 +68,7 @@ impl Cli {
             Command::Devices(args) => devices::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Verify(args) => verify::run(&args),
+            Command::TuneKernels(args) => tune_kernels::run(&args),
         }
     }
 }

@@ -72,7 +72,8 @@ fn shape(step: &Step, size: impl Fn(u32) -> u32) -> String {
         let value = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         format!(" {}={}", field.name, size(value))
     });
-    let options = step.options.0.iter().filter(|(_, value)| *value != 0).map(|(name, value)| format!(" {name}={value}"));
+    let options =
+        step.options.0.iter().filter(|(_, value)| *value != 0).map(|(name, value)| format!(" {name}={value}"));
     std::iter::once((*name).to_owned()).chain(sizes).chain(options).collect()
 }
 
@@ -84,7 +85,8 @@ impl Gpu {
             return preferred;
         }
         let known = lock(&self.inner.tuning).choice(&bucket(step));
-        let known = known.and_then(|name| step.kernel.variants.position(&name)).filter(|&number| self.fits(step, number));
+        let known =
+            known.and_then(|name| step.kernel.variants.position(&name)).filter(|&number| self.fits(step, number));
         // A software driver compiles longer than a choice gains, and its table was measured.
         let due = lock(&self.inner.tuning).is_kept() && !self.traits().software;
         match known {

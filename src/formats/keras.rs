@@ -10,7 +10,7 @@ use super::keras_state::State;
 use super::keras_weights::Arrays;
 use super::{keras_compile, keras_config, keras_state, keras_weights};
 use crate::error::{Error, Result};
-use crate::exec::Device;
+use crate::exec::{Choices, Device};
 use crate::train::{Compilation, DataSpec, Model, Progressed};
 
 /// The release whose format this is; later ones read it too. Keras writes its own release here, and reads none.
@@ -30,6 +30,9 @@ struct Extra {
     /// Of the optimizer's weight decay, which Keras forgets in its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     exclude_from_weight_decay: Vec<String>,
+    /// What computed the kernels on a GPU, so that training goes on to the bit there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variants: Option<Choices>,
 }
 
 impl Model {
@@ -60,6 +63,7 @@ impl Model {
             seed,
             epochs,
             exclude_from_weight_decay: compilation.optimizer.common().exclude_from_weight_decay.clone(),
+            variants: self.choices(),
         };
         let extra = serde_json::to_value(extra).map_err(|e| unsaved(e.to_string()))?;
         let metadata = json!({ "keras_version": KERAS_VERSION });
@@ -93,9 +97,12 @@ impl Model {
         let extra = archive.extra.as_ref().map(read_extra).transpose().map_err(|why| in_file(path, EXTRA, why))?;
         let undecayed = extra.as_ref().map(|extra| extra.exclude_from_weight_decay.as_slice()).unwrap_or_default();
         let mut model = from_archive(path, &archive, undecayed, device)?;
-        if let Some(Extra { data, seed, epochs, .. }) = extra {
+        if let Some(Extra { data, seed, epochs, variants, .. }) = extra {
             model.set_data_spec(data);
             model.set_progressed(Progressed { seed, epochs });
+            if let Some(variants) = variants {
+                model.set_choices(variants);
+            }
         }
         Ok(model)
     }

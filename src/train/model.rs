@@ -12,7 +12,7 @@ use super::programs::{Compiled, Program, record};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::profile::{Profile, Profiler};
-use crate::exec::{Counters, CpuExecutor, Device, Executor};
+use crate::exec::{Choices, Counters, CpuExecutor, Device, Executor};
 use crate::model::{Arena, Call, Functional, Mode, Network, Normalization, Sequential, Table, Variable, buffers, hash};
 use crate::plan::{BufferSpec, Plan};
 use rand::SeedableRng;
@@ -234,6 +234,16 @@ impl Model {
     /// What the executor has done so far.
     pub fn counters(&self) -> Counters {
         self.executor.counters()
+    }
+
+    /// Which variants computed the kernels so far, on a GPU; what is saved of them makes training go on to the same bits.
+    pub fn choices(&self) -> Option<Choices> {
+        self.executor.choices()
+    }
+
+    /// Computes kernels by what computed them in an earlier run, where that was on the same adapter and driver.
+    pub fn set_choices(&mut self, choices: Choices) {
+        self.executor.set_choices(choices);
     }
 
     /// The buffer that holds a variable's arena.

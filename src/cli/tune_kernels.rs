@@ -17,7 +17,7 @@ use super::report::{self, talk};
 /// has measured.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  gatenorm tune-kernels --units 128,128 --features 32 --window 100 --batch-size 128\n  gatenorm tune-kernels --clear\n\nThe choices are kept in the folder that GATENORM_CACHE names, or else in the user's caches; GATENORM_CACHE=off leaves choices to the table."
+    after_help = "Example:\n  gatenorm tune-kernels --units 128,128 --features 32 --window 100 --batch-size 128\n\nThe choices are kept in the folder that GATENORM_CACHE names, or else in the user's caches; GATENORM_CACHE=off leaves choices to the table."
 )]
 pub struct TuneKernels {
     #[command(flatten)]

@@ -173,10 +173,10 @@ impl Kernel for Matmul {
         }
     }
 
-    /// Software drivers: `lanes` where its 8 rows are worth it. GPUs: the largest tiles that leave enough workgroups.
+    /// Software drivers: `lanes` where a run of terms fills them. GPUs: the largest tiles that leave enough workgroups.
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
         if traits.software {
-            let lanes = self.m >= 4 && self.fits(options, LANES, traits);
+            let lanes = self.k >= RUN as u32 && self.fits(options, LANES, traits);
             return if lanes { LANES } else { WHOLE };
         }
         let groups = |side: u32| self.m.div_ceil(side) * self.n.div_ceil(side) * self.k.div_ceil(self.part_terms(64));

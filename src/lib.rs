@@ -39,6 +39,7 @@ mod error;
 pub mod exec;
 pub mod formats;
 pub mod kernels;
+pub mod memory_plan;
 pub mod model;
 pub mod plan;
 pub mod plot;

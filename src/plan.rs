@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
 use crate::kernels::{Access, BLOCK_ROWS, Element, KernelInfo, Options};
+use crate::memory_plan::MemoryPlan;
 
 /// Elements (of four bytes) that the start of a binding is a multiple of: WebGPU's 256 bytes.
 pub const ALIGNMENT: usize = 64;
@@ -18,14 +19,14 @@ pub const ALIGNMENT: usize = 64;
 pub enum Role {
     /// Trainable weights, the optimiser's moments, moving statistics, data sets, logs: kept as long as the executor.
     Persistent,
-    /// Kept between the steps of one run only; buffers of one name are shared by all plans of an executor.
+    /// Kept between those steps of one run that bind it; its memory serves other buffers at other steps, and other plans.
     Activation,
 }
 
 /// A buffer of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BufferSpec {
-    /// Unique in the plan, and the key of the buffer in the executor.
+    /// Unique in the plan; the key in the executor of what outlives it.
     pub name: String,
     /// Its shape in elements; its size is the product.
     pub shape: Vec<usize>,
@@ -145,6 +146,7 @@ pub struct Plan {
     scope: String,
     buffers: Vec<BufferSpec>,
     steps: Vec<Step>,
+    memory: MemoryPlan,
     fault: Option<String>,
 }
 
@@ -153,7 +155,8 @@ impl Plan {
     pub fn new(limits: Limits) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Plan { id, limits, scope: String::new(), buffers: Vec::new(), steps: Vec::new(), fault: None }
+        let (buffers, steps, memory) = (Vec::new(), Vec::new(), MemoryPlan::default());
+        Plan { id, limits, scope: String::new(), buffers, steps, memory, fault: None }
     }
 
     /// A number that no other plan of this process has.
@@ -171,9 +174,19 @@ impl Plan {
         &self.steps
     }
 
-    /// Bytes of all buffers together.
+    /// Where the buffers lie, once the plan is finished.
+    pub fn memory(&self) -> &MemoryPlan {
+        &self.memory
+    }
+
+    /// What a buffer lies in, at its beginning: what executors know by name.
+    pub fn place(&self, buffer: usize) -> &BufferSpec {
+        &self.memory.places[self.memory.place_of[buffer]]
+    }
+
+    /// Bytes that the plan takes on a device.
     pub fn bytes(&self) -> usize {
-        self.buffers.iter().map(|b| 4 * b.len()).sum()
+        self.memory.kept + self.memory.shared
     }
 
     /// Most bytes that one binding may show.
@@ -230,7 +243,7 @@ impl Plan {
 
     /// The same for an input of integers.
     pub fn nothing_u32(&mut self) -> Slot {
-        let spec = BufferSpec { element: Element::U32, ..Self::shared("no_integers") };
+        let spec = Self::shared("no_integers").u32();
         self.persistent(&spec)
     }
 
@@ -245,7 +258,7 @@ impl Plan {
     }
 
     fn shared(name: &str) -> BufferSpec {
-        BufferSpec { role: Role::Activation, ..BufferSpec::persistent(name, &[ALIGNMENT]) }
+        BufferSpec::persistent(name, &[ALIGNMENT])
     }
 
     fn add(&mut self, spec: BufferSpec) -> Slot {
@@ -356,10 +369,16 @@ impl Plan {
 
     /// The plan, or the first thing that went wrong while recording it.
     pub fn finish(self) -> Result<Plan> {
-        match &self.fault {
-            Some(message) => Err(Error::Usage(message.clone())),
-            None => Ok(self),
+        self.finish_keeping(&[])
+    }
+
+    /// The same where these scratch buffers are read when the plan has run.
+    pub fn finish_keeping(mut self, read_later: &[usize]) -> Result<Plan> {
+        if let Some(message) = self.fault {
+            return Err(Error::Usage(message));
         }
+        self.memory = MemoryPlan::new(&self.buffers, &self.steps, read_later);
+        Ok(self)
     }
 
     /// A slot in words: buffer and range.
@@ -372,11 +391,22 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<40} {:<20} {:>12}  role", "buffer", "shape", "bytes")?;
-        for b in &self.buffers {
-            writeln!(f, "{:<40} {:<20} {:>12}  {:?}", b.name, format!("{:?}", b.shape), 4 * b.len(), b.role)?;
+        writeln!(f, "{:<40} {:<20} {:>12}  lies in", "buffer", "shape", "bytes")?;
+        for (number, b) in self.buffers.iter().enumerate() {
+            let place = if b.role == Role::Persistent { "memory of its own" } else { &self.place(number).name };
+            writeln!(f, "{:<40} {:<20} {:>12}  {place}", b.name, format!("{:?}", b.shape), 4 * b.len())?;
         }
-        writeln!(f, "{} buffers, {} bytes\n", self.buffers.len(), self.bytes())?;
+        let MemoryPlan { kept, shared, unshared, least, fullest, .. } = self.memory;
+        writeln!(
+            f,
+            "{} buffers, {} bytes: {kept} outlive the plan, {shared} are shared",
+            self.buffers.len(),
+            self.bytes()
+        )?;
+        writeln!(
+            f,
+            "shared memory: {least} bytes are needed at once in step {fullest}, {unshared} would be without sharing\n"
+        )?;
         for (i, step) in self.steps.iter().enumerate() {
             let bound = |written: bool| {
                 let named = step.slots.iter().zip(step.kernel.bindings);

@@ -35,7 +35,16 @@ fn a_sound_plan_is_taken_and_printed() {
     let (x, y) = (real(&mut plan, "x", 3 * ALIGNMENT), plan.scratch("y", &[ALIGNMENT]));
     activate(&mut plan, x.range(ALIGNMENT..2 * ALIGNMENT), y);
     let plan = plan.finish().expect("sound");
-    names(&plan.to_string(), &["layer/activate", "x=x[64..128]", "y=layer/y", "ACTIVATION=1", "2 buffers, 1024 bytes"]);
+    names(
+        &plan.to_string(),
+        &[
+            "layer/activate",
+            "x=x[64..128]",
+            "y=layer/y",
+            "ACTIVATION=1",
+            "2 buffers, 1024 bytes: 768 outlive the plan, 256 are shared",
+        ],
+    );
 }
 
 fn lstm_sequence(rows: usize, plan: &mut Plan, [u, gates, h, c]: [Slot; 4]) {

@@ -77,7 +77,7 @@ impl<T: Real> CpuExecutor<T> {
         let mut used: Vec<usize> = step.slots.iter().map(|s| s.buffer).collect();
         used.sort_unstable();
         used.dedup();
-        let name = |buffer: usize| plan.buffers()[buffer].name.as_str();
+        let name = |buffer: usize| plan.place(buffer).name.as_str();
         let mut taken: Vec<(usize, Memory<T>)> = used
             .iter()
             .filter_map(|&b| self.memory.get_mut(name(b)).map(|m| (b, std::mem::replace(m, Memory::U32(Vec::new())))))
@@ -137,7 +137,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {
-        plan.buffers().iter().try_for_each(|spec| self.ensure(spec, false))
+        plan.memory().places.iter().try_for_each(|spec| self.ensure(spec, false))
     }
 
     fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()> {

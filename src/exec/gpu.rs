@@ -160,7 +160,7 @@ impl GpuExecutor {
             }
             return Ok(());
         }
-        for spec in plan.buffers() {
+        for spec in &plan.memory().places {
             self.ensure(spec, false)?;
         }
         let gpu = self.gpu.clone();
@@ -195,7 +195,7 @@ impl GpuExecutor {
                 params.push(dispatch.params.clone());
             }
         }
-        let names = plan.buffers().iter().map(|b| b.name.clone()).collect();
+        let names = plan.memory().places.iter().map(|place| place.name.clone()).collect();
         let uniforms = self.uniforms(&params);
         Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts })
     }
@@ -238,7 +238,7 @@ impl GpuExecutor {
     }
 
     fn entry<'a>(&'a self, plan: &Plan, binding: u32, slot: &Slot) -> wgpu::BindGroupEntry<'a> {
-        let memory = &self.memory[&plan.buffers()[slot.buffer].name];
+        let memory = &self.memory[&plan.place(slot.buffer).name];
         wgpu::BindGroupEntry {
             binding,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {

@@ -248,12 +248,12 @@ fn settle(slot: &Slot, expected: &mut Memories, after: &After, mut judge: impl F
 /// What the device left in the buffers that a step writes.
 fn outputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<After> {
     let read = |buffer: usize| {
-        let spec = &plan.buffers()[buffer];
+        let (spec, place) = (&plan.buffers()[buffer], &plan.place(buffer).name);
         Ok((
             buffer,
             match spec.element {
-                Element::Real => Memory::Real(gpu.read(&spec.name, 0..spec.len())?),
-                Element::U32 => Memory::U32(gpu.read_u32(&spec.name, 0..spec.len())?),
+                Element::Real => Memory::Real(gpu.read(place, 0..spec.len())?),
+                Element::U32 => Memory::U32(gpu.read_u32(place, 0..spec.len())?),
             },
         ))
     };
@@ -278,7 +278,7 @@ fn inputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<(Step, Mem
     let mut seen = step.clone();
     let mut memories = Vec::new();
     for buffer in used {
-        let spec = &plan.buffers()[buffer];
+        let (spec, place) = (&plan.buffers()[buffer], &plan.place(buffer).name);
         let slots = || step.slots.iter().filter(|slot| slot.buffer == buffer);
         let mut range = 0..spec.len();
         if !written.contains(&buffer) {
@@ -287,8 +287,8 @@ fn inputs(gpu: &mut dyn Executor, plan: &Plan, step: &Step) -> Result<(Step, Mem
             seen.slots.iter_mut().filter(|slot| slot.buffer == buffer).for_each(|slot| slot.offset -= range.start);
         }
         let memory = match spec.element {
-            Element::Real => Memory::Real(gpu.read(&spec.name, range)?.into_iter().map(Tracked::exact).collect()),
-            Element::U32 => Memory::U32(gpu.read_u32(&spec.name, range)?),
+            Element::Real => Memory::Real(gpu.read(place, range)?.into_iter().map(Tracked::exact).collect()),
+            Element::U32 => Memory::U32(gpu.read_u32(place, range)?),
         };
         memories.push((buffer, memory));
     }

@@ -42,9 +42,10 @@ impl Compiled {
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     pub plan: Arc<Plan>,
-    /// What every layer gives, by its name; its further outputs and calls are numbered: `lstm:1`.
+    /// What every layer gives, by its name; its further outputs and calls are numbered: `lstm:1`. With [`Mode::Evaluate`] and
+    /// [`Mode::Gradients`].
     pub outputs: Vec<(String, Place)>,
-    /// The model's outputs.
+    /// The model's outputs, with [`Mode::Predict`].
     pub results: Vec<Place>,
     /// The gradients of the inputs, with [`Mode::Gradients`].
     pub input_gradients: Vec<Place>,
@@ -104,19 +105,30 @@ pub(super) fn record(
     if matches!(mode, Mode::Train | Mode::Accumulate) {
         record_constraints(&mut recorder.plan, &network.table)?;
     }
+    // A training step leaves nothing but what outlives it.
+    let (traced, predicted) = (matches!(mode, Mode::Evaluate | Mode::Gradients), mode == Mode::Predict);
+    let given = given_by_layers(network).into_iter().filter(|_| traced).map(|(name, id)| (name, values[id].clone()));
+    let given: Vec<(String, Tensor)> = given.collect();
+    let results = predictions.into_iter().filter(|_| predicted);
+    let results: Vec<Tensor> = results.collect();
+    let of_input = |input: &Tensor| recorder.gradient(input).map(|slot| (input.clone(), slot));
+    let of_inputs: Vec<(Tensor, Slot)> = inputs.iter().filter(|_| traced).filter_map(of_input).collect();
+    let tensors = given.iter().map(|(_, tensor)| tensor).chain(&results).map(|tensor| &tensor.slot);
+    let read_later: Vec<usize> =
+        tensors.chain(of_inputs.iter().map(|(_, slot)| slot)).map(|slot| slot.buffer).collect();
+    let plan = recorder.plan.finish_keeping(&read_later)?;
     let place = |tensor: &Tensor, slot: &Slot| Place {
-        buffer: recorder.plan.buffers()[slot.buffer].name.clone(),
+        buffer: plan.place(slot.buffer).name.clone(),
         offset: slot.offset,
         steps: tensor.steps,
         features: tensor.features,
     };
-    let of_input = |input: &Tensor| recorder.gradient(input).map(|slot| place(input, &slot));
-    let input_gradients = inputs.iter().filter_map(of_input).collect();
     let whole = |tensor: &Tensor| place(tensor, &tensor.slot);
-    let outputs = given_by_layers(network).into_iter().map(|(name, id)| (name, whole(&values[id]))).collect();
-    let results = predictions.iter().map(whole).collect();
+    let outputs = given.iter().map(|(name, tensor)| (name.clone(), whole(tensor))).collect();
+    let results = results.iter().map(whole).collect();
+    let input_gradients = of_inputs.iter().map(|(input, slot)| place(input, slot)).collect();
     let states = recorder.states;
-    Ok(Program { plan: Arc::new(recorder.plan.finish()?), outputs, results, input_gradients, measured, states })
+    Ok(Program { plan: Arc::new(plan), outputs, results, input_gradients, measured, states })
 }
 
 /// Every value that a layer gives, by the layer's name.

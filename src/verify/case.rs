@@ -145,7 +145,7 @@ impl Builder {
     /// The case. Buffers that were not given a content hold dirt.
     pub(super) fn finish(mut self) -> Result<Case> {
         let plan = self.plan.finish()?;
-        for spec in plan.buffers() {
+        for spec in &plan.memory().places {
             if !self.contents.iter().any(|(known, _)| known.name == spec.name) {
                 let content = match spec.element {
                     Element::Real => Content::Real(self.draw.dirt(spec.len())),

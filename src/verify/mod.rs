@@ -193,7 +193,7 @@ fn time(executor: &mut dyn Executor, case: &Case) -> Result<Duration> {
 fn wait(executor: &mut dyn Executor, case: &Case) -> Result<()> {
     let written = case.plan.steps().iter().flat_map(|step| step.slots.iter().zip(step.kernel.bindings));
     for (slot, binding) in written.filter(|(_, binding)| binding.access != Access::Read).take(1) {
-        let name = &case.plan.buffers()[slot.buffer].name;
+        let name = &case.plan.place(slot.buffer).name;
         match binding.element {
             Element::Real => executor.read(name, 0..1).map(drop)?,
             Element::U32 => executor.read_u32(name, 0..1).map(drop)?,

@@ -59,12 +59,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     store(id.z, row + 3u, col, acc3);
 }
 
-// Four results that lie side by side, those of them that are within C.
+// Four results that lie side by side, those of them that are within C. The loop's end is not known, so that drivers leave it a
+// loop: software drivers take long to compile what it does.
 fn store(part: u32, row: u32, col: u32, values: vec4<f32>) {
     if row >= p.m { return; }
-    for (var j = 0u; j < 4u; j++) {
-        if col + j < p.n { store_one(part, row * p.n + col + j, col + j, values[j]); }
-    }
+    let count = min(4u, p.n - min(col, p.n));
+    for (var j = 0u; j < count; j++) { store_one(part, row * p.n + col + j, col + j, values[j]); }
 }
 
 fn store_one(part: u32, i: u32, col: u32, sum: f32) {

@@ -31,6 +31,9 @@ pub struct Verify {
     /// Training steps of the lesson's model in lockstep.
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
     pub steps: usize,
+    /// Only print which variants there are of kernels that have several, as GATENORM_VARIANT takes them.
+    #[arg(long)]
+    pub variants: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -38,6 +41,9 @@ pub struct Verify {
 
 /// Verifies and reports; fails where device and reference disagree.
 pub fn run(args: &Verify) -> Result<()> {
+    if args.variants {
+        return report::print(variants().join("\n"));
+    }
     let gpu = open(&args.device)?;
     let device = Device::Gpu(gpu.clone());
     talk!("device   {device}");
@@ -58,6 +64,12 @@ pub fn run(args: &Verify) -> Result<()> {
         report::print("this GPU computes what the CPU reference computes.")?;
     }
     Ok(())
+}
+
+/// Every variant of kernels with several, as `kernel=variant`.
+fn variants() -> Vec<String> {
+    let several = ALL.iter().filter(|kernel| kernel.variants.all.len() > 1);
+    several.flat_map(|k| k.variants.all.iter().map(move |v| format!("{}={}", k.name, v.name))).collect()
 }
 
 /// The adapter to verify: `auto` takes the best of any kind, since the CPU needs no verifying.

@@ -53,10 +53,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         acc2 += run2;
         acc3 += run3;
     }
-    store(id.z, row, col, acc0);
-    store(id.z, row + 1u, col, acc1);
-    store(id.z, row + 2u, col, acc2);
-    store(id.z, row + 3u, col, acc3);
+    let bias4 = bias_of(col);
+    store(id.z, row, col, acc0 + bias4);
+    store(id.z, row + 1u, col, acc1 + bias4);
+    store(id.z, row + 2u, col, acc2 + bias4);
+    store(id.z, row + 3u, col, acc3 + bias4);
 }
 
 // Four results that lie side by side, those of them that are within C. The loop's end is not known, so that drivers leave it a
@@ -64,18 +65,24 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
 fn store(part: u32, row: u32, col: u32, values: vec4<f32>) {
     if row >= p.m { return; }
     let count = min(4u, p.n - min(col, p.n));
-    for (var j = 0u; j < count; j++) { store_one(part, row * p.n + col + j, col + j, values[j]); }
+    for (var j = 0u; j < count; j++) { store_one(part, row * p.n + col + j, values[j]); }
 }
 
-fn store_one(part: u32, i: u32, col: u32, sum: f32) {
+fn store_one(part: u32, i: u32, sum: f32) {
     if p.to_parts != 0u {
         parts[part * p.m * p.n + i] = sum;
         return;
     }
     var value = sum;
-    if p.has_bias != 0u { value += bias[col]; }
     if p.accumulate != 0u { value += c[p.c_at + i]; }
     c[p.c_at + i] = value;
+}
+
+// What is added to four columns of every row.
+fn bias_of(col: u32) -> vec4<f32> {
+    if p.has_bias == 0u || p.to_parts != 0u { return vec4<f32>(); }
+    let cols = min(vec4(col) + vec4(0u, 1u, 2u, 3u), vec4(p.n - 1u));
+    return vec4(bias[cols.x], bias[cols.y], bias[cols.z], bias[cols.w]);
 }
 
 // Thread = one element of C.

@@ -34,7 +34,8 @@ fn along_n(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation
         }
         for (var i = 0u; i < ROWS; i++) { acc[i] += run[i]; }
     }
-    for (var i = 0u; i < ROWS; i++) { store(group.z, row + i, col, acc[i]); }
+    let bias4 = bias_of(col);
+    for (var i = 0u; i < ROWS; i++) { store(group.z, row + i, col, acc[i] + bias4); }
 }
 
 // B's terms lie side by side, a multiple of LANES of them: a lane loads four of each of its columns.
@@ -61,5 +62,6 @@ fn along_k(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation
         }
         for (var i = 0u; i < ROWS; i++) { acc[i] += run[i]; }
     }
-    for (var i = 0u; i < ROWS; i++) { store(group.z, row + i, col, acc[i]); }
+    let bias4 = bias_of(col);
+    for (var i = 0u; i < ROWS; i++) { store(group.z, row + i, col, acc[i] + bias4); }
 }

@@ -76,11 +76,13 @@ fn tiles(
         for (var i = 0u; i < 4u * QUADS * QUADS; i++) { acc[i] += run[i]; }
         workgroupBarrier();
     }
-    for (var i = 0u; i < QUADS; i++) {
-        for (var j = 0u; j < QUADS; j++) {
+    for (var j = 0u; j < QUADS; j++) {
+        let first_col = col + (local.x + j * SIDE) * 4u;
+        let bias4 = bias_of(first_col);
+        for (var i = 0u; i < QUADS; i++) {
             let at = (i * QUADS + j) * 4u;
             let first_row = row + (local.y + i * SIDE) * 4u;
-            for (var r = 0u; r < 4u; r++) { store(group.z, first_row + r, col + (local.x + j * SIDE) * 4u, acc[at + r]); }
+            for (var r = 0u; r < 4u; r++) { store(group.z, first_row + r, first_col, acc[at + r] + bias4); }
         }
     }
 }

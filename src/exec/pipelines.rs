@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::device::{Gpu, lock};
 use super::{Counters, cache};
 use crate::error::Result;
-use crate::kernels::{Access, Binding, Blocks, KernelInfo, Options, Variant};
+use crate::kernels::{Access, Binding, Blocks, Dispatch, KernelInfo, Options, Variant};
+use crate::plan::Step;
 
 /// Kernel, variant, entry point, overrides.
 type PipelineKey = (&'static str, &'static str, &'static str, Options);
@@ -24,6 +25,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    /// What the dispatches of a step's variant need.
+    pub fn of(step: &Step, number: usize) -> Vec<Wanted> {
+        let (kernel, variant) = (step.kernel, &step.kernel.variants.all[number]);
+        let dispatches = (kernel.variants.dispatches)(&step.params, &step.options, number);
+        let of = |d: &Dispatch<Vec<u8>>| Wanted { kernel, variant, entry: d.entry, options: step.options.clone() };
+        dispatches.iter().map(of).collect()
+    }
+
     fn key(&self) -> PipelineKey {
         (self.kernel.name, self.variant.name, self.entry, self.options.clone())
     }

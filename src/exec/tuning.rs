@@ -117,6 +117,8 @@ impl Gpu {
 }
 
 /// Measures every kernel of a plan that has several variants here, whatever was known, and keeps the results.
+///
+/// Errors: a device that fails, or has too little memory for a kernel's buffers beside what is there.
 pub fn tune(gpu: &Gpu, plan: &Plan) -> Result<Vec<Tuned>> {
     let mut done: Vec<String> = Vec::new();
     for step in plan.steps() {

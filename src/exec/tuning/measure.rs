@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::{Executor, Gpu, GpuExecutor, MAX_SCALARS};
-use crate::error::Result;
+use super::super::pipelines::Wanted;
+use super::super::{Counters, Executor, Gpu, GpuExecutor, MAX_SCALARS};
+use crate::error::{Error, Result};
 use crate::kernels::{Access, Element, StepScalars};
 use crate::plan::{BufferSpec, Plan, Step};
 
@@ -13,11 +14,19 @@ const SPAN: Duration = Duration::from_millis(2);
 const REPEATS: usize = 3;
 /// A variant that takes so many times as long as the fastest so far is not measured any further.
 const HOPELESS: u32 = 3;
+/// Most memory that measuring may take beside what training needs.
+const MOST_BYTES: usize = 512 << 20;
 /// How much faster than the table's variant another must be, so that chance alone does not choose.
 const MARGIN: f64 = 0.97;
 
 /// The time of one run by each of these variants.
 pub(super) fn variants(gpu: &Gpu, step: &Step, numbers: &[usize]) -> Result<Vec<(usize, Duration)>> {
+    let bytes: usize = step.slots.iter().map(|slot| 4 * slot.len).sum();
+    if bytes > MOST_BYTES {
+        return Err(Error::Device(format!("measuring `{}` would take {} MiB", step.label, bytes >> 20)));
+    }
+    let pipelines: Vec<Wanted> = numbers.iter().flat_map(|&number| Wanted::of(step, number)).collect();
+    gpu.create_pipelines(&pipelines, &mut Counters::default())?;
     let mut executor = GpuExecutor::new(gpu)?;
     let plan = Arc::new(alone(step, &mut executor)?);
     executor.set_scalars(&[StepScalars { step: 1, ..StepScalars::default() }; MAX_SCALARS])?;

@@ -49,6 +49,12 @@ fn every_kernel_agrees_with_the_runtime_checks_on() {
 }
 
 #[test]
+fn the_fast_cpu_agrees_with_the_references() {
+    let mut cpu = CpuExecutor::fast();
+    all_agree(ALL.iter().map(|k| verify_kernel(&mut cpu, k, SEED, CASES).expect("the cases run")).collect());
+}
+
+#[test]
 fn the_cpu_in_f32_agrees_with_the_references() {
     let mut cpu = CpuExecutor::<f32>::new();
     all_agree(ALL.iter().map(|k| verify_kernel(&mut cpu, k, SEED, CASES).expect("the cases run")).collect());

@@ -1,13 +1,14 @@
-//! The CPU executor: every step calls its kernel's reference.
+//! The CPU executor: every step calls its kernel's reference, or what does the same faster.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Args, Bound, Element, Real, StepScalars};
+use crate::kernels::fast::Workers;
+use crate::kernels::{Access, Args, Bound, Element, KernelInfo, Options, Real, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Role, Slot, Step};
 
 /// What a buffer holds.
@@ -25,9 +26,50 @@ impl<T> Memory<T> {
     }
 }
 
-/// Runs plans with the kernels' references in `T`: `f32` to train, `f64` as the truth.
+/// How a kernel is computed.
+type Compute<T> = Box<dyn Fn(&KernelInfo, &[u8], &Options, Args<'_, T>) + Send + Sync>;
+
+/// Compiled plans that are kept.
+const PLANS: usize = 16;
+
+/// Where the slots of a plan's steps lie.
+struct Compiled {
+    plan: u64,
+    steps: Vec<Vec<Shown>>,
+}
+
+/// A buffer that a step sees.
+pub(super) struct Shown {
+    /// Its number: among the executor's, or in the plan.
+    memory: usize,
+    /// The bindings that show it, by where they begin.
+    bindings: Vec<usize>,
+    /// Whether all of them only read.
+    reads: bool,
+}
+
+/// The buffers that a step sees, each once, in the order of the plan.
+pub(super) fn shown(step: &Step) -> Vec<Shown> {
+    let mut used: Vec<usize> = step.slots.iter().map(|s| s.buffer).collect();
+    used.sort_unstable();
+    used.dedup();
+    let of_buffer = |memory: usize| {
+        let mut bindings: Vec<usize> = (0..step.slots.len()).filter(|&i| step.slots[i].buffer == memory).collect();
+        bindings.sort_by_key(|&i| step.slots[i].offset);
+        let reads = bindings.iter().all(|&i| step.kernel.bindings[i].access == Access::Read);
+        Shown { memory, bindings, reads }
+    };
+    used.into_iter().map(of_buffer).collect()
+}
+
+/// Runs plans on the CPU: with the kernels' references in `T`, `f64` as the truth, or as fast as it goes in `f32`.
 pub struct CpuExecutor<T: Real> {
-    memory: HashMap<String, Memory<T>>,
+    compute: Compute<T>,
+    workers: Workers,
+    memory: Vec<Memory<T>>,
+    /// Where in `memory` a buffer lies, by its name.
+    places: HashMap<String, usize>,
+    compiled: VecDeque<Compiled>,
     scalars: Vec<StepScalars>,
     counters: Counters,
     /// What times are counted from.
@@ -36,72 +78,113 @@ pub struct CpuExecutor<T: Real> {
 
 impl<T: Real> Default for CpuExecutor<T> {
     fn default() -> Self {
+        Self::computing(Box::new(|kernel, params, options, args| T::reference(kernel)(params, options, args)))
+    }
+}
+
+impl CpuExecutor<f32> {
+    /// An executor without buffers that computes as fast as it can, on all cores.
+    pub fn fast() -> Self {
+        let workers = Workers::new();
+        let of_kernels = workers.clone();
+        let compute: Compute<f32> =
+            Box::new(move |kernel, params, options, args| (kernel.fast_f32)(params, options, args, &of_kernels));
+        CpuExecutor { workers, ..Self::computing(compute) }
+    }
+}
+
+impl<T: Real> CpuExecutor<T> {
+    /// An executor without buffers that computes the kernels' references.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn computing(compute: Compute<T>) -> Self {
         CpuExecutor {
-            memory: HashMap::new(),
+            compute,
+            workers: Workers::default(),
+            memory: Vec::new(),
+            places: HashMap::new(),
+            compiled: VecDeque::new(),
             scalars: vec![StepScalars::default()],
             counters: Counters::default(),
             origin: Instant::now(),
         }
     }
-}
-
-impl<T: Real> CpuExecutor<T> {
-    /// An executor without buffers.
-    pub fn new() -> Self {
-        Self::default()
-    }
 
     fn ensure(&mut self, spec: &BufferSpec, exact: bool) -> Result<()> {
         let fits = |have: usize| if exact { have == spec.len() } else { have >= spec.len() };
         let holds = |m: &Memory<T>| fits(m.len()) && matches!(m, Memory::Real(_)) == (spec.element == Element::Real);
-        let there = self.memory.get(&spec.name);
-        if let (Some(memory), false) = (there, exact)
-            && !fits(memory.len())
+        let place = self.places.get(&spec.name).copied();
+        if let (Some(place), false) = (place, exact)
+            && !fits(self.memory[place].len())
         {
-            refuse_growth(spec, memory.len())?;
+            refuse_growth(spec, self.memory[place].len())?;
         }
-        if !there.is_some_and(holds) {
-            self.counters.allocations += 1;
-            let memory = match spec.element {
-                Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
-                Element::U32 => Memory::U32(vec![0; spec.len()]),
-            };
-            self.memory.insert(spec.name.clone(), memory);
+        if place.is_some_and(|place| holds(&self.memory[place])) {
+            return Ok(());
+        }
+        self.counters.allocations += 1;
+        let memory = match spec.element {
+            Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
+            Element::U32 => Memory::U32(vec![0; spec.len()]),
+        };
+        match place {
+            Some(place) => self.memory[place] = memory,
+            None => {
+                self.places.insert(spec.name.clone(), self.memory.len());
+                self.memory.push(memory);
+            }
         }
         Ok(())
     }
 
-    fn step(&mut self, plan: &Plan, step: &Step, scalars: StepScalars) {
+    /// Makes the compiled form of a plan the last in the queue, and all its buffers.
+    fn compile(&mut self, plan: &Plan) -> Result<()> {
+        plan.memory().places.iter().try_for_each(|spec| self.ensure(spec, false))?;
+        if let Some(found) = self.compiled.iter().position(|c| c.plan == plan.id()) {
+            if found + 1 != self.compiled.len()
+                && let Some(compiled) = self.compiled.remove(found)
+            {
+                self.compiled.push_back(compiled);
+            }
+            return Ok(());
+        }
+        // A buffer keeps its place, so that this stays true when it is made anew.
+        let placed = |shown: Shown| Shown { memory: self.places[&plan.place(shown.memory).name], ..shown };
+        let steps = plan.steps().iter().map(|step| shown(step).into_iter().map(placed).collect()).collect();
+        self.compiled.push_back(Compiled { plan: plan.id(), steps });
+        if self.compiled.len() > PLANS {
+            self.compiled.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Runs a step of the last compiled plan.
+    fn step(&mut self, plan: &Plan, number: usize, scalars: StepScalars) {
+        let Some(compiled) = self.compiled.back() else { return };
+        let (step, shown) = (&plan.steps()[number], &compiled.steps[number]);
         self.counters.dispatches += 1;
         // Taken out while the step runs, so that several of them can be borrowed at once.
-        let mut used: Vec<usize> = step.slots.iter().map(|s| s.buffer).collect();
-        used.sort_unstable();
-        used.dedup();
-        let name = |buffer: usize| plan.place(buffer).name.as_str();
-        let mut taken: Vec<(usize, Memory<T>)> = used
-            .iter()
-            .filter_map(|&b| self.memory.get_mut(name(b)).map(|m| (b, std::mem::replace(m, Memory::U32(Vec::new())))))
-            .collect();
-        let args = Args::new(bind(step, &mut taken), scalars);
-        T::reference(step.kernel)(&step.params, &step.options, args);
-        for (buffer, memory) in taken {
-            if let Some(place) = self.memory.get_mut(name(buffer)) {
-                *place = memory;
-            }
-        }
+        let take = |shown: &Shown| std::mem::replace(&mut self.memory[shown.memory], Memory::U32(Vec::new()));
+        let mut taken: Vec<Memory<T>> = shown.iter().map(take).collect();
+        let args = Args::new(bind(step, shown, taken.iter_mut()), scalars);
+        (self.compute)(step.kernel, &step.params, &step.options, args);
+        shown.iter().zip(taken).for_each(|(shown, memory)| self.memory[shown.memory] = memory);
     }
 }
 
-/// Lends every slot of a step. `Plan::push` made sure that a buffer is either only read or only written in it, and that
-/// written ranges are apart, so written buffers are cut between the ranges.
-pub(super) fn bind<'a, T: Real>(step: &Step, taken: &'a mut [(usize, Memory<T>)]) -> Vec<Bound<'a, T>> {
+/// Lends every slot of a step, whose buffers are given in the order of `shown`. `Plan::push` made sure that a buffer is either only read or
+/// only written in it, and that written ranges are apart, so written buffers are cut between the ranges.
+pub(super) fn bind<'a, T: Real>(
+    step: &Step,
+    shown: &[Shown],
+    memories: impl Iterator<Item = &'a mut Memory<T>>,
+) -> Vec<Bound<'a, T>> {
     let mut bound: Vec<Option<Bound<'a, T>>> = step.slots.iter().map(|_| None).collect();
-    for (buffer, memory) in taken {
-        let mut places: Vec<usize> = (0..step.slots.len()).filter(|&i| step.slots[i].buffer == *buffer).collect();
-        places.sort_by_key(|&i| step.slots[i].offset);
-        let reads = places.iter().all(|&i| step.kernel.bindings[i].access == Access::Read);
-        let slots = places.iter().map(|&i| (i, &step.slots[i]));
-        match (memory, reads) {
+    for (shown, memory) in shown.iter().zip(memories) {
+        let slots = shown.bindings.iter().map(|&i| (i, &step.slots[i]));
+        match (memory, shown.reads) {
             (Memory::Real(values), true) => {
                 let values: &'a [T] = values;
                 slots.for_each(|(i, s)| bound[i] = Some(Bound::Read(&values[s.offset..s.offset + s.len])));
@@ -137,7 +220,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {
-        plan.memory().places.iter().try_for_each(|spec| self.ensure(spec, false))
+        self.compile(plan)
     }
 
     fn set_scalars(&mut self, scalars: &[StepScalars]) -> Result<()> {
@@ -147,19 +230,21 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
         check_scalars(&range, self.scalars.len())?;
-        self.prepare(plan)?;
-        for at in range {
-            let scalars = self.scalars[at];
-            plan.steps().iter().for_each(|step| self.step(plan, step, scalars));
-        }
+        self.compile(plan)?;
+        self.workers.clone().enter(|| {
+            for at in range {
+                let scalars = self.scalars[at];
+                (0..plan.steps().len()).for_each(|step| self.step(plan, step, scalars));
+            }
+        });
         Ok(())
     }
 
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
         check_scalars(&(at..at + 1), self.scalars.len())?;
         check_step(plan, step)?;
-        self.prepare(plan)?;
-        self.step(plan, &plan.steps()[step], self.scalars[at]);
+        self.compile(plan)?;
+        self.workers.clone().enter(|| self.step(plan, step, self.scalars[at]));
         Ok(())
     }
 
@@ -178,7 +263,8 @@ impl<T: Real> Executor for CpuExecutor<T> {
         check_content(spec, Element::Real, values.len())?;
         self.ensure(spec, true)?;
         self.counters.bytes_in += 4 * values.len() as u64;
-        if let Some(Memory::Real(memory)) = self.memory.get_mut(&spec.name) {
+        let place = self.places.get(&spec.name).copied();
+        if let Some(Memory::Real(memory)) = place.and_then(|place| self.memory.get_mut(place)) {
             memory.iter_mut().zip(values).for_each(|(m, &v)| *m = T::of(v));
         }
         Ok(())
@@ -188,7 +274,8 @@ impl<T: Real> Executor for CpuExecutor<T> {
         check_content(spec, Element::U32, values.len())?;
         self.ensure(spec, true)?;
         self.counters.bytes_in += 4 * values.len() as u64;
-        if let Some(Memory::U32(memory)) = self.memory.get_mut(&spec.name) {
+        let place = self.places.get(&spec.name).copied();
+        if let Some(Memory::U32(memory)) = place.and_then(|place| self.memory.get_mut(place)) {
             memory.iter_mut().zip(values).for_each(|(m, &v)| *m = v);
         }
         Ok(())
@@ -196,7 +283,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
         self.counters.bytes_out += 4 * range.len() as u64;
-        match self.memory.get(name) {
+        match self.places.get(name).map(|&place| &self.memory[place]) {
             Some(Memory::Real(values)) if range.end <= values.len() => {
                 Ok(values[range].iter().map(|v| v.to_f64()).collect())
             }
@@ -206,7 +293,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>> {
         self.counters.bytes_out += 4 * range.len() as u64;
-        match self.memory.get(name) {
+        match self.places.get(name).map(|&place| &self.memory[place]) {
             Some(Memory::U32(values)) if range.end <= values.len() => Ok(values[range].to_vec()),
             _ => Err(missing(name, range)),
         }
@@ -261,8 +348,8 @@ mod tests {
         let (kernel, options) = (LstmSequence::INFO, Options::none());
         let step = Step { kernel, label: "step".into(), params, options, slots, grid: [1; 3] };
         let memory = |from: usize, len: usize| Memory::Real((from..from + len).map(|i| i as f32).collect());
-        let mut taken = [(0, memory(0, 4)), (1, memory(10, 4)), (2, memory(100, 66))];
-        let bound = bind(&step, &mut taken);
+        let mut taken = [memory(0, 4), memory(10, 4), memory(100, 66)];
+        let bound = bind(&step, &shown(&step), taken.iter_mut());
         let first = |bound: &Bound<'_, f32>| match bound {
             Bound::Read(values) => ("read", values[0], values.len()),
             Bound::Write(values) => ("write", values[0], values.len()),

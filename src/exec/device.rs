@@ -163,7 +163,7 @@ impl Device {
     /// An executor on it, without buffers.
     pub fn executor(&self) -> Result<Box<dyn Executor>> {
         Ok(match self {
-            Device::Cpu => Box::new(CpuExecutor::<f32>::new()),
+            Device::Cpu => Box::new(CpuExecutor::fast()),
             Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
             Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
         })

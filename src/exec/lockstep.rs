@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Executor;
-use super::cpu::{Memory, bind};
+use super::cpu::{Memory, bind, shown};
 use crate::error::{Error, Result};
 use crate::kernels::tracked::Tracked;
 use crate::kernels::{Access, Args, Element, Real, StepScalars};
@@ -204,7 +204,8 @@ fn compare_step(
     let mut settled: BTreeSet<(usize, usize)> = BTreeSet::new();
     for part in (step.kernel.variants.parts)(&step.params, &step.options) {
         seen.params = part.params;
-        Tracked::reference(step.kernel)(&seen.params, &seen.options, Args::new(bind(&seen, &mut expected), scalars));
+        let bound = bind(&seen, &shown(&seen), expected.iter_mut().map(|(_, memory)| memory));
+        Tracked::reference(step.kernel)(&seen.params, &seen.options, Args::new(bound, scalars));
         for (binding, range) in part.settled {
             let slot = seen.slots[binding].range(range);
             settle(&slot, &mut expected, &after, |index, gpu, value| {

@@ -1,5 +1,6 @@
 //! What is known of a kernel besides its code.
 
+use super::fast::Workers;
 use super::tracked::Tracked;
 use super::variant::{Block, Blocks, Dispatch, Part, Variant, Variants};
 use super::{Args, Kernel, Real};
@@ -107,6 +108,9 @@ const MOST_COMBINATIONS: usize = 40;
 /// A kernel's reference with its types erased: parameter bytes, options, slots.
 pub type Reference<T> = fn(&[u8], &Options, Args<'_, T>);
 
+/// A kernel's [`Kernel::fast_f32`] with its types erased.
+pub type Fast = fn(&[u8], &Options, Args<'_, f32>, &Workers);
+
 /// A kernel as the executors, tests and benches see it.
 #[derive(Debug)]
 pub struct KernelInfo {
@@ -126,6 +130,7 @@ pub struct KernelInfo {
     pub variants: Variants,
     /// Multiplications and additions of its matrix products, with these parameters.
     pub flops: fn(&[u8], &Options) -> f64,
+    pub(crate) fast_f32: Fast,
     pub(crate) reference_f32: Reference<f32>,
     pub(crate) reference_f64: Reference<f64>,
     pub(crate) reference_tracked: Reference<Tracked>,
@@ -154,6 +159,7 @@ impl KernelInfo {
                 parts: parts::<K>,
             },
             flops: |params, options| kernel::<K>(params).flops(options),
+            fast_f32: |params, options, args, workers| kernel::<K>(params).fast_f32(options, args, workers),
             reference_f32: call::<K, f32>,
             reference_f64: call::<K, f64>,
             reference_tracked: call::<K, Tracked>,

@@ -1,5 +1,6 @@
 //! The time steps of an LSTM.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::lstm_cell::{CELL_OVERRIDES, CellOptions, lstm_cell};
 use super::matmul::add_run;
@@ -197,6 +198,10 @@ impl Kernel for LstmSequence {
 
     fn flops(&self, _: &Options) -> f64 {
         8.0 * (self.steps - self.begins.min(self.steps)) as f64 * self.size() as f64 * self.units as f64
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::lstm_sequence(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

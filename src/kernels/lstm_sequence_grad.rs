@@ -1,5 +1,6 @@
 //! The time steps of an LSTM, backwards.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::lstm_cell::{CellOptions, lstm_cell_grad};
 use super::lstm_sequence::{STEP_OVERRIDES, peephole};
@@ -172,19 +173,28 @@ impl LstmSequenceGrad {
     }
 
     /// The steps one by one, in the order in which they are done here.
-    fn one_by_one(&self, options: &Options) -> Vec<Self> {
+    pub(super) fn one_by_one(&self, options: &Options) -> Vec<Self> {
         let initial = (self.initial != 0).then(|| self.before_all(options));
         (0..self.steps).rev().map(|k| self.step(options, k)).chain(initial).collect()
     }
 
     /// Of a single step: where dz of the step that reads its state begins, in groups of four.
-    fn next_at(&self) -> usize {
+    pub(super) fn next_at(&self) -> usize {
         let (at, size) = (self.gates_at as usize, self.size());
         match (self.steps, self.reverse) {
             (0, _) => at,
             (_, 0) => at + size,
             _ => at - size,
         }
+    }
+}
+
+impl LstmSequenceGrad {
+    /// Of a single step: where the earliest gates that it sees begin, and where the latest end, in groups of four.
+    pub(super) fn seen_gates(&self) -> Range<usize> {
+        let at = self.gates_at as usize;
+        let next = if self.has_next != 0 { self.next_at() } else { at };
+        at.min(next)..at.max(next) + self.size()
     }
 }
 
@@ -226,6 +236,10 @@ impl Kernel for LstmSequenceGrad {
     fn flops(&self, _: &Options) -> f64 {
         let products = (self.steps + self.has_next + self.initial).saturating_sub(1);
         8.0 * products as f64 * self.size() as f64 * self.units as f64
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::lstm_sequence_grad(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

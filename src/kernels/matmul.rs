@@ -1,5 +1,6 @@
 //! Matrix products.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, RUN, Real, Traits, Variant, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -187,6 +188,10 @@ impl Kernel for Matmul {
 
     fn flops(&self, _: &Options) -> f64 {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64
+    }
+
+    fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::matmul(self, args, workers);
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {

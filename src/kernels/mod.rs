@@ -35,6 +35,7 @@ mod dropout_mask;
 mod embed;
 mod embed_grad;
 mod embed_links;
+pub mod fast;
 mod fill;
 mod gather;
 mod grad_norm;
@@ -205,6 +206,12 @@ pub trait Kernel: bytemuck::Pod + Send + Sync {
 
     /// What the kernel computes, in plain loops. `args` yields the slots in the order of the bindings.
     fn reference<T: Real>(&self, options: &Options, args: Args<'_, T>);
+
+    /// The same in `f32`, as fast as this CPU does it: within the bounds that a GPU is held to.
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &fast::Workers) {
+        let _ = workers;
+        self.reference(options, args);
+    }
 
     /// Appends a run of this kernel to the plan.
     fn push(self, plan: &mut Plan, options: Options, slots: &[&Slot]) {

@@ -1,0 +1,127 @@
+//! The time steps of an LSTM: each thread takes rows of the batch through all of them.
+
+use super::Workers;
+use super::maths::{sigmoid, tanh};
+use super::product::{View, product};
+use super::rows::{by_rows, two};
+use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
+use crate::kernels::lstm_sequence::peephole;
+use crate::kernels::{Args, Kernel, LstmSequence, Options, Sweep, activation};
+
+/// Rows that a thread's part is a multiple of.
+pub(super) const GRAIN: usize = 4;
+
+/// Whether the cell is the one that has loops of its own here.
+pub(super) fn is_usual(cell: CellOptions) -> bool {
+    let CellOptions { activation, recurrent_activation, peepholes, coupled } = cell;
+    activation == activation::TANH && recurrent_activation == activation::SIGMOID && !peepholes && !coupled
+}
+
+/// [`LstmSequence`]; recurrent dropout, where each gate sees another h, is left to the reference.
+pub(in crate::kernels) fn lstm_sequence(
+    p: &LstmSequence,
+    options: &Options,
+    mut args: Args<'_, f32>,
+    workers: &Workers,
+) {
+    if options.get("DROPOUT") != 0 {
+        return p.reference(options, args);
+    }
+    let (u, gates, h, c) = (args.read(), args.write(), args.write(), args.write());
+    let (mask, _, peepholes) = (args.read(), args.read(), args.read());
+    let [rows, units, steps] = [p.rows, p.units, p.steps].map(|n| n as usize);
+    let size = rows * units;
+    let parts = workers.cut(rows, p.flops(options) as usize + 100 * steps * size, GRAIN);
+    let gates = by_rows(&mut gates[4 * p.gates_at as usize..][..4 * steps * size], [rows, 4 * units], &parts);
+    let h = by_rows(&mut h[p.h_at as usize..][..(steps + 1) * size], [rows, units], &parts);
+    let c = by_rows(&mut c[p.c_at as usize..][..(steps + 1) * size], [rows, units], &parts);
+    let work = parts.iter().zip(gates).zip(h.into_iter().zip(c));
+    let work = work.map(|((rows, gates), (h, c))| Rows { first: rows.start, gates, h, c }).collect();
+    let masked = options.get("MASK") != 0;
+    let mask = masked.then(|| &mask[p.mask_at as usize..]);
+    workers.each(work, |rows: Rows<'_>| rows.run(p, CellOptions::of(options), u, mask, peepholes));
+}
+
+/// Some rows of all time steps.
+struct Rows<'a> {
+    /// The first of them in the batch.
+    first: usize,
+    gates: Vec<&'a mut [f32]>,
+    h: Vec<&'a mut [f32]>,
+    c: Vec<&'a mut [f32]>,
+}
+
+impl Rows<'_> {
+    fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &[f32], mask: Option<&[f32]>, peepholes: &[f32]) {
+        let (units, usual) = (p.units as usize, is_usual(cell));
+        let arch = pulp::Arch::new();
+        for k in 0..p.steps {
+            let t = Sweep::offset(p.steps, p.reverse, k) as usize;
+            let (before, after) = if p.reverse != 0 { (t + 1, t) } else { (t, t + 1) };
+            let begins = k == 0 && p.begins != 0;
+            if begins {
+                self.h[before].fill(0.0);
+                self.c[before].fill(0.0);
+            }
+            let (h_prev, h) = two(&mut self.h, before, after);
+            let (c_prev, c) = two(&mut self.c, before, after);
+            let gates = &mut *self.gates[t];
+            if !begins {
+                let shape = [h.len() / units, 4 * units, units];
+                product(shape, true, View::rows(h_prev, units), View::rows(u, 4 * units), gates);
+            }
+            match mask {
+                None if usual => arch.dispatch(
+                    #[inline(always)]
+                    || usual_cells(gates, c_prev, c, h),
+                ),
+                _ => {
+                    let states = h.chunks_exact_mut(units).zip(c.chunks_exact_mut(units));
+                    for (row, (h, c)) in states.enumerate() {
+                        let at = row * units..(row + 1) * units;
+                        let (gates, c_prev) = (&mut gates[4 * at.start..4 * at.end], &c_prev[at.clone()]);
+                        let kept = mask.is_some_and(|mask| mask[t * p.rows as usize + self.first + row] == 0.0);
+                        match (kept, usual) {
+                            (true, _) => {
+                                c.copy_from_slice(c_prev);
+                                h.copy_from_slice(&h_prev[at]);
+                            }
+                            (false, true) => arch.dispatch(
+                                #[inline(always)]
+                                || usual_cells(gates, c_prev, c, h),
+                            ),
+                            (false, false) => any_cells(cell, peepholes, gates, c_prev, c, h),
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// c' = σ(f) c + σ(i) tanh(g); h' = σ(o) tanh(c').
+#[inline(always)]
+fn usual_cells(gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) {
+    let (gates, _) = gates.as_chunks_mut::<4>();
+    let n = gates.len();
+    let (c_prev, c, h) = (&c_prev[..n], &mut c[..n], &mut h[..n]);
+    for j in 0..n {
+        let [i, f, g, o] = gates[j];
+        let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
+        let new = f * c_prev[j] + i * g;
+        gates[j] = [i, f, g, o];
+        c[j] = new;
+        h[j] = o * tanh(new);
+    }
+}
+
+fn any_cells(cell: CellOptions, peepholes: &[f32], gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) {
+    let (gates, _) = gates.as_chunks_mut::<4>();
+    for (unit, z) in gates.iter_mut().enumerate() {
+        let peephole = peephole(cell.peepholes, peepholes, c.len(), unit);
+        let new = lstm_cell(cell, *z, c_prev[unit], peephole);
+        *z = new.saved;
+        c[unit] = new.c;
+        h[unit] = new.h;
+    }
+}

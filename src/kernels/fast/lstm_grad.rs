@@ -1,0 +1,167 @@
+//! The time steps of an LSTM backwards: each thread takes rows of the batch through all of them.
+
+use super::Workers;
+use super::lstm::{GRAIN, is_usual};
+use super::maths::tanh;
+use super::product::{View, product};
+use super::rows::by_rows;
+use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
+use crate::kernels::lstm_sequence::peephole;
+use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options};
+
+/// What all threads read.
+#[derive(Clone, Copy)]
+struct Inputs<'a> {
+    u: &'a [f32],
+    c: &'a [f32],
+    dy: &'a [f32],
+    mask: Option<&'a [f32]>,
+    peepholes: &'a [f32],
+}
+
+/// [`LstmSequenceGrad`]; recurrent dropout is left to the reference.
+pub(in crate::kernels) fn lstm_sequence_grad(
+    p: &LstmSequenceGrad,
+    options: &Options,
+    mut args: Args<'_, f32>,
+    workers: &Workers,
+) {
+    if options.get("DROPOUT") != 0 {
+        return p.reference(options, args);
+    }
+    let (u, c, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
+    let (mask, _, peepholes) = (args.read(), args.read(), args.read());
+    let mask = (options.get("MASK") != 0).then_some(mask);
+    let inputs = Inputs { u, c, dy, mask, peepholes };
+    let [rows, units] = [p.rows, p.units].map(|n| n as usize);
+    let size = rows * units;
+    let steps = p.one_by_one(options);
+    let parts = workers.cut(rows, p.flops(options) as usize + 100 * steps.len() * size, GRAIN);
+    // From the earliest of the gates that are seen, the successor's among them.
+    let first = steps.iter().map(|step| step.seen_gates().start).min().unwrap_or(0);
+    let last = steps.iter().map(|step| step.seen_gates().end).max().unwrap_or(0);
+    let gates = by_rows(&mut gates[4 * first..4 * last], [rows, 4 * units], &parts);
+    let carry = by_rows(&mut carry[..2 * size], [rows, units], &parts);
+    let work = parts.iter().zip(gates.into_iter().zip(carry));
+    let work = work.map(|(rows, (gates, carry))| Rows { first: rows.start, gates, carry }).collect();
+    workers.each(work, |mut rows: Rows<'_>| {
+        let mut dh = vec![0.0; rows.carry[0].len()];
+        for step in &steps {
+            rows.step(step, options, inputs, first, &mut dh);
+        }
+    });
+}
+
+/// Some rows of all time steps.
+struct Rows<'a> {
+    /// The first of them in the batch.
+    first: usize,
+    gates: Vec<&'a mut [f32]>,
+    /// dc and dh.
+    carry: Vec<&'a mut [f32]>,
+}
+
+impl Rows<'_> {
+    fn step(&mut self, p: &LstmSequenceGrad, options: &Options, inputs: Inputs<'_>, first: usize, dh: &mut [f32]) {
+        let (units, cell) = (p.units as usize, CellOptions::of(options));
+        let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
+        let place = |at: usize| (at - first) / size;
+        if p.has_next != 0 {
+            let dz = View::rows(self.gates[place(p.next_at())], 4 * units);
+            // dz·Uᵀ: U is [H, 4H].
+            let u = View { values: inputs.u, strides: [1, 4 * units] };
+            product([len / units, units, 4 * units], false, dz, u, dh);
+        } else {
+            dh.fill(0.0);
+        }
+        if p.has_dy != 0 {
+            add(dh, &inputs.dy[p.dy_at as usize + skipped..]);
+        }
+        if p.carried == 2 {
+            add(dh, self.carry[1]);
+        }
+        if p.steps == 0 {
+            self.carry[1].copy_from_slice(dh);
+            return;
+        }
+        if p.carried == 0 {
+            self.carry[0].fill(0.0);
+        }
+        let [before, after] = if p.reverse != 0 { [size, 0] } else { [0, size] };
+        let states = [before, after].map(|place| &inputs.c[p.c_at as usize + place + skipped..][..len]);
+        let gates = &mut *self.gates[place(p.gates_at as usize)];
+        let (dc, carry_dh) = self.carry.split_at_mut(1);
+        let dc = &mut *dc[0];
+        let arch = pulp::Arch::new();
+        let Some(mask) = inputs.mask else {
+            match is_usual(cell) {
+                true => arch.dispatch(
+                    #[inline(always)]
+                    || usual_cells(gates, states, dh, dc),
+                ),
+                false => any_cells(cell, (units, inputs.peepholes), gates, states, dh, dc),
+            }
+            return;
+        };
+        for row in 0..len / units {
+            let at = row * units..(row + 1) * units;
+            let gates = &mut gates[4 * at.start..4 * at.end];
+            let (dh, dc, carry_dh) = (&dh[at.clone()], &mut dc[at.clone()], &mut carry_dh[0][at.clone()]);
+            if mask[p.mask_at as usize + self.first + row] == 0.0 {
+                gates.fill(0.0);
+                carry_dh.copy_from_slice(dh);
+                continue;
+            }
+            carry_dh.fill(0.0);
+            let states = states.map(|c| &c[at.clone()]);
+            match is_usual(cell) {
+                true => arch.dispatch(
+                    #[inline(always)]
+                    || usual_cells(gates, states, dh, dc),
+                ),
+                false => any_cells(cell, (units, inputs.peepholes), gates, states, dh, dc),
+            }
+        }
+    }
+}
+
+fn add(sum: &mut [f32], terms: &[f32]) {
+    sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+}
+
+/// The gradients of the gates before activation, in place, and of the cell state before the step.
+#[inline(always)]
+fn usual_cells(gates: &mut [f32], [c_prev, c]: [&[f32]; 2], dh: &[f32], dc: &mut [f32]) {
+    let (gates, _) = gates.as_chunks_mut::<4>();
+    let n = gates.len();
+    let (c_prev, c, dh, dc) = (&c_prev[..n], &c[..n], &dh[..n], &mut dc[..n]);
+    for j in 0..n {
+        let [i, f, g, o] = gates[j];
+        let y = tanh(c[j]);
+        let of_cell = dc[j] + dh[j] * o * (1.0 - y * y);
+        gates[j] = [
+            of_cell * g * (i * (1.0 - i)),
+            of_cell * c_prev[j] * (f * (1.0 - f)),
+            of_cell * i * (1.0 - g * g),
+            dh[j] * y * (o * (1.0 - o)),
+        ];
+        dc[j] = of_cell * f;
+    }
+}
+
+fn any_cells(
+    cell: CellOptions,
+    (units, peepholes): (usize, &[f32]),
+    gates: &mut [f32],
+    [c_prev, c]: [&[f32]; 2],
+    dh: &[f32],
+    dc: &mut [f32],
+) {
+    let (gates, _) = gates.as_chunks_mut::<4>();
+    for (j, gate) in gates.iter_mut().enumerate() {
+        let peephole = peephole(cell.peepholes, peepholes, units, j % units);
+        let (dz, dc_prev) = lstm_cell_grad(cell, *gate, [c_prev[j], c[j]], [dh[j], dc[j]], peephole);
+        *gate = dz;
+        dc[j] = dc_prev;
+    }
+}

@@ -1,0 +1,14 @@
+//! Kernels on the CPU in `f32`, as fast as they go there: matrix products by the `gemm` crate, loops that vectorise, rows of the
+//! batch in parallel. Held to the references like a GPU.
+
+mod lstm;
+mod lstm_grad;
+mod maths;
+mod product;
+mod rows;
+mod workers;
+
+pub(super) use lstm::lstm_sequence;
+pub(super) use lstm_grad::lstm_sequence_grad;
+pub(super) use product::matmul;
+pub use workers::Workers;

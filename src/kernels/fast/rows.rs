@@ -1,0 +1,32 @@
+//! Tensors of several time steps, cut by rows of the batch.
+
+use std::ops::Range;
+
+/// Of `tensor`, which holds one matrix of `rows` x `width` behind the other, the rows of each part in every matrix.
+pub(super) fn by_rows<'a>(
+    tensor: &'a mut [f32],
+    [rows, width]: [usize; 2],
+    parts: &[Range<usize>],
+) -> Vec<Vec<&'a mut [f32]>> {
+    let matrices = tensor.len() / (rows * width).max(1);
+    let mut cut: Vec<Vec<&mut [f32]>> = parts.iter().map(|_| Vec::with_capacity(matrices)).collect();
+    for mut matrix in tensor.chunks_exact_mut((rows * width).max(1)) {
+        for (rows, of_part) in parts.iter().zip(&mut cut) {
+            let (mine, rest) = std::mem::take(&mut matrix).split_at_mut(rows.len() * width);
+            of_part.push(mine);
+            matrix = rest;
+        }
+    }
+    cut
+}
+
+/// Two different ones of several slices, the first to read and the second to write.
+pub(super) fn two<'a>(slices: &'a mut [&mut [f32]], read: usize, write: usize) -> (&'a [f32], &'a mut [f32]) {
+    if read < write {
+        let (low, high) = slices.split_at_mut(write);
+        (low[read], high[0])
+    } else {
+        let (low, high) = slices.split_at_mut(read);
+        (high[0], low[write])
+    }
+}

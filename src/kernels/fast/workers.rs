@@ -1,0 +1,96 @@
+//! The threads that kernels share.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+/// Threads for work that is worth handing over. What is computed never depends on their number or on which is first: work is cut
+/// along results, never along a sum.
+#[derive(Clone, Default)]
+pub struct Workers {
+    pool: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Workers({})", self.pool.as_ref().map_or(1, |pool| pool.current_num_threads()))
+    }
+}
+
+/// Multiplications, additions or moves of numbers below which a second thread costs more than it brings.
+const WORTH_HANDING_OVER: usize = 100_000;
+
+impl Workers {
+    /// As many threads as this machine has cores; none beside the caller where they cannot be had.
+    pub fn new() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let name = |i| format!("gatenorm-{i}");
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
+        Workers { pool: pool.ok().filter(|_| threads > 1).map(Arc::new) }
+    }
+
+    /// Runs `work` where [`Workers::each`] hands over to other threads.
+    pub fn enter<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
+    }
+
+    /// How many parts work of this size is to be cut into.
+    fn parts(&self, operations: usize) -> usize {
+        match &self.pool {
+            // Outside the pool all is done by the caller: handing a little over takes longer than doing it.
+            Some(_) if rayon::current_thread_index().is_none() => 1,
+            Some(pool) => (operations / WORTH_HANDING_OVER).clamp(1, pool.current_num_threads()),
+            None => 1,
+        }
+    }
+
+    /// Cuts `count` things, which take so many operations together, into a part for each thread, in multiples of `grain`.
+    pub fn cut(&self, count: usize, operations: usize, grain: usize) -> Vec<Range<usize>> {
+        let grains = count.div_ceil(grain);
+        let each = grains.div_ceil(self.parts(operations).min(grains).max(1)) * grain;
+        (0..count).step_by(each.max(1)).map(|first| first..count.min(first + each)).collect()
+    }
+
+    /// Does every part, several at a time.
+    pub fn each<T: Send>(&self, mut parts: Vec<T>, work: impl Fn(T) + Send + Sync) {
+        match (parts.len(), parts.pop()) {
+            (_, None) => {}
+            (1, Some(only)) => work(only),
+            (2, Some(second)) => match parts.pop() {
+                Some(first) => drop(rayon::join(|| work(first), || work(second))),
+                None => work(second),
+            },
+            (_, Some(last)) => {
+                parts.push(last);
+                parts.into_par_iter().for_each(work);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cover_all_and_end_on_grains() {
+        let workers = Workers::new();
+        for (count, grain) in [(1, 1), (7, 4), (32, 4), (33, 16), (1000, 16)] {
+            let parts = workers.enter(|| workers.cut(count, 100 * WORTH_HANDING_OVER, grain));
+            assert_eq!((parts[0].start, parts[parts.len() - 1].end), (0, count));
+            assert!(parts.windows(2).all(|w| w[0].end == w[1].start && w[0].end % grain == 0));
+        }
+    }
+
+    #[test]
+    fn little_work_stays_whole() {
+        let workers = Workers::new();
+        assert_eq!(workers.enter(|| workers.cut(64, 1000, 1)).len(), 1);
+        assert_eq!(workers.cut(64, usize::MAX, 1).len(), 1);
+    }
+}

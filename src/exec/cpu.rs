@@ -249,14 +249,17 @@ impl<T: Real> Executor for CpuExecutor<T> {
     }
 
     fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
+        check_scalars(&(at..at + 1), self.scalars.len())?;
+        self.compile(plan)?;
         let origin = self.origin;
         let now = || origin.elapsed().as_secs_f64();
+        let workers = self.workers.clone();
         let timed = |step| {
             let began = now();
-            self.run_step(plan, step, at)?;
-            Ok((began, now()))
+            self.step(plan, step, self.scalars[at]);
+            (began, now())
         };
-        (0..plan.steps().len()).map(timed).collect()
+        Ok(workers.enter(|| (0..plan.steps().len()).map(timed).collect()))
     }
 
     fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {

@@ -1,5 +1,6 @@
 //! The optimiser Adam.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -60,6 +61,10 @@ impl Kernel for Adam {
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.n)
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::adam(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

@@ -1,5 +1,6 @@
 //! Batch normalisation in training: statistics and output.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
     Args, BLOCK_ROWS, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, Real, Traits, Variant,
@@ -239,6 +240,10 @@ impl Kernel for BatchNorm {
         let means = if options.get("MASKED") != 0 { 0..2 * features } else { all.clone() };
         let statistics = Part { params: BatchNorm { task: 1, ..*self }, settled: vec![(4, means), (5, all)] };
         vec![statistics, Part { params: BatchNorm { task: 2, ..*self }, settled: Vec::new() }]
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::batch_norm(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

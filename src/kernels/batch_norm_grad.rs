@@ -1,6 +1,7 @@
 //! The gradients of batch normalisation.
 
 use super::batch_norm::{self, COLUMNS, MASKED_EPSILON};
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
     Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, Real, Traits, Variant, balanced_block,
@@ -249,6 +250,10 @@ impl Kernel for BatchNormGrad {
         let part = |task, settled| Part { params: BatchNormGrad { task, ..*self }, settled };
         let rest = (kind == 0).then(|| part(2, vec![(5, width..width + width / 2)]));
         std::iter::once(part(1, vec![(5, sums)])).chain(rest).chain([part(3, Vec::new())]).collect()
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::batch_norm_grad(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

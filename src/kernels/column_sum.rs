@@ -1,6 +1,7 @@
 //! Sums of columns, in a fixed order.
 
 use super::batch_norm::{COLUMNS, fits};
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
     Args, Binding, Dispatch, Kernel, KernelInfo, MAX_GROUPS, Options, Real, Traits, Variant, balanced_block, grid_1d,
@@ -81,6 +82,10 @@ impl Kernel for ColumnSum {
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
         usize::from(!traits.software && self.rows >= MANY_ROWS)
+    }
+
+    fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::column_sum(self, args, workers);
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {

@@ -1,5 +1,6 @@
 //! The global gradient norm and the training's health.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Real, Traits, Variant, grid_1d, sum_in_blocks};
 use crate::plan::{Plan, Slot};
@@ -87,6 +88,10 @@ impl Kernel for GradNorm {
             false if self.n <= OF_ONE_WORKGROUP => 2,
             _ => 0,
         }
+    }
+
+    fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::grad_norm(self, args, workers);
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {

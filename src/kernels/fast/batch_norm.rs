@@ -1,0 +1,185 @@
+//! Batch normalisation and its gradient, row by row: all features of a row are neighbours.
+
+use super::Workers;
+use super::sums::sum_rows;
+use crate::kernels::{Args, BatchNorm, BatchNormGrad, Kernel, Options};
+
+/// [`BatchNorm`] over all rows as one group; masks, groups and runs in several parts are left to the reference.
+pub(in crate::kernels) fn batch_norm(p: &BatchNorm, options: &Options, mut args: Args<'_, f32>, workers: &Workers) {
+    let whole = p.rows <= p.group_rows && p.group_at == 0 && p.before == 0 && p.finish != 0;
+    if options.get("MASKED") != 0 || !whole {
+        return p.reference(options, args);
+    }
+    let (x, _, gamma, beta) = (args.read(), args.read(), args.read(), args.read());
+    let (mean, variance, y) = (args.write(), args.write(), args.write());
+    let (rows, features) = (p.rows as usize, p.features as usize);
+    let x = &x[p.x_at as usize..][..rows * features];
+    if p.task != 2 {
+        let (means, variances) = moments(x, [rows, features], p.block_rows as usize, workers);
+        mean[..features].copy_from_slice(&means);
+        variance[..features].copy_from_slice(&variances);
+    }
+    if p.task == 1 {
+        return;
+    }
+    let deviation: Vec<f32> = variance[..features].iter().map(|v| (v + p.epsilon).sqrt()).collect();
+    let of = |on: u32, values: &[f32], other: f32| match on {
+        0 => vec![other; features],
+        _ => values[..features].to_vec(),
+    };
+    let (gamma, beta) = (of(options.get("SCALE"), gamma, 1.0), of(options.get("CENTER"), beta, 0.0));
+    let mean = &mean[..features];
+    let y = &mut y[p.y_at as usize..][..rows * features];
+    for_rows(
+        workers,
+        y,
+        [rows, features],
+        #[inline(always)]
+        |row, y| {
+            let x = &x[row * features..][..features];
+            for f in 0..features {
+                let value = (x[f] - mean[f]) / deviation[f] * gamma[f] + beta[f];
+                y[f] = if p.accumulate != 0 { value + y[f] } else { value };
+            }
+        },
+    );
+}
+
+/// Means and biased variances of the columns: a rough mean first, then the deviations from it, which correct it.
+fn moments(x: &[f32], [rows, features]: [usize; 2], block: usize, workers: &Workers) -> (Vec<f32>, Vec<f32>) {
+    let n = rows as f32;
+    let row_of = |row: usize| &x[row * features..][..features];
+    let mut rough = sum_rows(
+        workers,
+        [rows, features],
+        block,
+        #[inline(always)]
+        |row, sums| super::sums::add_to(sums, row_of(row)),
+    );
+    rough.iter_mut().for_each(|sum| *sum /= n);
+    let both = sum_rows(
+        workers,
+        [rows, 2 * features],
+        block,
+        #[inline(always)]
+        |row, sums| {
+            let (x, (first, second)) = (row_of(row), sums.split_at_mut(features));
+            let (first, second, rough) = (&mut first[..features], &mut second[..features], &rough[..features]);
+            for f in 0..features {
+                let deviation = x[f] - rough[f];
+                first[f] += deviation;
+                second[f] += deviation * deviation;
+            }
+        },
+    );
+    let (first, second) = both.split_at(features);
+    let shifts = first.iter().map(|sum| sum / n);
+    let means = rough.iter().zip(shifts.clone()).map(|(rough, shift)| rough + shift).collect();
+    let variances = second.iter().zip(first.iter().zip(shifts)).map(|(m2, (sum, shift))| (m2 - sum * shift) / n);
+    (means, variances.collect())
+}
+
+/// Does every row of `[rows, width]`.
+fn for_rows(
+    workers: &Workers,
+    values: &mut [f32],
+    [rows, width]: [usize; 2],
+    of_row: impl Fn(usize, &mut [f32]) + Sync + Send,
+) {
+    let parts = workers.cut(rows, 10 * rows * width, 1);
+    let mut rest = values;
+    let mut work = Vec::with_capacity(parts.len());
+    for part in parts {
+        let (mine, others) = std::mem::take(&mut rest).split_at_mut(part.len() * width);
+        work.push((part.start, mine));
+        rest = others;
+    }
+    let arch = pulp::Arch::new();
+    workers.each(work, |(first, values)| {
+        arch.dispatch(
+            #[inline(always)]
+            || (first..).zip(values.chunks_exact_mut(width)).for_each(|(row, values)| of_row(row, values)),
+        );
+    });
+}
+
+/// [`BatchNormGrad`] with the statistics of all rows, or with fixed ones; all else is left to the reference.
+pub(in crate::kernels) fn batch_norm_grad(
+    p: &BatchNormGrad,
+    options: &Options,
+    mut args: Args<'_, f32>,
+    workers: &Workers,
+) {
+    let kind = options.get("STATISTICS");
+    if kind != 0 || p.task != 0 || p.before != 0 || p.rows > p.group_rows || p.row_at != 0 {
+        return p.reference(options, args);
+    }
+    let (x, _, dy, statistics, gamma) = (args.read(), args.read(), args.read(), args.read(), args.read());
+    let (sums, of_variables, dx) = (args.write(), args.write(), args.write());
+    let (rows, features, block) = (p.rows as usize, p.features as usize, p.block_rows as usize);
+    let mean = &statistics[p.mean_at as usize..][..features];
+    let deviation = statistics[p.variance_at as usize..][..features].iter().map(|v| (v + p.epsilon).sqrt());
+    let deviation: Vec<f32> = deviation.collect();
+    let (x, dy) = (&x[p.x_at as usize..][..rows * features], &dy[p.dy_at as usize..][..rows * features]);
+    let m = p.total_rows as f32;
+    let of_row = |row: usize| (&x[row * features..][..features], &dy[row * features..][..features]);
+
+    let both = sum_rows(
+        workers,
+        [rows, 2 * features],
+        block,
+        #[inline(always)]
+        |row, sums| {
+            let ((x, dy), (bias, scale)) = (of_row(row), sums.split_at_mut(features));
+            let (bias, scale) = (&mut bias[..features], &mut scale[..features]);
+            for f in 0..features {
+                bias[f] += dy[f];
+                scale[f] += dy[f] * ((x[f] - mean[f]) / deviation[f]);
+            }
+        },
+    );
+    sums[..2 * features].copy_from_slice(&both);
+    let (of_bias, of_scale) = both.split_at(features);
+    for (how, at, sum) in [(p.of_beta, p.beta_at, of_bias), (p.of_gamma, p.gamma_at, of_scale)] {
+        let range = at as usize..at as usize + features;
+        match how * p.finish {
+            0 => {}
+            1 => of_variables[range].copy_from_slice(sum),
+            _ => super::sums::add_to(&mut of_variables[range], sum),
+        }
+    }
+    let (of_bias, of_scale): (Vec<f32>, Vec<f32>) =
+        (of_bias.iter().map(|s| s / m).collect(), of_scale.iter().map(|s| s / m).collect());
+    let rest = sum_rows(
+        workers,
+        [rows, features],
+        block,
+        #[inline(always)]
+        |row, sums| {
+            let (x, dy) = of_row(row);
+            let sums = &mut sums[..features];
+            for f in 0..features {
+                sums[f] += dy[f] - of_bias[f] - (x[f] - mean[f]) / deviation[f] * of_scale[f];
+            }
+        },
+    );
+    sums[2 * features..3 * features].copy_from_slice(&rest);
+    let rest: Vec<f32> = rest.iter().map(|rest| rest / m).collect();
+    let gamma = if options.get("SCALE") != 0 { gamma[..features].to_vec() } else { vec![1.0; features] };
+    let dx = &mut dx[p.dx_at as usize..][..rows * features];
+    for_rows(
+        workers,
+        dx,
+        [rows, features],
+        #[inline(always)]
+        |row, dx| {
+            let (x, dy) = of_row(row);
+            for f in 0..features {
+                // The rest joins the smaller term: taken from the difference it would be rounded away.
+                let through_scale = (x[f] - mean[f]) / deviation[f] * of_scale[f] + rest[f];
+                let value = (dy[f] - of_bias[f] - through_scale) / deviation[f] * gamma[f];
+                dx[f] = if p.accumulate != 0 { value + dx[f] } else { value };
+            }
+        },
+    );
+}

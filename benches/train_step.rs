@@ -1,6 +1,7 @@
 //! Milliseconds per training step of LSTM -> BN -> LSTM -> BN -> Dense(1) with Adam, on every device of this machine.
 //!
-//! `cargo bench --bench train_step [-- SIZE ...]`, with sizes seed, small, medium (default: all).
+//! `cargo bench --bench train_step [-- SIZE ... device=NAME]`, with sizes seed, small, medium, large (default: the first three), and a
+//! device as `gatenorm --device` takes it (default: the CPU and every adapter).
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +17,11 @@ struct Size {
     batch: usize,
 }
 
-const SIZES: [Size; 3] = [
+const SIZES: [Size; 4] = [
     Size { name: "seed", features: 1, steps: 10, units: [64, 32], batch: 32 },
     Size { name: "small", features: 8, steps: 100, units: [64, 32], batch: 64 },
     Size { name: "medium", features: 32, steps: 100, units: [128, 128], batch: 128 },
+    Size { name: "large", features: 64, steps: 100, units: [512, 512], batch: 128 },
 ];
 
 /// How long one size is measured on one device, at least three steps.
@@ -65,22 +67,36 @@ fn measure(size: &Size, device: &Device) -> Result<(Duration, Duration, u64)> {
     Ok((first_step, times[times.len() / 2], dispatches))
 }
 
-fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let mut devices = vec![Device::Cpu];
-    for adapter in adapters() {
-        let index = adapter.index.to_string();
-        match Device::named(&index, DeviceOptions::default()) {
-            Ok(device) => devices.push(device),
-            Err(error) => eprintln!("adapter {index} is left out: {error}"),
+/// The device of this name, or all.
+fn devices(name: Option<&str>) -> Vec<Device> {
+    let open = |name: &str| match Device::parse(name, DeviceOptions::default()) {
+        Ok((device, _)) => Some(device),
+        Err(error) => {
+            eprintln!("{name} is left out: {error}");
+            None
+        }
+    };
+    match name {
+        Some(name) => open(name).into_iter().collect(),
+        None => {
+            let indices = adapters().into_iter().map(|adapter| adapter.index.to_string());
+            std::iter::once("cpu".to_owned()).chain(indices).filter_map(|name| open(&name)).collect()
         }
     }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let (device, wanted): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("device="));
+    let is_wanted = |size: &&Size| if wanted.is_empty() { size.name != "large" } else { wanted.contains(&size.name) };
+    let device = device.first().map(|argument| &argument["device=".len()..]);
     println!(
         "{:<50} {:<7} {:>12} {:>14} {:>14} {:>10}",
         "device", "size", "ms per step", "sequences/s", "first step ms", "dispatches"
     );
-    for device in devices {
-        for size in SIZES.iter().filter(|s| wanted.is_empty() || wanted.iter().any(|w| w == s.name)) {
+    for device in devices(device) {
+        for size in SIZES.iter().filter(is_wanted) {
             match measure(size, &device) {
                 Ok((first, step, dispatches)) => println!(
                     "{:<50} {:<7} {:>12.3} {:>14.0} {:>14.1} {:>10}",

@@ -136,6 +136,29 @@ fn a_gradient_that_is_not_finite_stops_training_and_keeps_the_weights() {
     }
 }
 
+/// In the middle of a pass, when the device has been told of later batches already.
+#[test]
+fn training_goes_on_after_a_pass_that_a_gradient_stopped() {
+    let data = |bad: Option<usize>| {
+        let x = (0..80 * 6).map(|i| if Some(i) == bad { f32::MAX } else { (i as f32 * 0.7).sin() }).collect();
+        let y = (0..80).map(|i| (i % 3) as f32).collect();
+        Dataset::from_arrays(x, &[80, 6], y, &[80, 1]).unwrap()
+    };
+    for device in devices() {
+        let model = Sequential::new(&[6]).add(Dense::new(4)).add(Dense::new(1)).seed(3);
+        let mut model = model.compile(device.clone(), Loss::MeanSquaredError, Adam::default(), []).unwrap();
+        let pass = || Fit::epochs(1).batch_size(2).shuffle(false);
+        model.fit(&data(None), pass()).unwrap();
+        let error = model.fit(&data(Some(50 * 6)), pass()).unwrap_err();
+        assert!(matches!(&error, Error::NonFinite { step: 66, .. }), "{device}: {error}");
+        assert_eq!(model.iterations(), 65, "{device}");
+        let stopped = model.weights().unwrap();
+        model.fit(&data(None), pass()).unwrap_or_else(|e| panic!("{device}: trains on after it: {e}"));
+        assert_eq!(model.iterations(), 105, "{device}");
+        assert_ne!(model.weights().unwrap(), stopped, "{device}: the update is not skipped any more");
+    }
+}
+
 #[test]
 fn the_average_of_the_weights_takes_their_place() {
     for device in devices() {

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
 use super::cpu::{missing, refuse_growth};
 use super::device::Gpu;
 use super::pipelines::Wanted;
+use super::read_back::ReadBack;
+use super::reading::{Progress, ReadPart, Reading, Values};
 use super::tuning::{self, Choices};
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
@@ -72,7 +73,7 @@ pub struct GpuExecutor {
     scalars: wgpu::Buffer,
     /// How many scalars were set last.
     scalars_set: usize,
-    staging: Option<wgpu::Buffer>,
+    read_back: ReadBack,
     under_way: VecDeque<wgpu::SubmissionIndex>,
     /// The kernel that is to be computed by this variant.
     insisted: Option<(&'static str, usize)>,
@@ -99,7 +100,7 @@ impl GpuExecutor {
             scalars,
             // New buffers are zero, so there is one set: the default.
             scalars_set: 1,
-            staging: None,
+            read_back: ReadBack::default(),
             under_way: VecDeque::new(),
             insisted: None,
             choices: Choices::new(gpu.info()),
@@ -300,50 +301,18 @@ impl GpuExecutor {
         inner.check()
     }
 
-    fn download(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u8>> {
-        let inner = self.gpu.inner.clone();
-        let bytes = 4 * range.len() as u64;
-        let source = match self.memory.get(name) {
-            Some(memory) if range.end <= memory.len => memory.buffer.clone(),
-            _ => return Err(missing(name, range)),
-        };
-        if range.is_empty() {
-            return Ok(Vec::new());
+    fn read_one(&mut self, wanted: ReadPart<'_>) -> Result<Values> {
+        if wanted.range.is_empty() {
+            return Ok(if wanted.element == Element::Real {
+                Values::Real(Vec::new())
+            } else {
+                Values::U32(Vec::new())
+            });
         }
-        let staging = match self.staging.take() {
-            Some(staging) if staging.size() >= bytes => staging,
-            _ => {
-                self.counters.allocations += 1;
-                inner.scoped("read-back buffer", || {
-                    inner.device.create_buffer(&wgpu::BufferDescriptor {
-                        label: Some("read_back"),
-                        size: bytes.next_power_of_two().min(inner.limits.max_buffer_size),
-                        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                        mapped_at_creation: false,
-                    })
-                })?
-            }
-        };
-        let mut encoder =
-            inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("read_back") });
-        encoder.copy_buffer_to_buffer(&source, 4 * range.start as u64, &staging, 0, Some(bytes));
-        inner.queue.submit([encoder.finish()]);
-        let (sender, receiver) = channel();
-        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
-            // The receiver is gone only if waiting has already failed.
-            let _ = sender.send(result);
-        });
-        inner.wait(None)?;
+        let reading = self.begin_read(&[wanted])?;
+        let mut values = self.end_read(reading)?;
         self.under_way.clear();
-        let failed = |e: String| Error::Device(format!("reading `{name}` back from `{}`: {e}", inner.info.name));
-        receiver.try_recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-        let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
-        let copy = view.to_vec();
-        drop(view);
-        staging.unmap();
-        self.staging = Some(staging);
-        self.counters.bytes_out += bytes;
-        Ok(copy)
+        values.pop().ok_or_else(|| Error::usage("nothing was to be read"))
     }
 
     fn upload(&mut self, spec: &BufferSpec, bytes: &[u8]) -> Result<()> {
@@ -419,13 +388,29 @@ impl Executor for GpuExecutor {
     }
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
-        let bytes = self.download(name, range)?;
-        Ok(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]) as f64).collect())
+        self.read_one(ReadPart { name, range, element: Element::Real })?.real()
     }
 
     fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>> {
-        let bytes = self.download(name, range)?;
-        Ok(bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+        self.read_one(ReadPart { name, range, element: Element::U32 })?.u32()
+    }
+
+    fn begin_read(&mut self, wanted: &[ReadPart<'_>]) -> Result<Reading> {
+        let source = |wanted: &ReadPart<'_>| match self.memory.get(wanted.name) {
+            Some(memory) if wanted.range.end <= memory.len => Ok(memory.buffer.clone()),
+            _ => Err(missing(wanted.name, wanted.range.clone())),
+        };
+        let sources: Vec<wgpu::Buffer> = wanted.iter().map(source).collect::<Result<_>>()?;
+        let wanted: Vec<(&wgpu::Buffer, &ReadPart<'_>)> = sources.iter().zip(wanted).collect();
+        let copy = self.read_back.begin(&self.gpu, &wanted, &mut self.counters)?;
+        Ok(Reading(Progress::OnDevice(copy)))
+    }
+
+    fn end_read(&mut self, reading: Reading) -> Result<Vec<Values>> {
+        match reading.0 {
+            Progress::Done(values) => Ok(values),
+            Progress::OnDevice(copy) => self.read_back.end(&self.gpu, copy, &mut self.counters),
+        }
     }
 
     fn counters(&self) -> Counters {

@@ -8,6 +8,8 @@ mod gpu;
 pub mod lockstep;
 mod pipelines;
 pub mod profile;
+mod read_back;
+mod reading;
 mod timestamps;
 mod tuning;
 mod variants;
@@ -19,8 +21,10 @@ pub use ceilings::Ceilings;
 pub use cpu::CpuExecutor;
 pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters, best_gpu, why_cpu};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
+pub use reading::{ReadPart, Reading, Values};
 pub use tuning::{Choices, Tuned, forget, tune};
 
+use self::reading::Progress;
 use crate::error::{Error, Result};
 use crate::kernels::{Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan};
@@ -110,6 +114,23 @@ pub trait Executor: Send {
 
     /// The same for integers.
     fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>>;
+
+    /// Begins to read parts of buffers as they are after everything that was run; more may be run before [`Executor::end_read`].
+    fn begin_read(&mut self, wanted: &[ReadPart<'_>]) -> Result<Reading> {
+        let mut read = |ReadPart { name, range, element }: &ReadPart<'_>| match element {
+            Element::Real => self.read(name, range.clone()).map(Values::Real),
+            Element::U32 => self.read_u32(name, range.clone()).map(Values::U32),
+        };
+        Ok(Reading(Progress::Done(wanted.iter().map(&mut read).collect::<Result<_>>()?)))
+    }
+
+    /// What was to be read, in the order in which it was wanted.
+    fn end_read(&mut self, reading: Reading) -> Result<Vec<Values>> {
+        match reading.0 {
+            Progress::Done(values) => Ok(values),
+            Progress::OnDevice(_) => Err(Error::usage("another executor began to read this")),
+        }
+    }
 
     /// What has been done so far.
     fn counters(&self) -> Counters;

@@ -14,6 +14,7 @@ use super::history::{Epoch, History, Scores};
 use super::model::Model;
 use super::optimizer::average_to_weights;
 use super::run::Bunches;
+use super::scores::Tally;
 use crate::error::Result;
 use crate::model::Mode;
 
@@ -141,26 +142,41 @@ impl Course<'_, '_> {
         self.next_batch += steps;
         let heard = callbacks.iter().map(|c| c.batches()).max().unwrap_or_default();
         let mut bunches = Bunches::new(&batches, heard == Batches::Each);
-        let (mut tally, mut batch) = (training.model.tally(), 0);
-        while let Some(bunch) = bunches.next(training.model)? {
-            training.diverged = false;
-            for (i, of_batch) in bunch.sums.iter().enumerate() {
-                tally.add(of_batch);
-                training.diverged = bunch.diverged.is_some() && i + 1 == bunch.sums.len();
-                if heard != Batches::None {
-                    let logs = tally.scores("");
-                    let hearing = callbacks.iter_mut().filter(|c| c.batches() != Batches::None);
-                    hearing.into_iter().try_for_each(|c| c.on_batch_end(batch, &logs, training))?;
-                }
-                batch += 1;
-            }
-            if let Some(error) = bunch.diverged.filter(|_| !training.stopped) {
-                return Err(error);
-            }
-            if training.stopped {
-                break;
-            }
-        }
+        let mut tally = training.model.tally();
+        let heard_all = hear(&mut bunches, heard, &mut tally, training, callbacks);
+        bunches.stop(training.model)?;
+        heard_all?;
         Ok(tally.scores(""))
     }
+}
+
+/// Runs batches and tells callbacks of them.
+fn hear(
+    bunches: &mut Bunches<'_, '_>,
+    heard: Batches,
+    tally: &mut Tally,
+    training: &mut Training<'_>,
+    callbacks: &mut Callbacks<'_>,
+) -> Result<()> {
+    let mut batch = 0;
+    while let Some(bunch) = bunches.next(training.model)? {
+        training.diverged = false;
+        for (i, of_batch) in bunch.sums.iter().enumerate() {
+            tally.add(of_batch);
+            training.diverged = bunch.diverged.is_some() && i + 1 == bunch.sums.len();
+            if heard != Batches::None {
+                let logs = tally.scores("");
+                let hearing = callbacks.iter_mut().filter(|c| c.batches() != Batches::None);
+                hearing.into_iter().try_for_each(|c| c.on_batch_end(batch, &logs, training))?;
+            }
+            batch += 1;
+        }
+        if let Some(error) = bunch.diverged.filter(|_| !training.stopped) {
+            return Err(error);
+        }
+        if training.stopped {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Running batches: many training steps at once, their losses read back afterwards.
 
+use std::time::{Duration, Instant};
+
 use super::feed::Feed;
 use super::history::Scores;
 use super::model::Model;
@@ -7,7 +9,8 @@ use super::programs::LOG_ROWS;
 use super::scores::{Measured, Tally};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::kernels::StepScalars;
+use crate::exec::{ReadPart, Reading};
+use crate::kernels::{Element, StepScalars};
 use crate::model::{Mode, buffers};
 
 /// What one batch left in the log.
@@ -34,47 +37,91 @@ pub(super) fn batch_sizes(samples: usize, batch_size: usize) -> Vec<usize> {
 }
 
 /// How long the device works before its losses are read, so that progress can be shown about ten times a second.
-const BETWEEN_READS: std::time::Duration = std::time::Duration::from_millis(100);
+const BETWEEN_READS: Duration = Duration::from_millis(100);
 
 /// Batches that were run between two readings of their losses.
 pub(super) struct Bunch {
     pub sums: Vec<Sums>,
+    /// How many were run.
+    batches: usize,
     /// Where a gradient of the last of them was not finite.
     pub diverged: Option<Error>,
 }
 
-/// Batches that are run in order, many between two readings of their losses.
+/// Batches that are run in order, many between two readings of their losses. While a device works on some of them, it is told
+/// what comes next.
 pub(super) struct Bunches<'a, 'f> {
     batches: &'a Batches<'f>,
     /// One at a time.
     each: bool,
-    done: usize,
+    /// Batches that the device was told to run.
+    told: usize,
     at_once: usize,
     first: usize,
+    under_way: Option<UnderWay>,
+    /// When the last reading ended.
+    since: Option<Instant>,
+}
+
+/// Batches whose losses are being read.
+struct UnderWay {
+    reading: Reading,
+    sizes: Vec<usize>,
+    measured: Vec<Measured>,
+    /// Training steps before them.
+    iterations: u64,
 }
 
 impl<'a, 'f> Bunches<'a, 'f> {
     pub fn new(batches: &'a Batches<'f>, each: bool) -> Self {
-        Bunches { batches, each, done: 0, at_once: 1, first: batches.first }
+        Bunches { batches, each, told: 0, at_once: 1, first: batches.first, under_way: None, since: None }
     }
 
-    /// Runs some more of them; none once all are done.
+    /// What some more of them gave; none once all are done.
     pub fn next(&mut self, model: &mut Model) -> Result<Option<Bunch>> {
-        let all = &self.batches.sizes;
-        if self.done >= all.len() {
-            return Ok(None);
+        let began = *self.since.get_or_insert_with(Instant::now);
+        let earlier = match self.under_way.take() {
+            Some(earlier) => Some(earlier),
+            None => self.begin(model)?,
+        };
+        let Some(earlier) = earlier else { return Ok(None) };
+        if !self.each && earlier.reading.is_under_way() {
+            self.under_way = self.begin(model)?;
         }
-        let sizes = &all[self.done..all.len().min(self.done + self.at_once)];
-        let began = std::time::Instant::now();
-        let bunch = model.run_some(self.batches, sizes, self.first)?;
-        self.done += sizes.len();
-        self.first += sizes.iter().sum::<usize>();
+        let bunch = model.finish_some(self.batches, earlier)?;
+        if bunch.diverged.is_some() {
+            // From then on the device has done nothing.
+            self.stop(model)?;
+        }
+        let now = Instant::now();
+        self.since = Some(now);
         if !self.each {
-            let per_batch = began.elapsed() / sizes.len() as u32;
+            let per_batch = (now - began) / bunch.batches as u32;
             let fitting = BETWEEN_READS.as_nanos() / per_batch.as_nanos().max(1);
             self.at_once = (fitting as usize).clamp(1, (2 * self.at_once).min(LOG_ROWS));
         }
         Ok(Some(bunch))
+    }
+
+    fn begin(&mut self, model: &mut Model) -> Result<Option<UnderWay>> {
+        let all = &self.batches.sizes;
+        let sizes = &all[self.told..all.len().min(self.told + self.at_once)];
+        if sizes.is_empty() {
+            return Ok(None);
+        }
+        let under_way = model.begin_some(self.batches, sizes, self.first)?;
+        self.told += sizes.len();
+        self.first += sizes.iter().sum::<usize>();
+        Ok(Some(under_way))
+    }
+
+    /// Runs no more of them; those that are under way have been run, but nobody hears of them.
+    pub fn stop(&mut self, model: &mut Model) -> Result<()> {
+        self.told = self.batches.sizes.len();
+        match self.under_way.take() {
+            Some(under_way) => model.finish_some(self.batches, under_way).map(drop),
+            None => Ok(()),
+        }
     }
 }
 
@@ -104,7 +151,8 @@ impl Model {
         Ok(())
     }
 
-    fn run_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<Bunch> {
+    /// Tells the device to run batches of these sizes, and to hand over what they leave in the log.
+    fn begin_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<UnderWay> {
         let training = batches.mode == Mode::Train;
         let mut at = first;
         let mut scalars = Vec::with_capacity(sizes.len());
@@ -131,32 +179,51 @@ impl Model {
             measured.extend(std::iter::repeat_n(program.measured, same));
             begin += same;
         }
-        let mut sums = self.read_log(measured, sizes)?;
-        let diverged = if training { self.diverged()? } else { None };
-        if let Some((step, _)) = diverged {
-            sums.truncate((step - self.iterations) as usize);
-            self.iterations = step - 1;
-        } else if training {
+        let iterations = self.iterations;
+        if training {
             self.iterations += sizes.len() as u64;
         }
-        Ok(Bunch { sums, diverged: diverged.map(|(_, error)| error) })
+        let log = sizes.len() * self.compiled.scoring.columns;
+        let wanted = [
+            ReadPart { name: buffers::LOG, range: 0..log, element: Element::Real },
+            ReadPart { name: buffers::HEALTH, range: 0..2, element: Element::U32 },
+        ];
+        let reading = self.executor.begin_read(if training { &wanted } else { &wanted[..1] })?;
+        Ok(UnderWay { reading, sizes: sizes.to_vec(), measured, iterations })
+    }
+
+    /// What such batches gave.
+    fn finish_some(&mut self, batches: &Batches<'_>, under_way: UnderWay) -> Result<Bunch> {
+        let UnderWay { reading, sizes, measured, iterations } = under_way;
+        let mut values = self.executor.end_read(reading)?.into_iter();
+        let mut next = || values.next().ok_or_else(|| Error::usage("the executor read less than was wanted"));
+        let mut sums = self.sums(next()?.real()?, measured, &sizes);
+        let diverged = if batches.mode == Mode::Train { self.diverged(&next()?.u32()?)? } else { None };
+        if let Some((step, _)) = diverged {
+            sums.truncate(step.saturating_sub(iterations) as usize);
+            self.iterations = step - 1;
+        }
+        Ok(Bunch { sums, batches: sizes.len(), diverged: diverged.map(|(_, error)| error) })
     }
 
     /// The rows of the log that batches of these sizes wrote.
     pub(super) fn read_log(&mut self, measured: Vec<Measured>, sizes: &[usize]) -> Result<Vec<Sums>> {
+        let log = self.executor.read(buffers::LOG, 0..sizes.len() * self.compiled.scoring.columns)?;
+        Ok(self.sums(log, measured, sizes))
+    }
+
+    fn sums(&self, log: Vec<f64>, measured: Vec<Measured>, sizes: &[usize]) -> Vec<Sums> {
         let scoring = &self.compiled.scoring;
-        let log = self.executor.read(buffers::LOG, 0..sizes.len() * scoring.columns)?;
         let of_batch = |((row, measured), &samples): ((&[f64], Measured), &usize)| {
             let mut row = row.to_vec();
             measured.complete(scoring, &mut row);
             Sums { row, measured, samples }
         };
-        Ok(log.chunks(scoring.columns).zip(measured).zip(sizes).map(of_batch).collect())
+        log.chunks(scoring.columns).zip(measured).zip(sizes).map(of_batch).collect()
     }
 
     /// The step in which a gradient was not finite, as an error; from that step on the device has left the weights alone.
-    fn diverged(&mut self) -> Result<Option<(u64, Error)>> {
-        let health = self.executor.read_u32(buffers::HEALTH, 0..2)?;
+    fn diverged(&mut self, health: &[u32]) -> Result<Option<(u64, Error)>> {
         if health[0] == 0 {
             return Ok(None);
         }

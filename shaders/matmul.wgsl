@@ -60,22 +60,22 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     store(id.z, row + 3u, col, acc3 + bias4);
 }
 
-// Four results that lie side by side, those of them that are within C. The loop's end is not known, so that drivers leave it a
-// loop: software drivers take long to compile what it does.
+// Four results that lie side by side, those of them that are within C. The loops' end is not known, so that drivers leave them
+// loops: software drivers take long to compile what they do.
 fn store(part: u32, row: u32, col: u32, values: vec4<f32>) {
     if row >= p.m { return; }
     let count = min(4u, p.n - min(col, p.n));
-    for (var j = 0u; j < count; j++) { store_one(part, row * p.n + col + j, values[j]); }
-}
-
-fn store_one(part: u32, i: u32, sum: f32) {
     if p.to_parts != 0u {
-        parts[part * p.m * p.n + i] = sum;
+        let at = (part * p.m + row) * p.n + col;
+        for (var j = 0u; j < count; j++) { parts[at + j] = values[j]; }
         return;
     }
-    var value = sum;
-    if p.accumulate != 0u { value += c[p.c_at + i]; }
-    c[p.c_at + i] = value;
+    let at = p.c_at + row * p.n + col;
+    if p.accumulate != 0u {
+        for (var j = 0u; j < count; j++) { c[at + j] = values[j] + c[at + j]; }
+    } else {
+        for (var j = 0u; j < count; j++) { c[at + j] = values[j]; }
+    }
 }
 
 // What is added to four columns of every row.

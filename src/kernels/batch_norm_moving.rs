@@ -7,8 +7,8 @@ use crate::plan::{Plan, Slot};
 params! {
     /// moving = moving momentum + batch (1 - momentum), unless a gradient was not finite.
     pub struct BatchNormMoving {
-        /// F.
-        pub features: u32,
+        /// Numbers.
+        pub n: u32,
         /// How much of the old value stays.
         pub momentum: f32,
         /// 1 - momentum, rounded once.
@@ -18,23 +18,21 @@ params! {
 
 /// Slots of [`BatchNormMoving`].
 pub struct BatchNormMovingSlots {
-    /// `[F]`
-    pub mean: Slot,
-    /// `[F]`
-    pub variance: Slot,
+    /// `[n]`: means, variances, or those of several layers that lie behind each other
+    pub batch: Slot,
     /// `[2]`, integers
     pub health: Slot,
-    /// `[F]`
-    pub moving_mean: Slot,
-    /// `[F]`
-    pub moving_variance: Slot,
+    /// `[n]`
+    pub moving: Slot,
 }
 
 impl BatchNormMoving {
-    /// Appends this run.
-    pub fn record(self, plan: &mut Plan, slots: BatchNormMovingSlots) {
-        let BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance } = slots;
-        self.push(plan, Options::none(), &[&mean, &variance, &health, &moving_mean, &moving_variance]);
+    /// Appends this run for statistics that follow with a momentum.
+    pub fn record(momentum: f64, plan: &mut Plan, slots: BatchNormMovingSlots) {
+        let BatchNormMovingSlots { batch, health, moving } = slots;
+        let (n, one_minus_momentum) = (batch.len as u32, (1.0 - momentum) as f32);
+        let kernel = BatchNormMoving { n, momentum: momentum as f32, one_minus_momentum };
+        kernel.push(plan, Options::none(), &[&batch, &health, &moving]);
     }
 }
 
@@ -42,30 +40,22 @@ impl Kernel for BatchNormMoving {
     const INFO: &'static KernelInfo = info!(
         BatchNormMoving,
         "batch_norm_moving",
-        &[
-            Binding::read("mean"),
-            Binding::read("variance"),
-            Binding::read("health").u32(),
-            Binding::read_write("moving_mean"),
-            Binding::read_write("moving_variance"),
-        ],
+        &[Binding::read("batch"), Binding::read("health").u32(), Binding::read_write("moving")],
         &[]
     );
 
     fn grid(&self) -> [u32; 3] {
-        grid_1d(self.features)
+        grid_1d(self.n)
     }
 
     fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
-        let (mean, variance, health) = (args.read(), args.read(), args.read_u32());
-        let (moving_mean, moving_variance) = (args.write(), args.write());
+        let (batch, health, moving) = (args.read(), args.read_u32(), args.write());
         if health[0] != 0 {
             return;
         }
         let (momentum, rest) = (T::decimal(self.momentum), T::decimal(self.one_minus_momentum));
-        for i in 0..self.features as usize {
-            moving_mean[i] = moving_mean[i] * momentum + mean[i] * rest;
-            moving_variance[i] = moving_variance[i] * momentum + variance[i] * rest;
+        for (moving, &batch) in moving.iter_mut().zip(batch).take(self.n as usize) {
+            *moving = *moving * momentum + batch * rest;
         }
     }
 }

@@ -42,7 +42,7 @@ impl ColumnSum {
     /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.
     pub fn record([rows, cols]: [usize; 2], accumulate: bool, plan: &mut Plan, slots: ColumnSumSlots) {
         let chunks = match 4 * slots.x.aligned().0.len <= plan.max_binding() {
-            true => vec![0..rows],
+            true => std::iter::once(0..rows).collect(),
             false => plan.row_chunks(rows, &[cols]),
         };
         for range in chunks {

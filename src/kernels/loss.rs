@@ -215,8 +215,9 @@ impl Kernel for Loss {
         let kind = options.get("LOSS");
         let count = T::count(self.averaged);
         let total = if self.flags & flag::DIVISOR != 0 { divisor[0] } else { T::count(self.total_rows) };
+        let weight_of = |row: usize| if self.flags & flag::WEIGHTS != 0 { weights[row] } else { T::one() };
         for row in 0..self.rows as usize {
-            let weight = if self.flags & flag::WEIGHTS != 0 { weights[row] } else { T::one() };
+            let weight = weight_of(row);
             let gradient = Gradient { flags: self.flags, weight, total, loss_weight: T::decimal(self.loss_weight) };
             let mut sum = T::zero();
             for i in row * outputs..(row + 1) * outputs {

@@ -1,6 +1,7 @@
 //! Batch normalisation in a plan: statistics, output, gradients.
 
 use super::batch_normalization::BatchNormalization;
+use super::moving_statistics::in_place;
 use super::recorder::{Recorder, Tensor};
 use super::renorm::Corrected;
 use super::turned_steps::TurnedSteps;
@@ -28,6 +29,8 @@ pub(super) struct Run {
     /// `[F]`, with a mask `[2, F]`, the number of rows that count behind the means.
     pub mean: Slot,
     pub variance: Slot,
+    /// Whether these lie as the moving ones do.
+    pub in_place: bool,
     gamma: Option<Slot>,
     beta: Option<Slot>,
     /// With renormalisation.
@@ -56,11 +59,18 @@ impl Run {
             Some(turned) => BatchNormMask::OfElements(turned.mask(recorder, mask)),
             None => BatchNormMask::OfRows(mask.clone()),
         });
-        let (mean, variance) = if of_batch {
-            let means = if mask.is_some() { 2 * features } else { features };
-            statistics_of_batch(recorder, "statistics", [means, features])
-        } else {
-            (recorder.variable("moving_mean"), recorder.variable("moving_variance"))
+        let in_place = match of_batch && mask.is_none() && !layer.renorm.on {
+            true => in_place(recorder, features),
+            false => None,
+        };
+        let is_in_place = in_place.is_some();
+        let (mean, variance) = match in_place {
+            Some(statistics) => statistics,
+            None if of_batch => {
+                let means = if mask.is_some() { 2 * features } else { features };
+                statistics_of_batch(recorder, "statistics", [means, features])
+            }
+            None => (recorder.variable("moving_mean"), recorder.variable("moving_variance")),
         };
         Run {
             turned,
@@ -72,6 +82,7 @@ impl Run {
             mask,
             mean,
             variance,
+            in_place: is_in_place,
             gamma: layer.scale.then(|| recorder.variable("gamma")),
             beta: layer.center.then(|| recorder.variable("beta")),
             corrected: (of_batch && layer.renorm.on).then(|| Corrected::new(recorder, features)),

@@ -127,7 +127,8 @@ impl BatchNormalization {
         }
         let masked = run.mask.is_some();
         let moving = ["moving_mean", "moving_variance"].map(str::to_owned);
-        BatchStatistics { mean, variance, rows: run.rows, masked, moving, momentum: self.momentum }.follow(recorder);
+        let (rows, momentum, in_place) = (run.rows, self.momentum, run.in_place);
+        BatchStatistics { mean, variance, rows, masked, moving, momentum, in_place }.follow(recorder);
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::activation::Activation;
+use super::moving_statistics::{Followed, advance_all};
 use super::random::hash;
 use super::table::{Arena, Table, buffers};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
@@ -79,6 +80,9 @@ pub struct Recorder {
     /// How many keys of random numbers were taken under each path.
     keys: HashMap<String, u32>,
     with_gradient: HashSet<String>,
+    /// Moving means whose batch's lies in [`buffers::batch_statistics`].
+    pub(super) followed: HashSet<String>,
+    pub(super) in_place: Vec<Followed>,
     tensors: usize,
 }
 
@@ -100,6 +104,8 @@ impl Recorder {
             gradients: HashMap::new(),
             keys: HashMap::new(),
             with_gradient: HashSet::new(),
+            followed: HashSet::new(),
+            in_place: Vec::new(),
             tensors: 0,
         }
     }
@@ -261,5 +267,6 @@ impl Recorder {
             self.reenter(scope);
             update(self);
         }
+        advance_all(self);
     }
 }

@@ -56,6 +56,7 @@ impl StepNorm {
                 masked: false,
                 moving: ["mean", "variance"].map(|name| format!("moving_{name}_{part}")),
                 momentum,
+                in_place: false,
             };
             statistics.follow(recorder);
         }

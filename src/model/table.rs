@@ -148,6 +148,8 @@ pub mod buffers {
     pub const ACCUMULATOR: &str = "gradient_accumulator";
     /// What the buffers begin with that count the rows of a pass over a data set, for each feature of a normalisation.
     pub const POPULATION_ROWS: &str = "population_rows";
+    /// Statistics of the batch.
+    pub const BATCH_STATISTICS: &str = "batch_statistics";
     /// Variables that are not trained.
     pub const STATE: &str = "state";
     /// The first step and index of a gradient that is not finite.
@@ -165,6 +167,11 @@ pub mod buffers {
     /// Variables that are not trained.
     pub fn state(table: &Table) -> BufferSpec {
         BufferSpec::persistent(STATE, &[table.arena_len(Arena::State)])
+    }
+
+    /// Statistics of the batch, where the moving ones lie in [`state`].
+    pub fn batch_statistics(table: &Table) -> BufferSpec {
+        BufferSpec::persistent(BATCH_STATISTICS, &[table.arena_len(Arena::State)])
     }
 
     /// Step and index, integers.

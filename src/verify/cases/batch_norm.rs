@@ -90,14 +90,10 @@ pub(super) fn train(b: &mut Builder, options: &Options) {
 }
 
 pub(super) fn moving(b: &mut Builder, _: &Options) {
-    let features = b.draw.size(&[1, 2, 63, 64, 65, 127, 300], 1 << 12);
+    let n = b.draw.size(&[1, 2, 63, 64, 65, 127, 300], 1 << 12);
     let health = b.health();
-    let (mean, variance) = statistics(b, features);
-    let moving_mean = b.input("moving_mean", features, Numbers::Shifted);
-    let moving_variance = b.input("moving_variance", features, Numbers::Positive);
-    let step = BatchNormMoving { features: features as u32, momentum: 0.99, one_minus_momentum: 0.01 };
-    let slots = BatchNormMovingSlots { mean, variance, health, moving_mean, moving_variance };
-    step.record(&mut b.plan, slots);
+    let (batch, moving) = (b.input("batch", n, Numbers::Unit), b.input("moving", n, Numbers::Shifted));
+    BatchNormMoving::record(0.99, &mut b.plan, BatchNormMovingSlots { batch, health, moving });
 }
 
 pub(super) fn population(b: &mut Builder, options: &Options) {

@@ -1,6 +1,7 @@
 //! Adam's step.
 
 use super::Workers;
+use super::vectorised::vectorised;
 use crate::kernels::{Adam, Args, Kernel, Options};
 
 /// [`Adam`]; AMSGrad is left to the reference.
@@ -19,9 +20,8 @@ pub(in crate::kernels) fn adam(p: &Adam, options: &Options, mut args: Args<'_, f
     let each = parts.first().map_or(1, |part| part.len());
     let updated = params[..n].chunks_mut(each).zip(m[..n].chunks_mut(each).zip(v[..n].chunks_mut(each)));
     let work = grads[..n].chunks(each).zip(updated).collect();
-    let arch = pulp::Arch::new();
     workers.each(work, |(grads, (params, (m, v)))| {
-        arch.dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 for ((&g, param), (m, v)) in grads.iter().zip(params.iter_mut()).zip(m.iter_mut().zip(v.iter_mut())) {

@@ -2,6 +2,7 @@
 
 use super::Workers;
 use super::sums::sum_rows;
+use super::vectorised::vectorised;
 use crate::kernels::{Args, BatchNorm, BatchNormGrad, Kernel, Options};
 
 /// [`BatchNorm`] over all rows as one group; masks, groups and runs in several parts are left to the reference.
@@ -94,9 +95,8 @@ fn for_rows(
         work.push((part.start, mine));
         rest = others;
     }
-    let arch = pulp::Arch::new();
     workers.each(work, |(first, values)| {
-        arch.dispatch(
+        vectorised(
             #[inline(always)]
             || (first..).zip(values.chunks_exact_mut(width)).for_each(|(row, values)| of_row(row, values)),
         );

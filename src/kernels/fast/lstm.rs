@@ -4,6 +4,7 @@ use super::Workers;
 use super::maths::{sigmoid, tanh};
 use super::product::{View, product};
 use super::rows::{by_rows, two};
+use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
 use crate::kernels::lstm_sequence::peephole;
 use crate::kernels::{Args, Kernel, LstmSequence, Options, Sweep, activation};
@@ -54,7 +55,6 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &[f32], mask: Option<&[f32]>, peepholes: &[f32]) {
         let (units, usual) = (p.units as usize, is_usual(cell));
-        let arch = pulp::Arch::new();
         for k in 0..p.steps {
             let t = Sweep::offset(p.steps, p.reverse, k) as usize;
             let (before, after) = if p.reverse != 0 { (t + 1, t) } else { (t, t + 1) };
@@ -71,7 +71,7 @@ impl Rows<'_> {
                 product(shape, true, View::rows(h_prev, units), View::rows(u, 4 * units), gates);
             }
             match mask {
-                None if usual => arch.dispatch(
+                None if usual => vectorised(
                     #[inline(always)]
                     || usual_cells(gates, c_prev, c, h),
                 ),
@@ -86,7 +86,7 @@ impl Rows<'_> {
                                 c.copy_from_slice(c_prev);
                                 h.copy_from_slice(&h_prev[at]);
                             }
-                            (false, true) => arch.dispatch(
+                            (false, true) => vectorised(
                                 #[inline(always)]
                                 || usual_cells(gates, c_prev, c, h),
                             ),

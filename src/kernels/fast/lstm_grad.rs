@@ -5,6 +5,7 @@ use super::lstm::{GRAIN, is_usual};
 use super::maths::tanh;
 use super::product::{View, product};
 use super::rows::by_rows;
+use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
 use crate::kernels::lstm_sequence::peephole;
 use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options};
@@ -92,10 +93,9 @@ impl Rows<'_> {
         let gates = &mut *self.gates[place(p.gates_at as usize)];
         let (dc, carry_dh) = self.carry.split_at_mut(1);
         let dc = &mut *dc[0];
-        let arch = pulp::Arch::new();
         let Some(mask) = inputs.mask else {
             match is_usual(cell) {
-                true => arch.dispatch(
+                true => vectorised(
                     #[inline(always)]
                     || usual_cells(gates, states, dh, dc),
                 ),
@@ -115,7 +115,7 @@ impl Rows<'_> {
             carry_dh.fill(0.0);
             let states = states.map(|c| &c[at.clone()]);
             match is_usual(cell) {
-                true => arch.dispatch(
+                true => vectorised(
                     #[inline(always)]
                     || usual_cells(gates, states, dh, dc),
                 ),

@@ -9,6 +9,7 @@ mod maths;
 mod product;
 mod rows;
 mod sums;
+mod vectorised;
 mod workers;
 
 pub(super) use adam::adam;

@@ -1,6 +1,7 @@
 //! Sums over rows, and of squares.
 
 use super::Workers;
+use super::vectorised::vectorised;
 use crate::kernels::{Args, ColumnSum, GradNorm};
 
 /// The sum over `rows` of what `add` adds for a row, `[width]`. Blocks of rows are added up on their own, whoever does it.
@@ -19,9 +20,8 @@ pub(super) fn sum_rows(
         work.push((part, mine));
         rest = others;
     }
-    let arch = pulp::Arch::new();
     workers.each(work, |(part, sums)| {
-        arch.dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 for (first, sums) in part.clone().step_by(block).zip(sums.chunks_exact_mut(width)) {

@@ -98,7 +98,11 @@ fn for_rows(
     workers.each(work, |(first, values)| {
         vectorised(
             #[inline(always)]
-            || (first..).zip(values.chunks_exact_mut(width)).for_each(|(row, values)| of_row(row, values)),
+            || {
+                for (row, values) in (first..).zip(values.chunks_exact_mut(width)) {
+                    of_row(row, values);
+                }
+            },
         );
     });
 }

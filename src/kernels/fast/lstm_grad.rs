@@ -5,6 +5,7 @@ use super::lstm::{GRAIN, is_usual};
 use super::maths::tanh;
 use super::product::{View, product};
 use super::rows::by_rows;
+use super::sums::add_to;
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
 use crate::kernels::lstm_sequence::peephole;
@@ -76,10 +77,16 @@ impl Rows<'_> {
             dh.fill(0.0);
         }
         if p.has_dy != 0 {
-            add(dh, &inputs.dy[p.dy_at as usize + skipped..]);
+            vectorised(
+                #[inline(always)]
+                || add_to(dh, &inputs.dy[p.dy_at as usize + skipped..]),
+            );
         }
         if p.carried == 2 {
-            add(dh, self.carry[1]);
+            vectorised(
+                #[inline(always)]
+                || add_to(dh, self.carry[1]),
+            );
         }
         if p.steps == 0 {
             self.carry[1].copy_from_slice(dh);
@@ -123,10 +130,6 @@ impl Rows<'_> {
             }
         }
     }
-}
-
-fn add(sum: &mut [f32], terms: &[f32]) {
-    sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
 /// The gradients of the gates before activation, in place, and of the cell state before the step.

@@ -25,7 +25,9 @@ pub(super) fn sum_rows(
             #[inline(always)]
             || {
                 for (first, sums) in part.clone().step_by(block).zip(sums.chunks_exact_mut(width)) {
-                    (first..part.end.min(first + block)).for_each(|row| add(row, sums));
+                    for row in first..part.end.min(first + block) {
+                        add(row, sums);
+                    }
                 }
             },
         );
@@ -39,7 +41,9 @@ pub(super) fn sum_rows(
 /// sum += terms.
 #[inline(always)]
 pub(super) fn add_to(sum: &mut [f32], terms: &[f32]) {
-    sum.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+    for (sum, term) in sum.iter_mut().zip(terms) {
+        *sum += term;
+    }
 }
 
 /// [`ColumnSum`].
@@ -65,7 +69,11 @@ pub(in crate::kernels) fn grad_norm(p: &GradNorm, mut args: Args<'_, f32>, worke
     let (grads, norm, health) = (args.read(), args.write(), args.write_u32());
     let grads = &grads[..p.n as usize];
     let (lanes, tail) = grads.as_chunks::<LANES>();
-    let add = |row: usize, sums: &mut [f32]| sums.iter_mut().zip(&lanes[row]).for_each(|(sum, g)| *sum += g * g);
+    let add = |row: usize, sums: &mut [f32]| {
+        for (sum, g) in sums.iter_mut().zip(&lanes[row]) {
+            *sum += g * g;
+        }
+    };
     let sums = match lanes.len() {
         0 => vec![0.0; LANES],
         rows => sum_rows(workers, [rows, LANES], (p.block as usize / LANES).max(1), add),

@@ -1,8 +1,9 @@
-//! The memory of training steps: activations whose lives are over make room for others.
+//! What a training step takes: memory, in which activations whose lives are over make room for others, and steps of its plan.
 
 use gatenorm::data::Dataset;
 use gatenorm::memory_plan::MemoryPlan;
 use gatenorm::model::{Bidirectional, Mode};
+use gatenorm::plan::Plan;
 use gatenorm::prelude::*;
 
 /// How much more memory than the least may be taken.
@@ -14,14 +15,17 @@ fn data(samples: usize, [steps, features]: [usize; 2]) -> Dataset {
     Dataset::from_arrays(x, &[samples, steps, features], y, &[samples, 1]).expect("a data set")
 }
 
-fn memory(batch: usize, shape: [usize; 2], model: Sequential) -> MemoryPlan {
+fn plan(batch: usize, shape: [usize; 2], model: Sequential) -> Plan {
     let mut model = model
         .add(BatchNormalization::new())
         .add(Dense::new(1).activation(Activation::Sigmoid))
         .compile(Device::Cpu, Loss::BinaryCrossentropy, Adam::default(), [Metric::Accuracy])
         .expect("a sound model");
-    let plan = model.plan(&data(batch, shape), Mode::Train, batch).expect("a sound plan");
-    plan.memory().clone()
+    model.plan(&data(batch, shape), Mode::Train, batch).expect("a sound plan")
+}
+
+fn memory(batch: usize, shape: [usize; 2], model: Sequential) -> MemoryPlan {
+    plan(batch, shape, model).memory().clone()
 }
 
 fn stacked(shape: [usize; 2], [first, second]: [usize; 2]) -> Sequential {
@@ -51,4 +55,10 @@ fn a_bidirectional_model_takes_little_more_memory_than_what_it_needs_at_once() {
     let shape = [20, 4];
     let both = |units: usize, sequences: bool| Bidirectional::new(Lstm::new(units).return_sequences(sequences));
     is_enough(&memory(16, shape, Sequential::new(&shape).add(both(32, true)).add(both(16, false))));
+}
+
+#[test]
+fn a_training_step_of_the_lessons_model_is_done_in_few_steps() {
+    let plan = plan(32, [10, 1], stacked([10, 1], [64, 32]));
+    assert!(plan.steps().len() <= 28, "{plan}");
 }

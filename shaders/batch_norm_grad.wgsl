@@ -85,8 +85,7 @@ fn columns(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
     }
 }
 
-const COLUMNS: u32 = 8u;
-const LANES: u32 = 32u;
+const LANES: u32 = 256u / COLUMNS; // COLUMNS: the variant's
 var<workgroup> part: array<vec2<f32>, 256>;
 
 // A workgroup has some features of one group, and LANES threads for each of them.

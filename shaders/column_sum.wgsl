@@ -30,8 +30,7 @@ fn columns(@builtin(global_invocation_id) id: vec3<u32>) {
     out[p.out_at + col] = total;
 }
 
-const COLUMNS: u32 = 8u;
-const LANES: u32 = 32u;
+const LANES: u32 = 256u / COLUMNS; // COLUMNS: the variant's
 var<workgroup> part: array<f32, 256>;
 
 // A workgroup has some columns, and LANES threads for each of them.

@@ -95,17 +95,37 @@ impl BatchNormMask {
 /// What Keras adds to the number of rows that count before it divides by it.
 pub(super) const MASKED_EPSILON: f32 = 1e-7;
 
-/// Features of a workgroup.
-pub(super) const COLUMNS: u32 = 8;
-/// Threads of a workgroup of `tree`.
-pub(super) const TREE_THREADS: u32 = 256;
-/// `columns` needs no barrier, `tree` adds up by many threads.
-pub(super) const VARIANTS: &[Variant] = &[Variant::named("columns", &["columns"]), Variant::named("tree", &["tree"])];
+/// Columns of a workgroup, by the number of the variant: `columns`, which needs no barrier, `tree`, which adds up by many threads,
+/// and `narrow`, by still more of them.
+pub(super) const COLUMNS: [u32; 3] = [8, 8, 2];
+/// Threads of a workgroup of `tree` and `narrow`.
+const TREE_THREADS: u32 = 256;
+/// Fewest rows for which a workgroup has few columns, so that there are more of them.
+const MANY_ROWS: u32 = 2048;
+
+/// These variants, with their entry points.
+pub(super) const fn variants(columns: &'static [&'static str], tree: &'static [&'static str]) -> [Variant; 3] {
+    let (wide, narrow) = (&[("COLUMNS", COLUMNS[0])], &[("COLUMNS", COLUMNS[2])]);
+    [
+        Variant { constants: wide, ..Variant::named("columns", columns) },
+        Variant { constants: wide, ..Variant::named("tree", tree) },
+        Variant { constants: narrow, ..Variant::named("narrow", tree) },
+    ]
+}
 
 /// Whether a GPU can run a variant.
 pub(super) fn fits(variant: usize, traits: &Traits) -> bool {
     let memory = 8 * TREE_THREADS;
     variant == 0 || (traits.workgroup_threads >= TREE_THREADS && traits.workgroup_memory >= memory)
+}
+
+/// The variant to take for so many rows.
+pub(super) fn preferred(rows: u32, traits: &Traits) -> usize {
+    match rows {
+        _ if traits.software => 0,
+        MANY_ROWS.. => 2,
+        _ => 1,
+    }
 }
 
 impl BatchNorm {
@@ -213,14 +233,15 @@ impl Kernel for BatchNorm {
             Override { name: "CENTER", values: &[0, 1] },
         ]
     );
-    const VARIANTS: &'static [Variant] = VARIANTS;
+    const VARIANTS: &'static [Variant] = &variants(&["columns"], &["tree"]);
 
     fn grid(&self) -> [u32; 3] {
-        [self.features.div_ceil(COLUMNS), self.groups(), 1]
+        [self.features.div_ceil(COLUMNS[0]), self.groups(), 1]
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
-        vec![Dispatch { entry: VARIANTS[variant].name, params: *self, grid: self.grid() }]
+        let grid = [self.features.div_ceil(COLUMNS[variant]), self.groups(), 1];
+        vec![Dispatch { entry: Self::VARIANTS[variant].entries[0], params: *self, grid }]
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
@@ -228,7 +249,7 @@ impl Kernel for BatchNorm {
     }
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        usize::from(!traits.software)
+        preferred(self.group_rows, traits)
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {

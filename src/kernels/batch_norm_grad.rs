@@ -1,6 +1,6 @@
 //! The gradients of batch normalisation.
 
-use super::batch_norm::{self, COLUMNS, MASKED_EPSILON};
+use super::batch_norm::{self, COLUMNS, MASKED_EPSILON, variants};
 use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
@@ -217,19 +217,24 @@ impl Kernel for BatchNormGrad {
         ],
         &[Override { name: "SCALE", values: &[0, 1] }, Override { name: "STATISTICS", values: &[0, 1, 2, 3, 4] }]
     );
-    const VARIANTS: &'static [Variant] =
-        &[Variant::named("columns", &["columns", "elements"]), Variant::named("tree", &["tree", "elements"])];
+    const VARIANTS: &'static [Variant] = &variants(&["columns", "elements"], &["tree", "elements"]);
 
     fn grid(&self) -> [u32; 3] {
         match self.task {
             3 => grid_1d(self.rows * self.features),
-            _ => [self.features.div_ceil(COLUMNS), self.groups(), 1],
+            _ => [self.features.div_ceil(COLUMNS[0]), self.groups(), 1],
         }
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
-        let entry = if self.task == 3 { "elements" } else { Self::VARIANTS[variant].name };
-        vec![Dispatch { entry, params: *self, grid: self.grid() }]
+        let (entry, grid) = match self.task {
+            3 => ("elements", self.grid()),
+            _ => {
+                let grid = [self.features.div_ceil(COLUMNS[variant]), self.groups(), 1];
+                (Self::VARIANTS[variant].entries[0], grid)
+            }
+        };
+        vec![Dispatch { entry, params: *self, grid }]
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
@@ -237,7 +242,7 @@ impl Kernel for BatchNormGrad {
     }
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        usize::from(!traits.software)
+        batch_norm::preferred(self.rows.min(self.group_rows), traits)
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {

@@ -1,6 +1,6 @@
 //! Sums of columns, in a fixed order.
 
-use super::batch_norm::{COLUMNS, fits};
+use super::batch_norm::{COLUMNS, fits, preferred, variants};
 use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
@@ -36,7 +36,7 @@ pub struct ColumnSumSlots {
 }
 
 /// Fewest rows for which several threads add up one column.
-const MANY_ROWS: u32 = 32;
+const SEVERAL_ROWS: u32 = 32;
 
 impl ColumnSum {
     /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.
@@ -63,17 +63,17 @@ impl ColumnSum {
 impl Kernel for ColumnSum {
     const INFO: &'static KernelInfo =
         info!(ColumnSum, "column_sum", &[Binding::read("x"), Binding::read_write("out")], &[]);
-    const VARIANTS: &'static [Variant] = &[Variant::named("columns", &["columns"]), Variant::named("tree", &["tree"])];
+    const VARIANTS: &'static [Variant] = &variants(&["columns"], &["tree"]);
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.cols)
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
-        let groups = self.cols.div_ceil(COLUMNS);
+        let groups = self.cols.div_ceil(COLUMNS[variant]);
         let tree = [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1];
-        let grid = if variant == 1 { tree } else { self.grid() };
-        vec![Dispatch { entry: Self::VARIANTS[variant].name, params: *self, grid }]
+        let grid = if variant == 0 { self.grid() } else { tree };
+        vec![Dispatch { entry: Self::VARIANTS[variant].entries[0], params: *self, grid }]
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
@@ -81,7 +81,7 @@ impl Kernel for ColumnSum {
     }
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        usize::from(!traits.software && self.rows >= MANY_ROWS)
+        if self.rows >= SEVERAL_ROWS { preferred(self.rows, traits) } else { 0 }
     }
 
     fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {

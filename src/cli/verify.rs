@@ -4,17 +4,17 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use gatenorm::Error;
-use gatenorm::exec::{Device, DeviceOptions, Gpu, GpuExecutor};
-use gatenorm::kernels::ALL;
+use gatenorm::exec::{Device, DeviceOptions, GpuExecutor};
+use gatenorm::kernels::{ALL, KernelInfo};
 use gatenorm::train::{TrainingReport, lockstep_training};
-use gatenorm::verify::{KernelReport, verify_variants};
+use gatenorm::verify::{KernelReport, verify_kernel, verify_variants};
 use serde_json::json;
 
 use super::options::{DeviceFlags, at_least_one};
 use super::report::{self, talk};
 
-/// Proves that a GPU computes what the CPU reference computes: every kernel, then whole training steps.
+/// Proves that a device computes what the reference computes: every kernel, in every way that fits the device, then whole training
+/// steps.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  gatenorm verify --device gpu\n\nWithout --device it takes the best adapter there is, software drivers included."
@@ -44,10 +44,9 @@ pub fn run(args: &Verify) -> Result<()> {
     if args.variants {
         return report::print(variants().join("\n"));
     }
-    let gpu = open(&args.device)?;
-    let device = Device::Gpu(gpu.clone());
+    let device = open(&args.device)?;
     talk!("device   {device}");
-    let kernels = verify_kernels(&gpu, args)?;
+    let kernels = verify_kernels(&device, args)?;
     let began = Instant::now();
     let training = lockstep_training(&device, args.seed, args.steps)?;
     talk!("lockstep training took {:.1} s", began.elapsed().as_secs_f64());
@@ -61,7 +60,10 @@ pub fn run(args: &Verify) -> Result<()> {
     }
     training.agreed()?;
     if !args.json {
-        report::print("this GPU computes what the CPU reference computes.")?;
+        report::print(match device {
+            Device::Gpu(_) => "this GPU computes what the CPU reference computes.",
+            _ => "the fast kernels of the CPU compute what the reference computes.",
+        })?;
     }
     Ok(())
 }
@@ -72,23 +74,25 @@ fn variants() -> Vec<String> {
     several.flat_map(|k| k.variants.all.iter().map(move |v| format!("{}={}", k.name, v.name))).collect()
 }
 
-/// The adapter to verify: `auto` takes the best of any kind, since the CPU needs no verifying.
-fn open(flags: &DeviceFlags) -> Result<Gpu> {
-    let device = match flags.device.as_str() {
-        "auto" => Device::any_gpu(DeviceOptions { checked: flags.checked, ..DeviceOptions::default() })?,
-        _ => flags.open()?.0,
-    };
-    match device {
-        Device::Gpu(gpu) => Ok(gpu),
-        other => {
-            let text = format!("verify compares a GPU with the CPU reference, so --device cannot be `{other}`");
-            Err(Error::usage(format!("{text}; `gatenorm devices` lists the adapters")).into())
-        }
+/// The device to verify: `auto` takes the best adapter of any kind.
+fn open(flags: &DeviceFlags) -> Result<Device> {
+    match flags.device.as_str() {
+        "auto" => Ok(Device::any_gpu(DeviceOptions { checked: flags.checked, ..DeviceOptions::default() })?),
+        _ => Ok(flags.open()?.0),
     }
 }
 
-fn verify_kernels(gpu: &Gpu, args: &Verify) -> Result<Vec<KernelReport>> {
-    let mut executor = GpuExecutor::new(gpu)?;
+fn verify_kernels(device: &Device, args: &Verify) -> Result<Vec<KernelReport>> {
+    let mut verify: Box<dyn FnMut(&'static KernelInfo) -> gatenorm::Result<Vec<KernelReport>>> = match device {
+        Device::Gpu(gpu) => {
+            let mut executor = GpuExecutor::new(gpu)?;
+            Box::new(move |kernel| verify_variants(&mut executor, kernel, args.seed, args.cases))
+        }
+        cpu => {
+            let mut executor = cpu.executor()?;
+            Box::new(move |kernel| Ok(vec![verify_kernel(executor.as_mut(), kernel, args.seed, args.cases)?]))
+        }
+    };
     if !args.json {
         report::print(format!(
             "{:<22}{:<14}{:>6}{:>13}{:>18}{:>12}{:>9}{:>10}",
@@ -97,7 +101,7 @@ fn verify_kernels(gpu: &Gpu, args: &Verify) -> Result<Vec<KernelReport>> {
     }
     let mut reports = Vec::with_capacity(ALL.len());
     for kernel in ALL {
-        for found in verify_variants(&mut executor, kernel, args.seed, args.cases)? {
+        for found in verify(kernel)? {
             if !args.json {
                 report::print(row(&found))?;
             }

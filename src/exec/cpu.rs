@@ -32,9 +32,14 @@ type Compute<T> = Box<dyn Fn(&KernelInfo, &[u8], &Options, Args<'_, T>) + Send +
 /// Compiled plans that are kept.
 const PLANS: usize = 16;
 
+/// Multiplications and additions of a plan that is done by the caller alone: they take as long as waking another thread.
+const NARROW: f64 = 4e6;
+
 /// Where the slots of a plan's steps lie.
 struct Compiled {
     plan: u64,
+    /// Whether there is enough to do for other threads.
+    wide: bool,
     steps: Vec<Vec<Shown>>,
 }
 
@@ -153,7 +158,8 @@ impl<T: Real> CpuExecutor<T> {
         // A buffer keeps its place, so that this stays true when it is made anew.
         let placed = |shown: Shown| Shown { memory: self.places[&plan.place(shown.memory).name], ..shown };
         let steps = plan.steps().iter().map(|step| shown(step).into_iter().map(placed).collect()).collect();
-        self.compiled.push_back(Compiled { plan: plan.id(), steps });
+        let flops: f64 = plan.steps().iter().map(Step::flops).sum();
+        self.compiled.push_back(Compiled { plan: plan.id(), wide: flops > NARROW, steps });
         if self.compiled.len() > PLANS {
             self.compiled.pop_front();
         }
@@ -231,12 +237,17 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
         check_scalars(&range, self.scalars.len())?;
         self.compile(plan)?;
-        self.workers.clone().enter(|| {
-            for at in range {
+        let (workers, wide) = (self.workers.clone(), self.compiled.back().is_some_and(|compiled| compiled.wide));
+        let mut run = || {
+            for at in range.clone() {
                 let scalars = self.scalars[at];
                 (0..plan.steps().len()).for_each(|step| self.step(plan, step, scalars));
             }
-        });
+        };
+        match wide {
+            true => workers.enter(run),
+            false => run(),
+        }
         Ok(())
     }
 

@@ -29,8 +29,10 @@ pub struct DeviceOptions {
 /// Where a model lives and is computed.
 #[derive(Clone, Debug)]
 pub enum Device {
-    /// The CPU, in `f32`.
+    /// The CPU, in `f32`, as fast as it goes.
     Cpu,
+    /// The CPU in `f32`, by the kernels' plain references.
+    CpuReference,
     /// The CPU in `f64`: slow, the truth that the others are held to.
     CpuF64,
     /// A GPU, or a software driver that stands in for one.
@@ -164,6 +166,7 @@ impl Device {
     pub fn executor(&self) -> Result<Box<dyn Executor>> {
         Ok(match self {
             Device::Cpu => Box::new(CpuExecutor::fast()),
+            Device::CpuReference => Box::new(CpuExecutor::<f32>::new()),
             Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
             Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
         })
@@ -172,7 +175,7 @@ impl Device {
     /// What plans for this device must keep within.
     pub fn limits(&self) -> Limits {
         match self {
-            Device::Cpu | Device::CpuF64 => Limits::NONE,
+            Device::Cpu | Device::CpuReference | Device::CpuF64 => Limits::NONE,
             Device::Gpu(gpu) => gpu.limits(),
         }
     }
@@ -182,6 +185,7 @@ impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Cpu => write!(f, "CPU, f32"),
+            Device::CpuReference => write!(f, "CPU, f32, plain references"),
             Device::CpuF64 => write!(f, "CPU, f64"),
             Device::Gpu(gpu) => {
                 let info = &gpu.inner.info;

@@ -20,11 +20,11 @@ pub struct TrainingReport {
     pub first_wrong: Option<usize>,
     /// The largest distance of a step's loss from a free run on the CPU in `f64`.
     pub loss_error: f64,
-    /// How large it may be: 8 times that of a free run on the CPU in `f32`, or one ulp of the loss per step.
+    /// How large it may be: 8 times that of a free run of the references in `f32`, or one ulp of the loss per step.
     pub loss_tolerance: f64,
 }
 
-/// How many times as far as the CPU's own `f32` a device's losses may stray from `f64`: both only round, in other orders.
+/// How many times as far as the references in `f32` a device's losses may stray from `f64`: both only round, in other orders.
 const STRAY: f64 = 8.0;
 
 impl TrainingReport {
@@ -84,7 +84,7 @@ pub fn lockstep_training(device: &Device, seed: u64, training_steps: usize) -> R
         kernels,
         first_wrong,
         loss_error: distance(&losses, &truth),
-        loss_tolerance: floor.max(STRAY * distance(&free(&Device::Cpu)?, &truth)),
+        loss_tolerance: floor.max(STRAY * distance(&free(&Device::CpuReference)?, &truth)),
     })
 }
 

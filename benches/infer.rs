@@ -1,0 +1,48 @@
+//! Microseconds of one call of `predict`, from the values of a batch to its predictions, with the lesson's model (F 1, T 10, H 64/32).
+//!
+//! `cargo bench --bench infer [-- device=NAME]`
+
+use std::time::{Duration, Instant};
+
+use gatenorm::data::Dataset;
+use gatenorm::exec::DeviceOptions;
+use gatenorm::prelude::*;
+
+const STEPS: usize = 10;
+/// How long one size is measured.
+const BUDGET: Duration = Duration::from_secs(3);
+
+fn batch(samples: usize) -> Dataset {
+    let x = (0..samples * STEPS).map(|i| (i as f32 * 0.618).fract()).collect();
+    let y = (0..samples).map(|i| (i % 2) as f32).collect();
+    Dataset::from_arrays(x, &[samples, STEPS, 1], y, &[samples, 1]).expect("a data set")
+}
+
+fn model(device: Device) -> Result<Model> {
+    Sequential::new(&[STEPS, 1])
+        .add(Lstm::new(64).return_sequences(true))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(32))
+        .add(BatchNormalization::new())
+        .add(Dense::new(1).activation(Activation::Sigmoid))
+        .compile(device, Loss::BinaryCrossentropy, Adam::default(), [])
+}
+
+fn main() -> Result<()> {
+    let named = std::env::args().find_map(|a| a.strip_prefix("device=").map(str::to_owned));
+    let (device, _) = Device::parse(named.as_deref().unwrap_or("cpu"), DeviceOptions::default())?;
+    println!("{:<50} {:>9} {:>14} {:>10}", "device", "sequences", "us a call", "least");
+    for samples in [1, 32] {
+        let (data, mut model) = (batch(samples), model(device.clone())?);
+        let (mut times, began) = (Vec::new(), Instant::now());
+        while began.elapsed() < BUDGET {
+            let began = Instant::now();
+            model.predict(&data)?;
+            times.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        let name: String = device.to_string().chars().take(50).collect();
+        println!("{name:<50} {samples:>9} {:>14.1} {:>10.1}", times[times.len() / 2], times[0]);
+    }
+    Ok(())
+}

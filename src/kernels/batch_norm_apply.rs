@@ -1,5 +1,6 @@
 //! Normalises, scales and shifts.
 
+use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -88,6 +89,10 @@ impl Kernel for BatchNormApply {
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.rows * self.features)
+    }
+
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::batch_norm_apply(self, options, args, workers);
     }
 
     fn reference<T: Real>(&self, options: &Options, mut args: Args<'_, T>) {

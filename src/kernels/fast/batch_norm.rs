@@ -3,7 +3,7 @@
 use super::Workers;
 use super::sums::sum_rows;
 use super::vectorised::vectorised;
-use crate::kernels::{Args, BatchNorm, BatchNormGrad, Kernel, Options};
+use crate::kernels::{Args, BatchNorm, BatchNormApply, BatchNormGrad, Kernel, Options};
 
 /// [`BatchNorm`] over all rows as one group; masks, groups and runs in several parts are left to the reference.
 pub(in crate::kernels) fn batch_norm(p: &BatchNorm, options: &Options, mut args: Args<'_, f32>, workers: &Workers) {
@@ -23,27 +23,74 @@ pub(in crate::kernels) fn batch_norm(p: &BatchNorm, options: &Options, mut args:
     if p.task == 1 {
         return;
     }
-    let deviation: Vec<f32> = variance[..features].iter().map(|v| (v + p.epsilon).sqrt()).collect();
-    let of = |on: u32, values: &[f32], other: f32| match on {
-        0 => vec![other; features],
-        _ => values[..features].to_vec(),
-    };
-    let (gamma, beta) = (of(options.get("SCALE"), gamma, 1.0), of(options.get("CENTER"), beta, 0.0));
-    let mean = &mean[..features];
-    let y = &mut y[p.y_at as usize..][..rows * features];
-    for_rows(
-        workers,
-        y,
-        [rows, features],
-        #[inline(always)]
-        |row, y| {
-            let x = &x[row * features..][..features];
-            for f in 0..features {
-                let value = (x[f] - mean[f]) / deviation[f] * gamma[f] + beta[f];
-                y[f] = if p.accumulate != 0 { value + y[f] } else { value };
-            }
-        },
-    );
+    let affine = Affine::new(options, features, [mean, variance, gamma, beta], p.epsilon);
+    affine.apply(workers, x, &mut y[p.y_at as usize..][..rows * features], p.accumulate != 0);
+}
+
+/// [`BatchNormApply`] with one mean and one variance; groups are left to the reference.
+pub(in crate::kernels) fn batch_norm_apply(
+    p: &BatchNormApply,
+    options: &Options,
+    mut args: Args<'_, f32>,
+    workers: &Workers,
+) {
+    if p.last_group != 0 {
+        return p.reference(options, args);
+    }
+    let (x, mean, variance) = (args.read(), args.read(), args.read());
+    let (gamma, beta, y) = (args.read(), args.read(), args.write());
+    let len = (p.rows * p.features) as usize;
+    let affine = Affine::new(options, p.features as usize, [mean, variance, gamma, beta], p.epsilon);
+    affine.apply(workers, &x[p.x_at as usize..][..len], &mut y[p.y_at as usize..][..len], p.accumulate != 0);
+}
+
+/// What becomes of every row: (x - mean) / deviation · gamma + beta.
+struct Affine<'a> {
+    mean: &'a [f32],
+    deviation: Vec<f32>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+}
+
+impl<'a> Affine<'a> {
+    fn new(
+        options: &Options,
+        features: usize,
+        [mean, variance, gamma, beta]: [&'a [f32]; 4],
+        epsilon: f32,
+    ) -> Affine<'a> {
+        let of = |on: &str, values: &[f32], other: f32| match options.get(on) {
+            0 => vec![other; features],
+            _ => values[..features].to_vec(),
+        };
+        Affine {
+            mean: &mean[..features],
+            deviation: variance[..features].iter().map(|v| (v + epsilon).sqrt()).collect(),
+            gamma: of("SCALE", gamma, 1.0),
+            beta: of("CENTER", beta, 0.0),
+        }
+    }
+
+    /// Writes, or adds to, y `[rows, F]`.
+    fn apply(&self, workers: &Workers, x: &[f32], y: &mut [f32], accumulate: bool) {
+        let features = self.mean.len();
+        let (mean, deviation) = (self.mean, &self.deviation[..features]);
+        let (gamma, beta) = (&self.gamma[..features], &self.beta[..features]);
+        let rows = y.len() / features;
+        for_rows(
+            workers,
+            y,
+            [rows, features],
+            #[inline(always)]
+            |row, y| {
+                let (x, y) = (&x[row * features..][..features], &mut y[..features]);
+                for f in 0..features {
+                    let value = (x[f] - mean[f]) / deviation[f] * gamma[f] + beta[f];
+                    y[f] = if accumulate { value + y[f] } else { value };
+                }
+            },
+        );
+    }
 }
 
 /// Means and biased variances of the columns: a rough mean first, then the deviations from it, which correct it.

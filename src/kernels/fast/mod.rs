@@ -13,7 +13,7 @@ mod vectorised;
 mod workers;
 
 pub(super) use adam::adam;
-pub(super) use batch_norm::{batch_norm, batch_norm_grad};
+pub(super) use batch_norm::{batch_norm, batch_norm_apply, batch_norm_grad};
 pub(super) use lstm::lstm_sequence;
 pub(super) use lstm_grad::lstm_sequence_grad;
 pub(super) use product::matmul;

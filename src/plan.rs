@@ -194,6 +194,11 @@ impl Plan {
         self.limits.max_binding
     }
 
+    /// Elements that one binding may show.
+    pub fn binding_elements(&self) -> usize {
+        self.limits.max_binding / 4
+    }
+
     /// Names what is recorded from here on, usually a layer.
     pub fn set_scope(&mut self, scope: &str) {
         self.scope = scope.to_owned();

@@ -53,10 +53,14 @@ pub struct MatmulSlots {
     pub c: Slot,
 }
 
-/// Results below which a product with many terms may be split over K, so that a GPU has enough to do.
-const FEW_RESULTS: usize = 1 << 19;
+/// Elements of all parts together: a product of more results is not split over K.
+const PARTS_ELEMENTS: usize = 1 << 21;
 /// Fewest terms of one part.
 const LEAST_TERMS: u32 = 64;
+/// Terms of a part on a CPU, whose rows of A and B fit its cache.
+const CACHED_TERMS: u32 = 512;
+/// Workgroups that keep a GPU busy: as many as make a product worth splitting.
+const ENOUGH_GROUPS: u32 = 256;
 /// Most parts: what adds them up reads them one after another.
 const MOST_PARTS: usize = 64;
 
@@ -82,7 +86,8 @@ impl Matmul {
         self.has_bias = slots.bias.is_some().into();
         let bias = slots.bias.unwrap_or_else(|| plan.nothing());
         let [m, n] = [self.m, self.n].map(|size| size as usize);
-        let most_parts = (FEW_RESULTS / (m * n)).clamp(1, MOST_PARTS).min(self.k.div_ceil(LEAST_TERMS) as usize);
+        let room = PARTS_ELEMENTS.min(plan.binding_elements()) / (m * n);
+        let most_parts = room.clamp(1, MOST_PARTS).min(self.k.div_ceil(LEAST_TERMS) as usize);
         let parts = match most_parts {
             1 => plan.unused(),
             parts => plan.scratch("parts", &[parts, m, n]),
@@ -98,10 +103,10 @@ impl Matmul {
         self.k.div_ceil(parts).next_multiple_of(RUN as u32)
     }
 
-    /// The product in workgroups of `rows` x `cols` of C, over parts of K where these are fewer than `enough`.
-    fn split(&self, entry: &'static str, [rows, cols]: [u32; 2], enough: u32) -> Vec<Dispatch<Self>> {
+    /// The product in workgroups of `rows` x `cols` of C, over about so many parts of K.
+    fn split(&self, entry: &'static str, [rows, cols]: [u32; 2], wanted: u32) -> Vec<Dispatch<Self>> {
         let (across, down) = (self.n.div_ceil(cols), self.m.div_ceil(rows));
-        let k_part = self.part_terms(enough / (across * down));
+        let k_part = self.part_terms(wanted);
         let parts = self.k.div_ceil(k_part);
         if parts == 1 {
             let params = Matmul { k_part: self.k, ..*self };
@@ -116,10 +121,10 @@ impl Matmul {
 
     /// Whether `lanes` can load B in vec4s: along N, or along K.
     fn in_vec4s(&self) -> bool {
-        let whole = |sizes: &[u32]| sizes.iter().all(|size| size % 4 == 0);
+        let whole = |sizes: &[u32]| sizes.iter().all(|size| size.is_multiple_of(4));
         match (self.b_col, self.b_row) {
             (1, _) => whole(&[self.b_at, self.b_row, self.n]),
-            (_, 1) => whole(&[self.b_at, self.b_col, self.n]) && self.k % RUN as u32 == 0,
+            (_, 1) => whole(&[self.b_at, self.b_col, self.n]) && self.k.is_multiple_of(RUN as u32),
             _ => false,
         }
     }
@@ -145,7 +150,7 @@ impl Kernel for Matmul {
         Variant {
             wgsl: include_str!("../../shaders/matmul_lanes.wgsl"),
             subgroups: true,
-            ..Variant::named("lanes", &["along_n", "along_k"])
+            ..Variant::named("lanes", &["along_n", "along_k", "add_parts"])
         },
         tiles("tiles32", &[("SIDE", 8), ("QUADS", 1), ("DEPTH", 16)]),
         tiles("tiles64", &[("SIDE", 16), ("QUADS", 1), ("DEPTH", 16)]),
@@ -157,12 +162,17 @@ impl Kernel for Matmul {
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        // Where C alone gives too few workgroups, parts of K make more.
+        let for_enough = |side: u32, enough: u32| enough / (self.m.div_ceil(side) * self.n.div_ceil(side));
         match variant {
             WHOLE => self.split("main", [32, 32], 1),
-            LANES => self.split(if self.b_col == 1 { "along_n" } else { "along_k" }, [8, 32], 1),
+            LANES => {
+                let entry = if self.b_col == 1 { "along_n" } else { "along_k" };
+                self.split(entry, [8, 32], self.k / CACHED_TERMS)
+            }
             _ => match TILES.iter().find(|&&(number, _)| number == variant) {
-                Some(&(_, side)) => self.split("tiles", [side, side], 256),
-                None => self.split("main", [32, 32], 64),
+                Some(&(_, side)) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
+                None => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
             },
         }
     }

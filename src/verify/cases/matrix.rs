@@ -10,7 +10,7 @@ const SIDES: [usize; 13] = [1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 32, 33, 65];
 pub(super) fn matmul(b: &mut Builder, _: &Options) {
     let m = b.draw.size(&SIDES, 256);
     let n = b.draw.size(&SIDES, 256);
-    let k = b.draw.size(&[1, 2, 7, 31, 64, 65, 257], 256);
+    let k = b.draw.size(&[1, 2, 7, 64, 65, 257, 1032], 256);
     let accumulate = b.draw.one_in(3);
     let [turned_a, turned_b] = [b.draw.one_in(2), b.draw.one_in(2)];
     let a = b.input_anywhere("a", m * k, Numbers::Logits);

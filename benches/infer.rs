@@ -1,6 +1,6 @@
 //! Microseconds of one call of `predict`, from the values of a batch to its predictions, with the lesson's model (F 1, T 10, H 64/32).
 //!
-//! `cargo bench --bench infer [-- device=NAME]`
+//! `cargo bench --bench infer [-- json device=NAME]`
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,10 @@ fn model(device: Device) -> Result<Model> {
 fn main() -> Result<()> {
     let named = std::env::args().find_map(|a| a.strip_prefix("device=").map(str::to_owned));
     let (device, _) = Device::parse(named.as_deref().unwrap_or("cpu"), DeviceOptions::default())?;
-    println!("{:<50} {:>9} {:>14} {:>10}", "device", "sequences", "us a call", "least");
+    let json = std::env::args().any(|argument| argument == "json");
+    if !json {
+        println!("{:<50} {:>9} {:>14} {:>10}", "device", "sequences", "us a call", "least");
+    }
     for samples in [1, 32] {
         let (data, mut model) = (batch(samples), model(device.clone())?);
         let (mut times, began) = (Vec::new(), Instant::now());
@@ -42,7 +45,11 @@ fn main() -> Result<()> {
         }
         times.sort_by(f64::total_cmp);
         let name: String = device.to_string().chars().take(50).collect();
-        println!("{name:<50} {samples:>9} {:>14.1} {:>10.1}", times[times.len() / 2], times[0]);
+        let (median, least) = (times[times.len() / 2], times[0]);
+        match json {
+            true => println!(r#"{{"device": "{device}", "sequences": {samples}, "ms": {}}}"#, median / 1e3),
+            false => println!("{name:<50} {samples:>9} {median:>14.1} {least:>10.1}"),
+        }
     }
     Ok(())
 }

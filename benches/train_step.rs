@@ -1,7 +1,7 @@
 //! Milliseconds per training step of LSTM -> BN -> LSTM -> BN -> Dense(1) with Adam, on every device of this machine.
 //!
 //! `cargo bench --bench train_step [-- SIZE ... device=NAME]`, with sizes seed, small, medium, large (default: the first three), and a
-//! device as `gatenorm --device` takes it (default: the CPU and every adapter).
+//! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `json`, a line of JSON for each.
 
 use std::time::{Duration, Instant};
 
@@ -86,18 +86,28 @@ fn devices(name: Option<&str>) -> Vec<Device> {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let json = arguments.iter().any(|argument| argument == "json");
+    arguments.retain(|argument| argument != "json");
     let (device, wanted): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("device="));
     let is_wanted = |size: &&Size| if wanted.is_empty() { size.name != "large" } else { wanted.contains(&size.name) };
     let device = device.first().map(|argument| &argument["device=".len()..]);
-    println!(
-        "{:<50} {:<7} {:>12} {:>14} {:>14} {:>10}",
-        "device", "size", "ms per step", "sequences/s", "first step ms", "dispatches"
-    );
+    if !json {
+        println!(
+            "{:<50} {:<7} {:>12} {:>14} {:>14} {:>10}",
+            "device", "size", "ms per step", "sequences/s", "first step ms", "dispatches"
+        );
+    }
     for device in devices(device) {
         for size in SIZES.iter().filter(is_wanted) {
             match measure(size, &device) {
+                Ok((first, step, dispatches)) if json => println!(
+                    r#"{{"device": "{device}", "size": "{}", "ms": {}, "first_step_ms": {}, "dispatches": {dispatches}}}"#,
+                    size.name,
+                    1e3 * step.as_secs_f64(),
+                    1e3 * first.as_secs_f64()
+                ),
                 Ok((first, step, dispatches)) => println!(
                     "{:<50} {:<7} {:>12.3} {:>14.0} {:>14.1} {:>10}",
                     device.to_string().chars().take(50).collect::<String>(),

@@ -90,7 +90,11 @@ impl<T: Real> Default for CpuExecutor<T> {
 impl CpuExecutor<f32> {
     /// An executor without buffers that computes as fast as it can, on all cores.
     pub fn fast() -> Self {
-        let workers = Workers::new();
+        Self::fast_on(Workers::new())
+    }
+
+    /// The same on these threads.
+    pub(crate) fn fast_on(workers: Workers) -> Self {
         let of_kernels = workers.clone();
         let compute: Compute<f32> =
             Box::new(move |kernel, params, options, args| (kernel.fast_f32)(params, options, args, &of_kernels));

@@ -2,7 +2,7 @@
 
 use super::Workers;
 use super::maths::{sigmoid, tanh};
-use super::product::{View, product};
+use super::panels::Panels;
 use super::rows::{by_rows, two};
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
@@ -40,7 +40,9 @@ pub(in crate::kernels) fn lstm_sequence(
     let work = work.map(|((rows, gates), (h, c))| Rows { first: rows.start, gates, h, c }).collect();
     let masked = options.get("MASK") != 0;
     let mask = masked.then(|| &mask[p.mask_at as usize..]);
-    workers.each(work, |rows: Rows<'_>| rows.run(p, CellOptions::of(options), u, mask, peepholes));
+    let recurs = p.steps > p.begins;
+    let u = Panels::new(u, [if recurs { units } else { 0 }, 4 * units], [4 * units, 1]);
+    workers.each(work, |rows: Rows<'_>| rows.run(p, CellOptions::of(options), &u, mask, peepholes));
 }
 
 /// Some rows of all time steps.
@@ -53,7 +55,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &[f32], mask: Option<&[f32]>, peepholes: &[f32]) {
+    fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
         let (units, usual) = (p.units as usize, is_usual(cell));
         for k in 0..p.steps {
             let t = Sweep::offset(p.steps, p.reverse, k) as usize;
@@ -67,8 +69,7 @@ impl Rows<'_> {
             let (c_prev, c) = two(&mut self.c, before, after);
             let gates = &mut *self.gates[t];
             if !begins {
-                let shape = [h.len() / units, 4 * units, units];
-                product(shape, true, View::rows(h_prev, units), View::rows(u, 4 * units), gates);
+                u.product(true, h_prev, gates);
             }
             match mask {
                 None if usual => vectorised(

@@ -3,7 +3,7 @@
 use super::Workers;
 use super::lstm::{GRAIN, is_usual};
 use super::maths::tanh;
-use super::product::{View, product};
+use super::panels::Panels;
 use super::rows::by_rows;
 use super::sums::add_to;
 use super::vectorised::vectorised;
@@ -14,7 +14,8 @@ use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options};
 /// What all threads read.
 #[derive(Clone, Copy)]
 struct Inputs<'a> {
-    u: &'a [f32],
+    /// Uᵀ; U is `[H, 4H]`.
+    u: &'a Panels,
     c: &'a [f32],
     dy: &'a [f32],
     mask: Option<&'a [f32]>,
@@ -34,10 +35,12 @@ pub(in crate::kernels) fn lstm_sequence_grad(
     let (u, c, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
     let (mask, _, peepholes) = (args.read(), args.read(), args.read());
     let mask = (options.get("MASK") != 0).then_some(mask);
-    let inputs = Inputs { u, c, dy, mask, peepholes };
     let [rows, units] = [p.rows, p.units].map(|n| n as usize);
     let size = rows * units;
     let steps = p.one_by_one(options);
+    let recurs = steps.iter().any(|step| step.has_next != 0);
+    let u = Panels::new(u, [if recurs { 4 * units } else { 0 }, units], [1, 4 * units]);
+    let inputs = Inputs { u: &u, c, dy, mask, peepholes };
     let parts = workers.cut(rows, p.flops(options) as usize + 100 * steps.len() * size, GRAIN);
     // From the earliest of the gates that are seen, the successor's among them.
     let first = steps.iter().map(|step| step.seen_gates().start).min().unwrap_or(0);
@@ -69,10 +72,7 @@ impl Rows<'_> {
         let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
         let place = |at: usize| (at - first) / size;
         if p.has_next != 0 {
-            let dz = View::rows(self.gates[place(p.next_at())], 4 * units);
-            // dz·Uᵀ: U is [H, 4H].
-            let u = View { values: inputs.u, strides: [1, 4 * units] };
-            product([len / units, units, 4 * units], false, dz, u, dh);
+            inputs.u.product(false, self.gates[place(p.next_at())], dh);
         } else {
             dh.fill(0.0);
         }

@@ -11,6 +11,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 #[derive(Clone, Default)]
 pub struct Workers {
     pool: Option<Arc<rayon::ThreadPool>>,
+    /// Operations below which a second thread costs more than it brings.
+    worth: usize,
 }
 
 impl fmt::Debug for Workers {
@@ -25,10 +27,14 @@ const WORTH_HANDING_OVER: usize = 100_000;
 impl Workers {
     /// As many threads as this machine has cores; none beside the caller where they cannot be had.
     pub fn new() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Self::of(std::thread::available_parallelism().map_or(1, |n| n.get()), WORTH_HANDING_OVER)
+    }
+
+    /// So many threads, that get a part each of work of twice `worth` operations and more.
+    pub(crate) fn of(threads: usize, worth: usize) -> Self {
         let name = |i| format!("gatenorm-{i}");
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
-        Workers { pool: pool.ok().filter(|_| threads > 1).map(Arc::new) }
+        Workers { pool: pool.ok().filter(|_| threads > 1).map(Arc::new), worth }
     }
 
     /// Runs `work` where [`Workers::each`] hands over to other threads.
@@ -40,11 +46,11 @@ impl Workers {
     }
 
     /// How many parts work of this size is to be cut into.
-    fn parts(&self, operations: usize) -> usize {
+    pub(super) fn parts(&self, operations: usize) -> usize {
         match &self.pool {
             // Outside the pool all is done by the caller: handing a little over takes longer than doing it.
             Some(_) if rayon::current_thread_index().is_none() => 1,
-            Some(pool) => (operations / WORTH_HANDING_OVER).clamp(1, pool.current_num_threads()),
+            Some(pool) => (operations / self.worth).clamp(1, pool.current_num_threads()),
             None => 1,
         }
     }

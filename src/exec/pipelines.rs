@@ -167,7 +167,11 @@ impl Gpu {
             layout: Some(&layout),
             module,
             entry_point: Some(want.entry),
-            compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
+            compilation_options: wgpu::PipelineCompilationOptions {
+                constants: &constants,
+                // Kernels write what they read of it; OpenGL compiles seconds at setting it to zero.
+                zero_initialize_workgroup_memory: self.inner.checked,
+            },
             cache: self.inner.driver_cache.as_ref().map(|kept| &kept.cache),
         })
     }

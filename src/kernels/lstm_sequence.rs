@@ -4,9 +4,10 @@ use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::lstm_cell::{CELL_OVERRIDES, CellOptions, lstm_cell};
 use super::matmul::add_run;
+use super::recurrence_engine::{ENGINES, constant, engine_for};
 use std::ops::Range;
 
-use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, RUN, Real, Sweep, Variant};
+use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, RUN, Real, Sweep, Traits, Variant};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -126,19 +127,24 @@ impl LstmSequence {
         (self.rows * self.units) as usize
     }
 
-    /// Step number `k` of these by itself.
-    fn step(&self, k: u32) -> Self {
-        let offset = Sweep::offset(self.steps, self.reverse, k);
+    /// Consecutive steps of these by themselves, by their numbers in the order in which they are done.
+    fn range(&self, numbers: Range<u32>) -> Self {
+        let offset = Sweep::earliest(self.steps, self.reverse, &numbers);
         let at = offset * self.rows * self.units;
         LstmSequence {
-            steps: 1,
-            begins: if k == 0 { self.begins } else { 0 },
+            steps: numbers.end - numbers.start,
+            begins: if numbers.start == 0 { self.begins } else { 0 },
             gates_at: self.gates_at + at,
             h_at: self.h_at + at,
             c_at: self.c_at + at,
             mask_at: self.mask_at + offset * self.rows,
             ..*self
         }
+    }
+
+    /// Step number `k` of these by itself.
+    fn step(&self, k: u32) -> Self {
+        self.range(k..k + 1)
     }
 
     /// Of a single step: where the state that it reads, and the one that it makes, lie behind the earliest.
@@ -167,15 +173,41 @@ impl Kernel for LstmSequence {
         ],
         STEP_OVERRIDES
     );
-    const VARIANTS: &'static [Variant] = &[Variant::named("steps", &["main"])];
+    const VARIANTS: &'static [Variant] = &[
+        Variant::named("steps", &["main"]),
+        Variant {
+            wgsl: include_str!("../../shaders/lstm_sequence_lanes.wgsl"),
+            subgroups: true,
+            ..Variant::named("lanes", &["lanes"])
+        },
+        slice("slice8", &[("THREADS", 8), ("QUADS", 2), ("MOST_UNITS", 128)]),
+        slice("slice64", &[("THREADS", 64), ("QUADS", 1), ("MOST_UNITS", 128)]),
+        slice("slice256", &[("THREADS", 256), ("QUADS", 1), ("MOST_UNITS", 512)]),
+    ];
 
     fn grid(&self) -> [u32; 3] {
         [self.units.div_ceil(16), self.rows.div_ceil(16), 1]
     }
 
-    fn dispatches(&self, _: &Options, _: usize) -> Vec<Dispatch<Self>> {
-        let of_step = |k| Dispatch { entry: "main", params: self.step(k), grid: self.grid() };
-        (0..self.steps).map(of_step).collect()
+    fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        let engine = &ENGINES[variant];
+        let of_range = |numbers| Dispatch {
+            entry: engine.entry,
+            params: self.range(numbers),
+            grid: engine.grid(self.rows).unwrap_or(self.grid()),
+        };
+        engine.ranges(self.steps, [self.rows, self.units]).into_iter().map(of_range).collect()
+    }
+
+    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+        let constant = |name: &str| constant(&Self::VARIANTS[variant], name);
+        // h of two steps is held.
+        let held = 2 * 16 * constant("MOST_UNITS") * constant("QUADS");
+        ENGINES[variant].fits(traits, self.units, &Self::VARIANTS[variant], held)
+    }
+
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        engine_for(self.units, traits, |variant| self.fits(options, variant, traits))
     }
 
     fn parts(&self, _: &Options) -> Vec<Part<Self>> {
@@ -212,6 +244,11 @@ impl Kernel for LstmSequence {
             self.step(k).reference_step(options, read, [&mut *gates, &mut *h, &mut *c]);
         }
     }
+}
+
+const fn slice(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
+    let wgsl = include_str!("../../shaders/lstm_sequence_slice.wgsl");
+    Variant { wgsl, constants, ..Variant::named(name, &["slice"]) }
 }
 
 impl LstmSequence {

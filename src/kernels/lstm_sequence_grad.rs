@@ -4,9 +4,12 @@ use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::lstm_cell::{CellOptions, lstm_cell_grad};
 use super::lstm_sequence::{STEP_OVERRIDES, peephole};
+use super::recurrence_engine::{ENGINES, constant, engine_for};
 use std::ops::Range;
 
-use super::{Args, Binding, Dispatch, Kernel, KernelInfo, LstmExtras, Options, Part, RUN, Real, Sweep, Variant};
+use super::{
+    Args, Binding, Dispatch, Kernel, KernelInfo, LstmExtras, Options, Part, RUN, Real, Sweep, Traits, Variant,
+};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -127,8 +130,10 @@ impl LstmGradSweep {
             Some(dy) => plan.window(dy, 0..size),
             None => (nothing, 0),
         };
-        let ([mask, dropout, peepholes], mask_at) = slots.extras.bound(plan, times, rows);
+        let shown = times.start - before..times.end + behind;
+        let ([mask, dropout, peepholes], mask_at) = slots.extras.bound(plan, shown, rows);
         let gates_at = gates_at / 4 + (before * size) as u32;
+        let mask_at = mask_at + if slots.extras.mask.is_some() { (before * rows) as u32 } else { 0 };
         let part = LstmSequenceGrad { gates_at, c_at, dy_at, mask_at, ..part };
         let bound = [&slots.u, &c, &dy, &gates, &slots.carry, &mask, &dropout, &peepholes];
         part.push(plan, slots.extras.options(self.cell), &bound);
@@ -145,13 +150,13 @@ impl LstmSequenceGrad {
         (self.rows * self.units) as usize
     }
 
-    /// Step number `k` of these by itself.
-    fn step(&self, options: &Options, k: u32) -> Self {
-        let offset = Sweep::offset(self.steps, self.reverse, k);
+    /// Consecutive steps of these by themselves, by their numbers in the order of the forward pass.
+    fn range(&self, options: &Options, numbers: Range<u32>) -> Self {
+        let offset = Sweep::earliest(self.steps, self.reverse, &numbers);
         let at = offset * self.rows * self.units;
-        let last = k + 1 == self.steps;
+        let last = numbers.end == self.steps;
         LstmSequenceGrad {
-            steps: 1,
+            steps: numbers.end - numbers.start,
             gates_at: self.gates_at + at,
             c_at: self.c_at + at,
             dy_at: self.dy_at + if self.has_dy == 2 { at } else { 0 },
@@ -164,12 +169,18 @@ impl LstmSequenceGrad {
         }
     }
 
+    /// Step number `k` of these by itself.
+    fn step(&self, options: &Options, k: u32) -> Self {
+        self.range(options, k..k + 1)
+    }
+
     /// What is left to do after the steps for dh of the state before them.
     fn before_all(&self, options: &Options) -> Self {
         let carried = if options.get("MASK") != 0 { 2 } else { 0 };
-        let offset = if self.steps == 0 { 0 } else { Sweep::offset(self.steps, self.reverse, 0) };
+        let offset = if self.steps == 0 { 0 } else { Sweep::earliest(self.steps, self.reverse, &(0..1)) };
         let gates_at = self.gates_at + offset * self.rows * self.units;
-        LstmSequenceGrad { steps: 0, gates_at, has_dy: 0, has_next: 1, carried, initial: 1, ..*self }
+        let mask_at = self.mask_at + offset * self.rows;
+        LstmSequenceGrad { steps: 0, gates_at, mask_at, has_dy: 0, has_next: 1, carried, initial: 1, ..*self }
     }
 
     /// The steps one by one, in the order in which they are done here.
@@ -178,13 +189,12 @@ impl LstmSequenceGrad {
         (0..self.steps).rev().map(|k| self.step(options, k)).chain(initial).collect()
     }
 
-    /// Of a single step: where dz of the step that reads its state begins, in groups of four.
-    pub(super) fn next_at(&self) -> usize {
-        let (at, size) = (self.gates_at as usize, self.size());
+    /// Of a single step: where what is of the step that reads its state begins, if its own begins `at` and is `len` long.
+    pub(super) fn next_at(&self, at: u32, len: usize) -> usize {
         match (self.steps, self.reverse) {
-            (0, _) => at,
-            (_, 0) => at + size,
-            _ => at - size,
+            (0, _) => at as usize,
+            (_, 0) => at as usize + len,
+            _ => at as usize - len,
         }
     }
 }
@@ -193,7 +203,7 @@ impl LstmSequenceGrad {
     /// Of a single step: where the earliest gates that it sees begin, and where the latest end, in groups of four.
     pub(super) fn seen_gates(&self) -> Range<usize> {
         let at = self.gates_at as usize;
-        let next = if self.has_next != 0 { self.next_at() } else { at };
+        let next = if self.has_next != 0 { self.next_at(self.gates_at, self.size()) } else { at };
         at.min(next)..at.max(next) + self.size()
     }
 }
@@ -214,15 +224,43 @@ impl Kernel for LstmSequenceGrad {
         ],
         STEP_OVERRIDES
     );
-    const VARIANTS: &'static [Variant] = &[Variant::named("steps", &["main"])];
+    const VARIANTS: &'static [Variant] = &[
+        Variant::named("steps", &["main"]),
+        Variant {
+            wgsl: include_str!("../../shaders/lstm_sequence_grad_lanes.wgsl"),
+            subgroups: true,
+            ..Variant::named("lanes", &["lanes", "main"])
+        },
+        slice("slice8", &[("THREADS", 8), ("QUADS", 2), ("MOST_UNITS", 128)]),
+        slice("slice64", &[("THREADS", 64), ("QUADS", 1), ("MOST_UNITS", 128)]),
+        slice("slice256", &[("THREADS", 256), ("QUADS", 1), ("MOST_UNITS", 256)]),
+    ];
 
     fn grid(&self) -> [u32; 3] {
         [self.units.div_ceil(16), self.rows.div_ceil(16), 1]
     }
 
-    fn dispatches(&self, options: &Options, _: usize) -> Vec<Dispatch<Self>> {
-        let steps = self.one_by_one(options).into_iter();
-        steps.map(|params| Dispatch { entry: "main", params, grid: self.grid() }).collect()
+    fn dispatches(&self, options: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        let engine = &ENGINES[variant];
+        let of_range = |numbers| Dispatch {
+            entry: engine.entry,
+            params: self.range(options, numbers),
+            grid: engine.grid(self.rows).unwrap_or(self.grid()),
+        };
+        let initial = || Dispatch { entry: "main", params: self.before_all(options), grid: self.grid() };
+        let ranges = engine.ranges(self.steps, [self.rows, self.units]).into_iter().rev();
+        ranges.map(of_range).chain((self.initial != 0).then(initial)).collect()
+    }
+
+    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+        let constant = |name: &str| constant(&Self::VARIANTS[variant], name);
+        // dz of one step is held.
+        let held = 16 * constant("MOST_UNITS") * 4 * constant("QUADS");
+        ENGINES[variant].fits(traits, self.units, &Self::VARIANTS[variant], held)
+    }
+
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        engine_for(self.units, traits, |variant| self.fits(options, variant, traits))
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {
@@ -251,6 +289,11 @@ impl Kernel for LstmSequenceGrad {
     }
 }
 
+const fn slice(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
+    let wgsl = include_str!("../../shaders/lstm_sequence_grad_slice.wgsl");
+    Variant { wgsl, constants, ..Variant::named(name, &["slice", "main"]) }
+}
+
 impl LstmSequenceGrad {
     fn reference_step<T: Real>(&self, options: &Options, read: [&[T]; 6], gates: &mut [T], carry: &mut [T]) {
         let [u, c, dy, mask, dropout, peepholes] = read;
@@ -258,13 +301,15 @@ impl LstmSequenceGrad {
         let (masked, dropped) = (options.get("MASK") != 0, options.get("DROPOUT") != 0);
         let [before, after] = if self.reverse != 0 { [size, 0] } else { [0, size] };
         for row in 0..self.rows as usize {
-            let keeps = masked && self.steps != 0 && mask[self.mask_at as usize + row] == T::zero();
+            let masks = |at: usize| masked && mask[at + row] == T::zero();
+            let keeps = self.steps != 0 && masks(self.mask_at as usize);
+            let handed = self.has_next != 0 && !masks(self.next_at(self.mask_at, self.rows as usize));
             for unit in 0..units {
                 let i = row * units + unit;
                 let dh_at = size + i;
                 let mut dh = T::zero();
-                if self.has_next != 0 {
-                    let dz = &gates[4 * (self.next_at() + row * units)..][..4 * units];
+                if handed {
+                    let dz = &gates[4 * (self.next_at(self.gates_at, size) + row * units)..][..4 * units];
                     let seen = dropped.then(|| &dropout[4 * i..4 * i + 4]);
                     dh = from_next(dz, &u[4 * unit * units..4 * (unit + 1) * units], seen);
                 }

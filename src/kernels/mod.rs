@@ -66,6 +66,7 @@ mod pool_steps;
 mod pool_steps_grad;
 pub mod random;
 mod rearrange;
+mod recurrence_engine;
 mod renorm_correction;
 mod renorm_grad;
 mod renorm_moving;

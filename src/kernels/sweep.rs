@@ -50,9 +50,9 @@ impl Sweep {
         usize::from(!self.reverse)
     }
 
-    /// Where the step done as number `k` of `steps` consecutive ones lies among them in time.
-    pub(super) fn offset(steps: u32, reverse: u32, k: u32) -> u32 {
-        if reverse != 0 { steps - 1 - k } else { k }
+    /// Where the earliest of the steps of these numbers, of `steps` consecutive ones, lies among them in time.
+    pub(super) fn earliest(steps: u32, reverse: u32, numbers: &Range<u32>) -> u32 {
+        if reverse != 0 { steps - numbers.end } else { numbers.start }
     }
 
     /// Consecutive time steps whose parts of a tensor of `len` elements a step fit one binding, `beside` others with them, in the

@@ -58,7 +58,7 @@ impl Rows<'_> {
     fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
         let (units, usual) = (p.units as usize, is_usual(cell));
         for k in 0..p.steps {
-            let t = Sweep::offset(p.steps, p.reverse, k) as usize;
+            let t = Sweep::earliest(p.steps, p.reverse, &(k..k + 1)) as usize;
             let (before, after) = if p.reverse != 0 { (t + 1, t) } else { (t, t + 1) };
             let begins = k == 0 && p.begins != 0;
             if begins {

@@ -72,7 +72,12 @@ impl Rows<'_> {
         let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
         let place = |at: usize| (at - first) / size;
         if p.has_next != 0 {
-            inputs.u.product(false, self.gates[place(p.next_at())], dh);
+            inputs.u.product(false, self.gates[place(p.next_at(p.gates_at, size))], dh);
+            if let Some(mask) = inputs.mask {
+                let mask = &mask[p.next_at(p.mask_at, p.rows as usize) + self.first..];
+                let kept = dh.chunks_mut(units).zip(mask).filter(|&(_, &mask)| mask == 0.0);
+                kept.for_each(|(dh, _)| dh.fill(0.0));
+            }
         } else {
             dh.fill(0.0);
         }

@@ -59,11 +59,23 @@ pub(super) fn weights(b: &mut Builder, units: usize, wild: bool) -> Slot {
     b.holding("u", u, At::Aligned)
 }
 
+/// `[T, N]`: steps with holes, or, in half of the cases, rows that all end before the last step does.
+fn mask(b: &mut Builder, steps: usize, rows: usize) -> Slot {
+    if b.draw.one_in(2) {
+        return b.input("mask", steps * rows, Numbers::Classes);
+    }
+    let longest = b.draw.below(steps + 1);
+    let lengths: Vec<usize> = (0..rows).map(|_| b.draw.below(longest + 1)).collect();
+    let values = (0..steps).flat_map(|t| lengths.iter().map(move |&len| f32::from(t < len))).collect();
+    b.holding("mask", values, At::Aligned)
+}
+
 fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) -> LstmExtras {
+    let mask = (options.get("MASK") != 0).then(|| mask(b, steps, rows));
     let mut on =
         |name: &str, slot: &str, len: usize, kind: Numbers| (options.get(name) != 0).then(|| b.input(slot, len, kind));
     LstmExtras {
-        mask: on("MASK", "mask", steps * rows, Numbers::Classes),
+        mask,
         dropout: on("DROPOUT", "dropout", 4 * rows * units, Numbers::Positive),
         peepholes: on("PEEPHOLES", "peepholes", 3 * units, Numbers::Unit),
     }

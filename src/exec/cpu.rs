@@ -32,14 +32,14 @@ type Compute<T> = Box<dyn Fn(&KernelInfo, &[u8], &Options, Args<'_, T>) + Send +
 /// Compiled plans that are kept.
 const PLANS: usize = 16;
 
-/// Multiplications and additions of a plan that is done by the caller alone: they take as long as waking another thread.
-const NARROW: f64 = 4e6;
+/// Multiplications and additions that the caller does alone: waking two sleeping threads takes about as long.
+const NARROW: f64 = 3e7;
 
 /// Where the slots of a plan's steps lie.
 struct Compiled {
     plan: u64,
-    /// Whether there is enough to do for other threads.
-    wide: bool,
+    /// Multiplications and additions of a run.
+    flops: f64,
     steps: Vec<Vec<Shown>>,
 }
 
@@ -163,7 +163,7 @@ impl<T: Real> CpuExecutor<T> {
         let placed = |shown: Shown| Shown { memory: self.places[&plan.place(shown.memory).name], ..shown };
         let steps = plan.steps().iter().map(|step| shown(step).into_iter().map(placed).collect()).collect();
         let flops: f64 = plan.steps().iter().map(Step::flops).sum();
-        self.compiled.push_back(Compiled { plan: plan.id(), wide: flops > NARROW, steps });
+        self.compiled.push_back(Compiled { plan: plan.id(), flops, steps });
         if self.compiled.len() > PLANS {
             self.compiled.pop_front();
         }
@@ -241,7 +241,8 @@ impl<T: Real> Executor for CpuExecutor<T> {
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
         check_scalars(&range, self.scalars.len())?;
         self.compile(plan)?;
-        let (workers, wide) = (self.workers.clone(), self.compiled.back().is_some_and(|compiled| compiled.wide));
+        let (workers, wide) =
+            (self.workers.clone(), self.compiled.back().map_or(0.0, |c| c.flops) * range.len() as f64 > NARROW);
         let mut run = || {
             for at in range.clone() {
                 let scalars = self.scalars[at];

@@ -84,7 +84,8 @@ impl<'a> Affine<'a> {
             #[inline(always)]
             |row, y| {
                 let (x, y) = (&x[row * features..][..features], &mut y[..features]);
-                for f in 0..features {
+                let [mean, deviation, gamma, beta] = of_all([mean, deviation, gamma, beta], y.len());
+                for f in 0..y.len() {
                     let value = (x[f] - mean[f]) / deviation[f] * gamma[f] + beta[f];
                     y[f] = if accumulate { value + y[f] } else { value };
                 }
@@ -112,8 +113,9 @@ fn moments(x: &[f32], [rows, features]: [usize; 2], block: usize, workers: &Work
         #[inline(always)]
         |row, sums| {
             let (x, (first, second)) = (row_of(row), sums.split_at_mut(features));
-            let (first, second, rough) = (&mut first[..features], &mut second[..features], &rough[..features]);
-            for f in 0..features {
+            let n = first.len();
+            let ([x, rough], second) = (of_all([x, &rough], n), &mut second[..n]);
+            for f in 0..n {
                 let deviation = x[f] - rough[f];
                 first[f] += deviation;
                 second[f] += deviation * deviation;
@@ -125,6 +127,12 @@ fn moments(x: &[f32], [rows, features]: [usize; 2], block: usize, workers: &Work
     let means = rough.iter().zip(shifts.clone()).map(|(rough, shift)| rough + shift).collect();
     let variances = second.iter().zip(first.iter().zip(shifts)).map(|(m2, (sum, shift))| (m2 - sum * shift) / n);
     (means, variances.collect())
+}
+
+/// The first `len` of each: one check for a whole loop, which vectorises only without one for each element.
+#[inline(always)]
+fn of_all<const N: usize>(slices: [&[f32]; N], len: usize) -> [&[f32]; N] {
+    slices.map(|slice| &slice[..len])
 }
 
 /// Does every row of `[rows, width]`.
@@ -182,8 +190,9 @@ pub(in crate::kernels) fn batch_norm_grad(
         #[inline(always)]
         |row, sums| {
             let ((x, dy), (bias, scale)) = (of_row(row), sums.split_at_mut(features));
-            let (bias, scale) = (&mut bias[..features], &mut scale[..features]);
-            for f in 0..features {
+            let n = bias.len();
+            let ([x, dy, mean, deviation], scale) = (of_all([x, dy, mean, &deviation], n), &mut scale[..n]);
+            for f in 0..n {
                 bias[f] += dy[f];
                 scale[f] += dy[f] * ((x[f] - mean[f]) / deviation[f]);
             }
@@ -208,8 +217,9 @@ pub(in crate::kernels) fn batch_norm_grad(
         #[inline(always)]
         |row, sums| {
             let (x, dy) = of_row(row);
-            let sums = &mut sums[..features];
-            for f in 0..features {
+            let n = sums.len();
+            let [x, dy, mean, deviation, of_bias, of_scale] = of_all([x, dy, mean, &deviation, &of_bias, &of_scale], n);
+            for f in 0..n {
                 sums[f] += dy[f] - of_bias[f] - (x[f] - mean[f]) / deviation[f] * of_scale[f];
             }
         },
@@ -225,7 +235,10 @@ pub(in crate::kernels) fn batch_norm_grad(
         #[inline(always)]
         |row, dx| {
             let (x, dy) = of_row(row);
-            for f in 0..features {
+            let n = dx.len();
+            let [x, dy, mean, deviation] = of_all([x, dy, mean, &deviation], n);
+            let [of_bias, of_scale, rest, gamma] = of_all([&of_bias, &of_scale, &rest, &gamma], n);
+            for f in 0..n {
                 // The rest joins the smaller term: taken from the difference it would be rounded away.
                 let through_scale = (x[f] - mean[f]) / deviation[f] * of_scale[f] + rest[f];
                 let value = (dy[f] - of_bias[f] - through_scale) / deviation[f] * gamma[f];

@@ -10,7 +10,7 @@ use super::{
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// out[col] = sum over the rows of x[row, col] (+ out).
+    /// `out[col]` = sum over the rows of `x[row, col]` (+ out).
     pub struct ColumnSum {
         /// Rows of x.
         pub rows: u32,

@@ -11,10 +11,16 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
     let m = b.draw.size(&SIDES, 256);
     let n = b.draw.size(&SIDES, 256);
     let k = b.draw.size(&[1, 2, 7, 64, 65, 257, 1032], 256);
+    // Variants that load vec4s of B take no others.
+    let in_vec4s = b.draw.one_in(2);
+    let [n, k] = if in_vec4s { [n.next_multiple_of(4), k.next_multiple_of(8)] } else { [n, k] };
     let accumulate = b.draw.one_in(3);
     let [turned_a, turned_b] = [b.draw.one_in(2), b.draw.one_in(2)];
     let a = b.input_anywhere("a", m * k, Numbers::Logits);
-    let right = b.input_anywhere("b", k * n, Numbers::Unit);
+    let right = match in_vec4s {
+        true => b.input("b", k * n, Numbers::Unit),
+        false => b.input_anywhere("b", k * n, Numbers::Unit),
+    };
     let bias = if b.draw.one_in(2) { Some(b.input("bias", n, Numbers::Shifted)) } else { None };
     let c = b.output("c", m * n, accumulate, At::Anywhere);
     let (a_row, a_col) = if turned_a { (1, m) } else { (k, 1) };

@@ -102,3 +102,21 @@ fn sign_of(x: f32) -> f32 {
 fn is_finite(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
+
+var<workgroup> of_threads: array<f32, 256>;
+
+// The sum of the values of the first `count` threads of a workgroup of 256, added up in runs by the first thread, which gets it; the others
+// get 0.
+fn sum_of_workgroup(thread: u32, count: u32, value: f32) -> f32 {
+    of_threads[thread] = value;
+    workgroupBarrier();
+    var sum = 0.0;
+    if thread == 0u {
+        for (var run = 0u; run < count; run += RUN) {
+            var run_sum = 0.0;
+            for (var i = run; i < min(count, run + RUN); i++) { run_sum += of_threads[i]; }
+            sum += run_sum;
+        }
+    }
+    return sum;
+}

@@ -131,19 +131,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     values[row * p.columns + p.column] = of_row(row);
 }
 
-var<workgroup> of_rows: array<f32, 256>;
-
 // The sum over all rows into the step's row of the log: one workgroup. Thread = one row.
 @compute @workgroup_size(256)
 fn logged(@builtin(local_invocation_index) row: u32) {
-    if row < p.rows { of_rows[row] = of_row(row); }
-    workgroupBarrier();
-    if row > 0u { return; }
-    var sum = 0.0;
-    for (var run = 0u; run < p.rows; run += RUN) {
-        var run_sum = 0.0;
-        for (var i = run; i < min(p.rows, run + RUN); i++) { run_sum += of_rows[i]; }
-        sum += run_sum;
-    }
-    values[scalars.log_row * p.columns + p.column] = sum;
+    var value = 0.0;
+    if row < p.rows { value = of_row(row); }
+    let sum = sum_of_workgroup(row, p.rows, value);
+    if row == 0u { values[scalars.log_row * p.columns + p.column] = sum; }
 }

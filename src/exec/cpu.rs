@@ -90,7 +90,7 @@ impl<T: Real> Default for CpuExecutor<T> {
 impl CpuExecutor<f32> {
     /// An executor without buffers that computes as fast as it can, on all cores.
     pub fn fast() -> Self {
-        Self::fast_on(Workers::new())
+        Self::fast_on(Workers::shared())
     }
 
     /// The same on these threads.

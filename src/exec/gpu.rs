@@ -73,7 +73,7 @@ pub struct GpuExecutor {
     scalars: wgpu::Buffer,
     /// How many scalars were set last.
     scalars_set: usize,
-    read_back: ReadBack,
+    pub(super) read_back: ReadBack,
     under_way: VecDeque<wgpu::SubmissionIndex>,
     /// The kernel that is to be computed by this variant.
     insisted: Option<(&'static str, usize)>,

@@ -1,9 +1,9 @@
 //! When steps begin and end on a GPU: timestamp queries, a pass for each step.
 
-use std::sync::mpsc::channel;
-
 use super::gpu::GpuExecutor;
+use super::reading::{ReadPart, Values};
 use crate::error::{Error, Result};
+use crate::kernels::Element;
 
 /// Steps of one query set: half of WebGPU's largest.
 const STEPS: usize = wgpu::QUERY_SET_MAX_QUERIES as usize / 2;
@@ -27,21 +27,15 @@ impl GpuExecutor {
         let inner = self.gpu.inner.clone();
         let Some(compiled) = self.compiled.back() else { return Ok(Vec::new()) };
         let count = 2 * steps.len() as u32;
-        let bytes = 8 * count as u64;
-        let (queries, [resolved, staging]) = inner.scoped("timestamps", || {
-            let descriptor =
-                wgpu::QuerySetDescriptor { label: Some("timestamps"), ty: wgpu::QueryType::Timestamp, count };
-            let buffer = |usage| {
-                let descriptor =
-                    wgpu::BufferDescriptor { label: Some("timestamps"), size: bytes, usage, mapped_at_creation: false };
-                inner.device.create_buffer(&descriptor)
-            };
-            let resolve = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
-            let read = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            (inner.device.create_query_set(&descriptor), [resolve, read].map(buffer))
+        let (queries, resolved) = inner.scoped("timestamps", || {
+            let label = Some("timestamps");
+            let queries = wgpu::QuerySetDescriptor { label, ty: wgpu::QueryType::Timestamp, count };
+            let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+            let buffer = wgpu::BufferDescriptor { label, size: 8 * count as u64, usage, mapped_at_creation: false };
+            (inner.device.create_query_set(&queries), inner.device.create_buffer(&buffer))
         })?;
         let mut encoder = inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("timed") });
-        for (query, step) in (0u32..).step_by(2).zip(steps.clone()) {
+        for (query, step) in (0u32..).step_by(2).zip(steps) {
             let writes = wgpu::ComputePassTimestampWrites {
                 query_set: &queries,
                 beginning_of_pass_write_index: Some(query),
@@ -51,18 +45,12 @@ impl GpuExecutor {
             compiled.encode(&mut encoder.begin_compute_pass(&descriptor), step..step + 1, at);
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
-        encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, Some(bytes));
         self.counters.submissions += 1;
         inner.queue.submit([encoder.finish()]);
-        let (sender, receiver) = channel();
-        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
-            // The receiver is gone only if waiting has already failed.
-            let _ = sender.send(result);
-        });
-        inner.wait(None)?;
-        let failed = |e: String| Error::Device(format!("reading timestamps of `{}`: {e}", inner.info.name));
-        receiver.try_recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-        let view = staging.get_mapped_range(0..bytes).map_err(|e| failed(e.to_string()))?;
-        Ok(view.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap_or_default())).collect())
+        let part = ReadPart { name: "timestamps", range: 0..2 * count as usize, element: Element::U32 };
+        let copy = self.read_back.begin(&self.gpu, &[(&resolved, &part)], &mut self.counters)?;
+        let words = self.read_back.end(&self.gpu, copy, &mut self.counters)?.into_iter().map(Values::u32);
+        let words: Vec<u32> = words.collect::<Result<Vec<_>>>()?.concat();
+        Ok(words.chunks_exact(2).map(|pair| u64::from(pair[0]) | u64::from(pair[1]) << 32).collect())
     }
 }

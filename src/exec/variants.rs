@@ -47,8 +47,6 @@ impl Gpu {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
-            f16: features.contains(wgpu::Features::SHADER_F16),
-            cooperative: false,
         }
     }
 

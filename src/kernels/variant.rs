@@ -13,10 +13,6 @@ pub struct Traits {
     pub workgroup_threads: u32,
     /// Sizes of a subgroup, smallest and largest; none where the device was opened without subgroups.
     pub subgroup: Option<(u32, u32)>,
-    /// Whether shaders may compute in `f16`.
-    pub f16: bool,
-    /// Whether shaders may use cooperative matrices of 8 x 8 `f32`.
-    pub cooperative: bool,
 }
 
 /// Where a kernel's parameters lie.
@@ -41,8 +37,6 @@ pub struct Variant {
     pub wgsl: &'static str,
     /// `const` lines that are appended to the source: sizes of register tiles, which WGSL does not let an override set.
     pub constants: &'static [(&'static str, u32)],
-    /// Features that the source is to be parsed with, as `enable f16;` in front of it.
-    pub enables: &'static [&'static str],
     /// Whether it uses subgroup operations.
     pub subgroups: bool,
 }
@@ -53,7 +47,7 @@ impl Variant {
 
     /// A variant whose entry points stand in the kernel's own source.
     pub const fn named(name: &'static str, entries: &'static [&'static str]) -> Self {
-        Variant { name, entries, wgsl: "", constants: &[], enables: &[], subgroups: false }
+        Variant { name, entries, wgsl: "", constants: &[], subgroups: false }
     }
 }
 

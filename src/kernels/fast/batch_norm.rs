@@ -1,6 +1,7 @@
 //! Batch normalisation and its gradient, row by row: all features of a row are neighbours.
 
 use super::Workers;
+use super::rows::cut_rows;
 use super::sums::sum_rows;
 use super::vectorised::vectorised;
 use crate::kernels::{Args, BatchNorm, BatchNormApply, BatchNormGrad, Kernel, Options};
@@ -143,14 +144,9 @@ fn for_rows(
     of_row: impl Fn(usize, &mut [f32]) + Sync + Send,
 ) {
     let parts = workers.cut(rows, 10 * rows * width, 1);
-    let mut rest = values;
-    let mut work = Vec::with_capacity(parts.len());
-    for part in parts {
-        let (mine, others) = std::mem::take(&mut rest).split_at_mut(part.len() * width);
-        work.push((part.start, mine));
-        rest = others;
-    }
-    workers.each(work, |(first, values)| {
+    let rows = cut_rows(values, width, &parts);
+    let work = parts.iter().map(|part| part.start).zip(rows).collect();
+    workers.each(work, |(first, values): (usize, &mut [f32])| {
         vectorised(
             #[inline(always)]
             || {

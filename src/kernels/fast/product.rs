@@ -1,6 +1,7 @@
 //! Matrix products by the `gemm` crate.
 
 use super::Workers;
+use super::rows::cut_rows;
 use crate::kernels::{Args, Matmul};
 
 /// Rows of C that a thread's part is a multiple of where a bias is added.
@@ -58,14 +59,7 @@ pub(in crate::kernels) fn matmul(p: &Matmul, mut args: Args<'_, f32>, workers: &
 fn add_bias(bias: &[f32], accumulate: bool, c: &mut [f32], workers: &Workers) {
     let n = bias.len();
     let parts = workers.cut(c.len() / n, c.len(), GRAIN);
-    let mut rest = c;
-    let mut work = Vec::with_capacity(parts.len());
-    for rows in parts {
-        let (mine, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * n);
-        work.push(mine);
-        rest = others;
-    }
-    workers.each(work, |c| {
+    workers.each(cut_rows(c, n, &parts), |c| {
         for row in c.chunks_exact_mut(n) {
             match accumulate {
                 true => row.iter_mut().zip(bias).for_each(|(c, b)| *c += b),

@@ -2,6 +2,16 @@
 
 use std::ops::Range;
 
+/// The rows of each part in a matrix of this width.
+pub(super) fn cut_rows<'a>(mut matrix: &'a mut [f32], width: usize, parts: &[Range<usize>]) -> Vec<&'a mut [f32]> {
+    let mut of_part = |rows: &Range<usize>| {
+        let (mine, rest) = std::mem::take(&mut matrix).split_at_mut(rows.len() * width);
+        matrix = rest;
+        mine
+    };
+    parts.iter().map(&mut of_part).collect()
+}
+
 /// Of `tensor`, which holds one matrix of `rows` x `width` behind the other, the rows of each part in every matrix.
 pub(super) fn by_rows<'a>(
     tensor: &'a mut [f32],
@@ -10,12 +20,8 @@ pub(super) fn by_rows<'a>(
 ) -> Vec<Vec<&'a mut [f32]>> {
     let matrices = tensor.len() / (rows * width).max(1);
     let mut cut: Vec<Vec<&mut [f32]>> = parts.iter().map(|_| Vec::with_capacity(matrices)).collect();
-    for mut matrix in tensor.chunks_exact_mut((rows * width).max(1)) {
-        for (rows, of_part) in parts.iter().zip(&mut cut) {
-            let (mine, rest) = std::mem::take(&mut matrix).split_at_mut(rows.len() * width);
-            of_part.push(mine);
-            matrix = rest;
-        }
+    for matrix in tensor.chunks_exact_mut((rows * width).max(1)) {
+        cut_rows(matrix, width, parts).into_iter().zip(&mut cut).for_each(|(mine, of_part)| of_part.push(mine));
     }
     cut
 }

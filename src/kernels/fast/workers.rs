@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
@@ -25,16 +25,19 @@ impl fmt::Debug for Workers {
 const WORTH_HANDING_OVER: usize = 100_000;
 
 impl Workers {
-    /// As many threads as this machine has cores; none beside the caller where they cannot be had.
-    pub fn new() -> Self {
-        Self::of(std::thread::available_parallelism().map_or(1, |n| n.get()), WORTH_HANDING_OVER)
+    /// As many threads as this machine has cores, the same for all models; none beside the caller where they cannot be had.
+    pub fn shared() -> Self {
+        static SHARED: LazyLock<Workers> = LazyLock::new(|| {
+            Workers::of(std::thread::available_parallelism().map_or(1, |n| n.get()), WORTH_HANDING_OVER)
+        });
+        SHARED.clone()
     }
 
     /// So many threads, that get a part each of work of twice `worth` operations and more.
     pub(crate) fn of(threads: usize, worth: usize) -> Self {
         let name = |i| format!("gatenorm-{i}");
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build();
-        Workers { pool: pool.ok().filter(|_| threads > 1).map(Arc::new), worth }
+        let build = || rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name).build().ok();
+        Workers { pool: if threads > 1 { build().map(Arc::new) } else { None }, worth }
     }
 
     /// Runs `work` where [`Workers::each`] hands over to other threads.
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn parts_cover_all_and_end_on_grains() {
-        let workers = Workers::new();
+        let workers = Workers::shared();
         for (count, grain) in [(1, 1), (7, 4), (32, 4), (33, 16), (1000, 16)] {
             let parts = workers.enter(|| workers.cut(count, 100 * WORTH_HANDING_OVER, grain));
             assert_eq!((parts[0].start, parts[parts.len() - 1].end), (0, count));
@@ -95,7 +98,7 @@ mod tests {
 
     #[test]
     fn little_work_stays_whole() {
-        let workers = Workers::new();
+        let workers = Workers::shared();
         assert_eq!(workers.enter(|| workers.cut(64, 1000, 1)).len(), 1);
         assert_eq!(workers.cut(64, usize::MAX, 1).len(), 1);
     }

@@ -9,6 +9,7 @@ use super::device::Gpu;
 use super::pipelines::Wanted;
 use super::read_back::ReadBack;
 use super::reading::{Progress, ReadPart, Reading, Values};
+use super::submissions::{share, submissions};
 use super::tuning::{self, Choices};
 use super::{Counters, Executor, check_content, check_scalars, check_step};
 use crate::error::{Error, Result};
@@ -19,8 +20,6 @@ use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
 const UNIFORM_SLOT: u64 = 256;
 /// Training steps whose scalars fit on the device at once.
 pub const MAX_SCALARS: usize = 1024;
-/// Dispatches of one submission, so that the queue can be waited for in between.
-const DISPATCHES_PER_SUBMISSION: usize = 4096;
 /// Submissions that may be under way.
 const IN_FLIGHT: usize = 3;
 /// Compiled plans that are kept.
@@ -41,6 +40,8 @@ pub(super) struct Compiled {
     dispatches: Vec<Encoded>,
     /// Where each step's dispatches begin, and at last their number.
     firsts: Vec<usize>,
+    /// What share of a submission each step takes.
+    shares: Vec<f64>,
 }
 
 impl Compiled {
@@ -198,7 +199,9 @@ impl GpuExecutor {
         }
         let names = plan.memory().places.iter().map(|place| place.name.clone()).collect();
         let uniforms = self.uniforms(&params);
-        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts })
+        let of_step = |(step, ends): (&Step, &[usize])| share(ends[1] - ends[0], step.flops());
+        let shares = plan.steps().iter().zip(firsts.windows(2)).map(of_step).collect();
+        Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts, shares })
     }
 
     /// The bind groups of a plan, and the number of each step's: steps of a kernel on the same slots share one.
@@ -352,16 +355,8 @@ impl Executor for GpuExecutor {
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
         check_scalars(&range, self.scalars_set)?;
         self.compile(plan)?;
-        let steps = plan.steps().len();
-        let dispatches = self.compiled.back().map_or(1, |compiled| compiled.dispatches.len());
-        let per_submission = (DISPATCHES_PER_SUBMISSION / dispatches.max(1)).max(1);
-        let mut first = range.start;
-        while first < range.end {
-            let last = range.end.min(first + per_submission);
-            self.encode_and_submit(0..steps, first..last)?;
-            first = last;
-        }
-        Ok(())
+        let parts = self.compiled.back().map_or_else(Vec::new, |compiled| submissions(&compiled.shares, range));
+        parts.into_iter().try_for_each(|(steps, scalars)| self.encode_and_submit(steps, scalars))
     }
 
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {

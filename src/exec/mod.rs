@@ -10,6 +10,7 @@ mod pipelines;
 pub mod profile;
 mod read_back;
 mod reading;
+mod submissions;
 mod timestamps;
 mod tuning;
 mod variants;

@@ -1,9 +1,11 @@
 //! The time steps of an LSTM: each thread takes rows of the batch through all of them.
 
+use std::ops::Range;
+
 use super::Workers;
 use super::maths::{sigmoid, tanh};
 use super::panels::Panels;
-use super::rows::{by_rows, two};
+use super::rows::{by_rows, spans, two};
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
 use crate::kernels::lstm_sequence::peephole;
@@ -56,7 +58,8 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
-        let (units, usual) = (p.units as usize, is_usual(cell));
+        let (units, width) = (p.units as usize, 4 * p.units as usize);
+        let rows = self.h[0].len() / units;
         for k in 0..p.steps {
             let t = Sweep::earliest(p.steps, p.reverse, &(k..k + 1)) as usize;
             let (before, after) = if p.reverse != 0 { (t + 1, t) } else { (t, t + 1) };
@@ -68,32 +71,32 @@ impl Rows<'_> {
             let (h_prev, h) = two(&mut self.h, before, after);
             let (c_prev, c) = two(&mut self.c, before, after);
             let gates = &mut *self.gates[t];
-            if !begins {
-                u.product(true, h_prev, gates);
-            }
+            let mut cells = |kept: bool, rows: Range<usize>| {
+                let (at, of_gates) = (rows.start * units..rows.end * units, rows.start * width..rows.end * width);
+                let (h_prev, c_prev) = (&h_prev[at.clone()], &c_prev[at.clone()]);
+                let (h, c) = (&mut h[at.clone()], &mut c[at]);
+                if kept {
+                    h.copy_from_slice(h_prev);
+                    c.copy_from_slice(c_prev);
+                    return;
+                }
+                let gates = &mut gates[of_gates];
+                if !begins {
+                    u.product(true, h_prev, gates);
+                }
+                match is_usual(cell) {
+                    true => vectorised(
+                        #[inline(always)]
+                        || usual_cells(gates, c_prev, c, h),
+                    ),
+                    false => any_cells(cell, (units, peepholes), gates, c_prev, c, h),
+                }
+            };
             match mask {
-                None if usual => vectorised(
-                    #[inline(always)]
-                    || usual_cells(gates, c_prev, c, h),
-                ),
-                _ => {
-                    let states = h.chunks_exact_mut(units).zip(c.chunks_exact_mut(units));
-                    for (row, (h, c)) in states.enumerate() {
-                        let at = row * units..(row + 1) * units;
-                        let (gates, c_prev) = (&mut gates[4 * at.start..4 * at.end], &c_prev[at.clone()]);
-                        let kept = mask.is_some_and(|mask| mask[t * p.rows as usize + self.first + row] == 0.0);
-                        match (kept, usual) {
-                            (true, _) => {
-                                c.copy_from_slice(c_prev);
-                                h.copy_from_slice(&h_prev[at]);
-                            }
-                            (false, true) => vectorised(
-                                #[inline(always)]
-                                || usual_cells(gates, c_prev, c, h),
-                            ),
-                            (false, false) => any_cells(cell, peepholes, gates, c_prev, c, h),
-                        }
-                    }
+                None => cells(false, 0..rows),
+                Some(mask) => {
+                    let mask = &mask[t * p.rows as usize + self.first..][..rows];
+                    spans(mask).for_each(|(kept, rows)| cells(kept, rows));
                 }
             }
         }
@@ -116,13 +119,20 @@ fn usual_cells(gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) 
     }
 }
 
-fn any_cells(cell: CellOptions, peepholes: &[f32], gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) {
+fn any_cells(
+    cell: CellOptions,
+    (units, peepholes): (usize, &[f32]),
+    gates: &mut [f32],
+    c_prev: &[f32],
+    c: &mut [f32],
+    h: &mut [f32],
+) {
     let (gates, _) = gates.as_chunks_mut::<4>();
-    for (unit, z) in gates.iter_mut().enumerate() {
-        let peephole = peephole(cell.peepholes, peepholes, c.len(), unit);
-        let new = lstm_cell(cell, *z, c_prev[unit], peephole);
+    for (j, z) in gates.iter_mut().enumerate() {
+        let peephole = peephole(cell.peepholes, peepholes, units, j % units);
+        let new = lstm_cell(cell, *z, c_prev[j], peephole);
         *z = new.saved;
-        c[unit] = new.c;
-        h[unit] = new.h;
+        c[j] = new.c;
+        h[j] = new.h;
     }
 }

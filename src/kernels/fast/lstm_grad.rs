@@ -1,10 +1,12 @@
 //! The time steps of an LSTM backwards: each thread takes rows of the batch through all of them.
 
+use std::ops::Range;
+
 use super::Workers;
 use super::lstm::{GRAIN, is_usual};
 use super::maths::tanh;
 use super::panels::Panels;
-use super::rows::by_rows;
+use super::rows::{by_rows, spans};
 use super::sums::add_to;
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
@@ -71,15 +73,20 @@ impl Rows<'_> {
         let (units, cell) = (p.units as usize, CellOptions::of(options));
         let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
         let place = |at: usize| (at - first) / size;
-        if p.has_next != 0 {
-            inputs.u.product(false, self.gates[place(p.next_at(p.gates_at, size))], dh);
-            if let Some(mask) = inputs.mask {
-                let mask = &mask[p.next_at(p.mask_at, p.rows as usize) + self.first..];
-                let kept = dh.chunks_mut(units).zip(mask).filter(|&(_, &mask)| mask == 0.0);
-                kept.for_each(|(dh, _)| dh.fill(0.0));
+        match inputs.mask {
+            _ if p.has_next == 0 => dh.fill(0.0),
+            None => inputs.u.product(false, self.gates[place(p.next_at(p.gates_at, size))], dh),
+            Some(mask) => {
+                let gates = &*self.gates[place(p.next_at(p.gates_at, size))];
+                let mask = &mask[p.next_at(p.mask_at, p.rows as usize) + self.first..][..len / units];
+                for (kept, rows) in spans(mask) {
+                    let dh = &mut dh[rows.start * units..rows.end * units];
+                    match kept {
+                        true => dh.fill(0.0),
+                        false => inputs.u.product(false, &gates[4 * rows.start * units..4 * rows.end * units], dh),
+                    }
+                }
             }
-        } else {
-            dh.fill(0.0);
         }
         if p.has_dy != 0 {
             vectorised(
@@ -105,26 +112,18 @@ impl Rows<'_> {
         let gates = &mut *self.gates[place(p.gates_at as usize)];
         let (dc, carry_dh) = self.carry.split_at_mut(1);
         let dc = &mut *dc[0];
-        let Some(mask) = inputs.mask else {
-            match is_usual(cell) {
-                true => vectorised(
-                    #[inline(always)]
-                    || usual_cells(gates, states, dh, dc),
-                ),
-                false => any_cells(cell, (units, inputs.peepholes), gates, states, dh, dc),
-            }
-            return;
-        };
-        for row in 0..len / units {
-            let at = row * units..(row + 1) * units;
+        let mut cells = |kept: bool, rows: Range<usize>| {
+            let at = rows.start * units..rows.end * units;
             let gates = &mut gates[4 * at.start..4 * at.end];
             let (dh, dc, carry_dh) = (&dh[at.clone()], &mut dc[at.clone()], &mut carry_dh[0][at.clone()]);
-            if mask[p.mask_at as usize + self.first + row] == 0.0 {
+            if kept {
                 gates.fill(0.0);
                 carry_dh.copy_from_slice(dh);
-                continue;
+                return;
             }
-            carry_dh.fill(0.0);
+            if inputs.mask.is_some() {
+                carry_dh.fill(0.0);
+            }
             let states = states.map(|c| &c[at.clone()]);
             match is_usual(cell) {
                 true => vectorised(
@@ -132,6 +131,13 @@ impl Rows<'_> {
                     || usual_cells(gates, states, dh, dc),
                 ),
                 false => any_cells(cell, (units, inputs.peepholes), gates, states, dh, dc),
+            }
+        };
+        match inputs.mask {
+            None => cells(false, 0..len / units),
+            Some(mask) => {
+                let mask = &mask[p.mask_at as usize + self.first..][..len / units];
+                spans(mask).for_each(|(kept, rows)| cells(kept, rows));
             }
         }
     }

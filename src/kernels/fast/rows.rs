@@ -36,3 +36,13 @@ pub(super) fn two<'a>(slices: &'a mut [&mut [f32]], read: usize, write: usize) -
         (high[0], low[write])
     }
 }
+
+/// Rows one behind the other that have the same fate in a time step, and whether they keep their state, which is where the mask is 0.
+pub(super) fn spans(mask: &[f32]) -> impl Iterator<Item = (bool, Range<usize>)> {
+    let mut end = 0;
+    mask.chunk_by(|a, b| (*a == 0.0) == (*b == 0.0)).map(move |rows| {
+        let first = end;
+        end += rows.len();
+        (rows[0] == 0.0, first..end)
+    })
+}

@@ -131,11 +131,18 @@ pub struct Limits {
     pub max_binding: usize,
     /// Most bytes of one buffer.
     pub max_buffer: usize,
+    /// Most times that one thread may go through the loops of a kernel, all together.
+    pub max_loops: usize,
 }
 
 impl Limits {
     /// No bound but the 32 bits of an index: the CPU's.
-    pub const NONE: Limits = Limits { max_binding: u32::MAX as usize, max_buffer: usize::MAX };
+    pub const NONE: Limits =
+        Limits { max_binding: u32::MAX as usize, max_buffer: usize::MAX, max_loops: u32::MAX as usize };
+
+    /// [`Limits::max_loops`] of software drivers: Mesa's leave a thread's loops after 65,535 rounds, without a word (22.3:
+    /// `LP_MAX_TGSI_LOOP_ITERATIONS` in lp_bld_limits.h).
+    pub const SOFTWARE_LOOPS: usize = 65_535;
 }
 
 /// Buffers and steps, in the order in which they run.
@@ -292,14 +299,29 @@ impl Plan {
         }
     }
 
-    /// Cuts `rows` so that each part of every matrix of these widths fits one binding. Parts begin at multiples of
-    /// [`BLOCK_ROWS`], so at offsets that a binding may have.
+    /// Most times that one thread may go through a kernel's loops.
+    pub fn max_loops(&self) -> usize {
+        self.limits.max_loops
+    }
+
+    /// Most rows that one thread may go through, three times over and in runs.
+    fn most_rows(&self) -> usize {
+        // 2^20 rows a run keep a kernel with 32 rows a workgroup within a grid's 65,535.
+        (self.limits.max_loops / 4).min(1 << 20)
+    }
+
+    /// Whether a kernel can go through so many rows of a slot in one run.
+    pub fn holds_rows(&self, rows: usize, slot: &Slot) -> bool {
+        rows <= self.most_rows() && 4 * slot.aligned().0.len <= self.limits.max_binding
+    }
+
+    /// Cuts `rows` so that each part of every matrix of these widths fits one binding, and a thread can go through its rows. Parts
+    /// begin at multiples of [`BLOCK_ROWS`], so at offsets that a binding may have.
     pub fn row_chunks(&self, rows: usize, widths: &[usize]) -> Vec<Range<usize>> {
         let widest = widths.iter().copied().max().unwrap_or(1).max(1);
         let block = BLOCK_ROWS as usize;
         let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / widest;
-        // 2^20 rows a run keep a kernel with 32 rows a workgroup within a grid's 65,535.
-        let chunk = (fitting.min(1 << 20) / block).max(1) * block;
+        let chunk = (fitting.min(self.most_rows()) / block).max(1) * block;
         (0..rows).step_by(chunk).map(|first| first..rows.min(first + chunk)).collect()
     }
 

@@ -116,7 +116,7 @@ fn integers_where_real_numbers_belong_are_refused() {
 
 #[test]
 fn a_binding_larger_than_the_device_shows_is_refused() {
-    let limits = Limits { max_binding: 1 << 20, max_buffer: 1 << 30 };
+    let limits = Limits { max_binding: 1 << 20, max_buffer: 1 << 30, ..Limits::NONE };
     let message = refusal(limits, |plan| {
         let (x, out) = (real(plan, "x", 1 << 19), real(plan, "out", 1 << 19));
         Copy::record(false, plan, CopySlots { x, out });

@@ -325,6 +325,7 @@ impl Gpu {
         Limits {
             max_binding: self.inner.limits.max_storage_buffer_binding_size as usize,
             max_buffer: self.inner.limits.max_buffer_size as usize,
+            max_loops: if self.traits().software { Limits::SOFTWARE_LOOPS } else { Limits::NONE.max_loops },
         }
     }
 }

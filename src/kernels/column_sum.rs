@@ -41,7 +41,7 @@ const SEVERAL_ROWS: u32 = 32;
 impl ColumnSum {
     /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.
     pub fn record([rows, cols]: [usize; 2], accumulate: bool, plan: &mut Plan, slots: ColumnSumSlots) {
-        let chunks = match 4 * slots.x.aligned().0.len <= plan.max_binding() {
+        let chunks = match plan.holds_rows(rows, &slots.x) {
             true => std::iter::once(0..rows).collect(),
             false => plan.row_chunks(rows, &[cols]),
         };

@@ -94,6 +94,12 @@ impl Layer for Embedding {
             let Some(dy) = recorder.gradient(&output) else { return };
             let Some((dtable, accumulate)) = recorder.variable_gradient("embeddings") else { return };
             let plan = &mut recorder.plan;
+            if steps * samples > plan.max_loops() {
+                let most = plan.max_loops();
+                plan.fail(format!(
+                    "an Embedding of {samples} samples of {steps} steps cannot be trained on this software driver, whose loops end after {most} rounds: use a smaller batch, or --device cpu"
+                ));
+            }
             if !accumulate {
                 Fill::record(0.0, plan, FillSlots { out: dtable.clone() });
             }

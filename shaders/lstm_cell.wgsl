@@ -76,6 +76,9 @@ fn lstm_cell_grad(
     let dz_f = df * activation_slope(o.recurrent_activation, saved.y);
     let dz_g = dc * gates.x * activation_slope(o.activation, saved.z);
     var dc_prev = dc * gates.y;
-    if o.peepholes != 0u { dc_prev += dz_i * peephole.x + dz_f * peephole.y; }
+    if o.peepholes != 0u {
+        if o.coupled == 0u { dc_prev += dz_i * peephole.x; }
+        dc_prev += dz_f * peephole.y;
+    }
     return CellGrad(vec4(dz_i, dz_f, dz_g, dz_o), dc_prev);
 }

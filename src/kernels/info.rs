@@ -1,5 +1,6 @@
 //! What is known of a kernel besides its code.
 
+use super::combinations::pairs;
 use super::fast::Workers;
 use super::tracked::Tracked;
 use super::variant::{Block, Blocks, Dispatch, Part, Variant, Variants};
@@ -166,15 +167,12 @@ impl KernelInfo {
         }
     }
 
-    /// Every combination of the overrides' values; where they are too many, so many that each value occurs at least twice, in
-    /// company that changes.
+    /// Every combination of the overrides' values; where they are too many, so many that each two values of two overrides occur together.
     pub fn all_options(&self) -> Vec<Options> {
-        let count = |o: &Override| o.values.len();
-        if self.overrides.iter().map(count).product::<usize>() > MOST_COMBINATIONS {
-            let rows = 2 * self.overrides.iter().map(count).max().unwrap_or(1);
-            let value = |row: usize, i: usize, o: &Override| o.values[(row * (2 * i + 1) + row / count(o)) % count(o)];
-            let of_row = |row| self.overrides.iter().enumerate().map(|(i, o)| (o.name, value(row, i, o))).collect();
-            return (0..rows).map(|row| Options(of_row(row))).collect();
+        let counts: Vec<usize> = self.overrides.iter().map(|o| o.values.len()).collect();
+        if counts.iter().product::<usize>() > MOST_COMBINATIONS {
+            let of_row = |row: Vec<usize>| self.overrides.iter().zip(row).map(|(o, v)| (o.name, o.values[v])).collect();
+            return pairs(&counts).into_iter().map(|row| Options(of_row(row))).collect();
         }
         self.overrides.iter().fold(vec![Options::none()], |combinations, o| {
             let extended = |options: &Options, value| Options([&options.0[..], &[(o.name, value)]].concat());

@@ -88,6 +88,9 @@ pub(super) fn lstm_cell_grad<T: Real>(
     let dz_i = if options.coupled { T::zero() } else { dc * g * slope(saved[0]) };
     let dz_f = df * slope(saved[1]);
     let dz_g = dc * i * activation_slope(activation, saved[2]);
-    let dc_prev = peephole.map_or(dc * f, |p| dc * f + dz_i * p[0] + dz_f * p[1]);
+    let dc_prev = peephole.map_or(dc * f, |p| {
+        let by_i = if options.coupled { dc * f } else { dc * f + dz_i * p[0] };
+        by_i + dz_f * p[1]
+    });
     ([dz_i, dz_f, dz_g, dz_o], dc_prev)
 }

@@ -26,6 +26,7 @@ mod cell_state_grad;
 mod class_sums;
 mod clip;
 mod column_sum;
+mod combinations;
 mod constrain;
 mod copy;
 mod copy_columns;

@@ -115,6 +115,12 @@ impl Builder {
         self.holding(name, values, At::Aligned)
     }
 
+    /// What counts and what does not, at random. It is made of nothing but 0 and 1, so that NaN never lies in it.
+    pub(super) fn mask(&mut self, len: usize) -> Slot {
+        let values = (0..len).map(|_| f32::from(self.draw.one_in(2))).collect();
+        self.holding("mask", values, At::Aligned)
+    }
+
     /// An input of random numbers that begins anywhere.
     pub(super) fn input_anywhere(&mut self, name: &str, len: usize, kind: Numbers) -> Slot {
         let values = self.draw.numbers(len, kind);

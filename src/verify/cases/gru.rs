@@ -16,7 +16,7 @@ fn cell(options: &Options) -> GruCell {
 
 /// A mask and dropout, where they are on.
 fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) -> [Option<Slot>; 2] {
-    let mask = (options.get("MASK") != 0).then(|| b.input("mask", steps * rows, Numbers::Classes));
+    let mask = (options.get("MASK") != 0).then(|| b.mask(steps * rows));
     [mask, (options.get("DROPOUT") != 0).then(|| b.input("dropout", 4 * rows * units, Numbers::Positive))]
 }
 

@@ -148,7 +148,7 @@ pub(super) fn row_weights(b: &mut Builder, _: &Options) {
     let rows = samples * b.draw.size(&[1, 2, 5, 10, 31], 32);
     let per_step = b.draw.one_in(2);
     let sample_weights = b.input("sample_weights", if per_step { rows } else { samples }, Numbers::Positive);
-    let mask = b.draw.one_in(2).then(|| b.input("mask", rows, Numbers::Classes));
+    let mask = b.draw.one_in(2).then(|| b.mask(rows));
     let weights = b.output("weights", rows, false, At::Aligned);
     for part in b.plan.row_chunks(rows, &[1]) {
         let step = RowWeights {

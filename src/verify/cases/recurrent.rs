@@ -62,7 +62,7 @@ pub(super) fn weights(b: &mut Builder, units: usize, wild: bool) -> Slot {
 /// `[T, N]`: steps with holes, or, in half of the cases, rows that all end before the last step does.
 fn mask(b: &mut Builder, steps: usize, rows: usize) -> Slot {
     if b.draw.one_in(2) {
-        return b.input("mask", steps * rows, Numbers::Classes);
+        return b.mask(steps * rows);
     }
     let longest = b.draw.below(steps + 1);
     let lengths: Vec<usize> = (0..rows).map(|_| b.draw.below(longest + 1)).collect();

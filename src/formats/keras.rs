@@ -11,7 +11,7 @@ use super::keras_weights::Arrays;
 use super::{keras_compile, keras_config, keras_state, keras_weights};
 use crate::error::{Error, Result};
 use crate::exec::{Choices, Device};
-use crate::train::{Compilation, DataSpec, Model, Progressed};
+use crate::train::{Compilation, DataSpec, Model, Progressed, RunState};
 
 /// The release whose format this is; later ones read it too. Keras writes its own release here, and reads none.
 const KERAS_VERSION: &str = "3.0.5";
@@ -33,6 +33,9 @@ struct Extra {
     /// What computed the kernels on a GPU, so that training goes on to the bit there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     variants: Option<Choices>,
+    /// Of a checkpoint, where its run was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<RunState>,
 }
 
 impl Model {
@@ -64,6 +67,7 @@ impl Model {
             epochs,
             exclude_from_weight_decay: compilation.optimizer.common().exclude_from_weight_decay.clone(),
             variants: self.choices(),
+            run: self.run_state.clone(),
         };
         let extra = serde_json::to_value(extra).map_err(|e| unsaved(e.to_string()))?;
         let metadata = json!({ "keras_version": KERAS_VERSION });
@@ -97,12 +101,13 @@ impl Model {
         let extra = archive.extra.as_ref().map(read_extra).transpose().map_err(|why| in_file(path, EXTRA, why))?;
         let undecayed = extra.as_ref().map(|extra| extra.exclude_from_weight_decay.as_slice()).unwrap_or_default();
         let mut model = from_archive(path, &archive, undecayed, device)?;
-        if let Some(Extra { data, seed, epochs, variants, .. }) = extra {
+        if let Some(Extra { data, seed, epochs, variants, run, .. }) = extra {
             model.set_data_spec(data);
             model.set_progressed(Progressed { seed, epochs });
             if let Some(variants) = variants {
                 model.set_choices(variants);
             }
+            model.run_state = run;
         }
         Ok(model)
     }

@@ -1,13 +1,17 @@
 //! What `fit` is asked for.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::callbacks::Callback;
+use super::checkpoints::Checkpoints;
 use super::feed::Feed;
 use super::history::{History, Scores};
 use super::model::Model;
 use super::run::{Batches, batch_sizes, check_batch_size};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::model::Mode;
+use crate::model::{Mode, hash};
 
 /// In which epochs [`Fit`] validates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,9 @@ pub struct Fit<'a> {
     pub(super) validation_freq: ValidationFreq,
     pub(super) keep_best: bool,
     class_weight: Option<Vec<(usize, f64)>>,
+    pub(super) checkpoints: Option<Checkpoints>,
+    pub(super) resume: bool,
+    interrupt: Option<Arc<AtomicBool>>,
     pub(super) callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
@@ -76,6 +83,9 @@ impl<'a> Fit<'a> {
             validation_freq: ValidationFreq::Every(1),
             keep_best: false,
             class_weight: None,
+            checkpoints: None,
+            resume: false,
+            interrupt: None,
             callbacks: Vec::new(),
         }
     }
@@ -139,6 +149,29 @@ impl<'a> Fit<'a> {
         Fit { class_weight: Some(weights.into_iter().collect()), ..self }
     }
 
+    /// Saves the run as it goes.
+    pub fn checkpoints(self, checkpoints: Checkpoints) -> Self {
+        Fit { checkpoints: Some(checkpoints), ..self }
+    }
+
+    /// Goes on where the run was from whose [`Checkpoints`] the model was loaded, to the same bits on the same device as if it had never
+    /// stopped. Give the same data, the same arguments, and the same callbacks in the same order; the history begins with the epochs that were
+    /// done.
+    pub fn resume(self) -> Self {
+        Fit { resume: true, ..self }
+    }
+
+    /// Ends training once this is set, as soon as the device has done what it was told, in the middle of an epoch. With
+    /// [`Fit::checkpoints`] the run is saved first.
+    pub fn interrupt(self, flag: Arc<AtomicBool>) -> Self {
+        Fit { interrupt: Some(flag), ..self }
+    }
+
+    /// Whether training is to end.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.interrupt.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+    }
+
     /// Adds a callback; they are called in the order in which they were added. Give `&mut callback` to look at it afterwards.
     pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
         self.callbacks.push(Box::new(callback));
@@ -171,15 +204,33 @@ impl<'a> Fit<'a> {
 pub(super) struct Pass {
     pub feed: Feed,
     pub samples: usize,
+    /// A number that changes with what stands in the data, as far as some samples show it.
+    pub hash: u64,
     pub sizes: Vec<usize>,
 }
 
 impl Pass {
+    /// What tells this data, cut into these batches, from other data.
+    pub fn identity(&self) -> (usize, usize, u64) {
+        (self.samples, self.sizes.len(), self.hash)
+    }
+
     /// Its batches from one on.
     pub fn batches(&self, mode: Mode, from: usize, count: usize) -> Batches<'_> {
         let first = self.sizes[..from].iter().sum();
         Batches { feed: &self.feed, mode, first, sizes: self.sizes[from..from + count].to_vec() }
     }
+}
+
+/// A number made of some samples, evenly spread.
+fn hash_of(data: &Dataset) -> u64 {
+    const SAMPLES: usize = 16;
+    let picked = (0..SAMPLES.min(data.len())).map(|i| i * data.len() / SAMPLES.min(data.len()));
+    let bytes = picked.flat_map(|i| {
+        let (x, y) = data.sample(i);
+        x.into_iter().chain(y).flat_map(f32::to_le_bytes).collect::<Vec<u8>>()
+    });
+    hash(bytes)
 }
 
 impl Model {
@@ -214,6 +265,9 @@ impl Model {
             }
             None => None,
         };
+        if !fit.resume {
+            self.run_state = None;
+        }
         self.fitting = true;
         let history = self.run_epochs(&train, validation.as_ref(), fit);
         self.fitting = false;
@@ -222,7 +276,7 @@ impl Model {
 
     fn pass(&mut self, name: &'static str, data: &Dataset, batch_size: usize) -> Result<Pass> {
         let feed = self.feed(name, data)?;
-        Ok(Pass { feed, samples: data.len(), sizes: batch_sizes(data.len(), batch_size) })
+        Ok(Pass { feed, samples: data.len(), hash: hash_of(data), sizes: batch_sizes(data.len(), batch_size) })
     }
 
     /// Trains on given batches of samples, one step each, in this order; gives each step's mean loss and metrics, taken before

@@ -63,6 +63,8 @@ pub struct History {
     pub epochs: Vec<Epoch>,
     /// The epoch (from 1) whose weights the model has, where `keep_best` chose it.
     pub best_epoch: Option<usize>,
+    /// Whether [`Fit::interrupt`](super::Fit::interrupt) ended it; the epoch that was under way is not among the epochs.
+    pub interrupted: bool,
 }
 
 impl History {

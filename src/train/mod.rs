@@ -3,6 +3,7 @@
 mod callbacks;
 mod check_data;
 mod checkpoint;
+mod checkpoints;
 mod confusion_matrix;
 mod data_spec;
 mod epochs;
@@ -21,6 +22,7 @@ mod population;
 mod programs;
 mod resume;
 mod run;
+mod run_state;
 mod scores;
 mod states;
 mod trace;
@@ -30,6 +32,7 @@ pub use callbacks::{
     TensorBoard, TerminateOnNan, Training, UpdateFreq,
 };
 pub use checkpoint::Snapshot;
+pub use checkpoints::Checkpoints;
 pub use confusion_matrix::ConfusionMatrix;
 pub use data_spec::DataSpec;
 pub use fit::{Fit, ValidationFreq};
@@ -46,4 +49,5 @@ pub use optimizer::{
     Lion, Nadam, Optimizer, PiecewiseConstantDecay, PolynomialDecay, RmsProp, Sgd,
 };
 pub(crate) use resume::{Compilation, Progressed};
+pub(crate) use run_state::RunState;
 pub use trace::{Trace, Traced};

@@ -9,6 +9,7 @@ use super::loss::{Loss, Losses};
 use super::metric::Metric;
 use super::optimizer::{LearningRate, Optimizer};
 use super::programs::{Compiled, Program, record};
+use super::run_state::RunState;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::profile::{Profile, Profiler};
@@ -17,12 +18,13 @@ use crate::model::{Arena, Call, Functional, Mode, Network, Normalization, Sequen
 use crate::plan::{BufferSpec, Plan};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
 /// Programs that are kept; an epoch needs two or three.
 const PROGRAMS: usize = 12;
 
 /// A variable's value in Keras's order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weight {
     /// `layer/variable`.
     pub path: String,
@@ -53,6 +55,8 @@ pub struct Model {
     programs: HashMap<(Feed, Mode, usize), Program>,
     /// What stateful layers keep from batch to batch, by name.
     pub(super) states: HashMap<String, BufferSpec>,
+    /// Where the run was that the model was saved in.
+    pub(crate) run_state: Option<RunState>,
 }
 
 impl Sequential {
@@ -122,6 +126,7 @@ impl Model {
             data_spec: None,
             programs: HashMap::new(),
             states: HashMap::new(),
+            run_state: None,
         };
         model.initialize(first)?;
         Ok(model)

@@ -59,6 +59,8 @@ pub(super) struct Bunches<'a, 'f> {
     at_once: usize,
     first: usize,
     under_way: Option<UnderWay>,
+    /// Whether the device is told nothing more while it works.
+    held: bool,
     /// When the last reading ended.
     since: Option<Instant>,
 }
@@ -74,7 +76,7 @@ struct UnderWay {
 
 impl<'a, 'f> Bunches<'a, 'f> {
     pub fn new(batches: &'a Batches<'f>, each: bool) -> Self {
-        Bunches { batches, each, told: 0, at_once: 1, first: batches.first, under_way: None, since: None }
+        Bunches { batches, each, told: 0, at_once: 1, first: batches.first, under_way: None, held: false, since: None }
     }
 
     /// What some more of them gave; none once all are done.
@@ -85,7 +87,7 @@ impl<'a, 'f> Bunches<'a, 'f> {
             None => self.begin(model)?,
         };
         let Some(earlier) = earlier else { return Ok(None) };
-        if !self.each && earlier.reading.is_under_way() {
+        if !self.each && !self.held && earlier.reading.is_under_way() {
             self.under_way = self.begin(model)?;
         }
         let bunch = model.finish_some(self.batches, earlier)?;
@@ -113,6 +115,17 @@ impl<'a, 'f> Bunches<'a, 'f> {
         self.told += sizes.len();
         self.first += sizes.iter().sum::<usize>();
         Ok(Some(under_way))
+    }
+
+    /// Whether all that the device was told to run has been heard of; until [`Bunches::go_on`] nothing more is told ahead, so that it will be.
+    pub fn pause(&mut self) -> bool {
+        self.held = true;
+        self.under_way.is_none()
+    }
+
+    /// Tells the device again what comes next while it works.
+    pub fn go_on(&mut self) {
+        self.held = false;
     }
 
     /// Runs no more of them; those that are under way have been run, but nobody hears of them.

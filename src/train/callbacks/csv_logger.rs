@@ -3,8 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::super::history::Scores;
-use super::{Callback, Training};
+use super::{Callback, Training, state};
 use crate::error::{Error, Result};
 
 /// Writes a line of CSV after each epoch: Keras's `CSVLogger`, whose files it writes: `epoch`, counted from 0, then the scores by
@@ -62,22 +64,55 @@ fn unwritten(path: &Path, error: impl Into<std::io::Error>) -> Error {
     Error::io(path, "write", error.into())
 }
 
-impl Callback for CsvLogger {
-    fn on_train_begin(&mut self, _: &mut Training<'_>) -> Result<()> {
+/// How much of the file was written when a checkpoint was, and its columns.
+#[derive(Default, Serialize, Deserialize)]
+struct Written {
+    bytes: u64,
+    names: Vec<String>,
+}
+
+impl CsvLogger {
+    /// Opens the file, to go on behind what was written of it before.
+    fn open(&mut self, written: Option<Written>) -> Result<()> {
         let path = &self.filename;
         let delimiter = u8::try_from(self.separator).ok().filter(|c| c.is_ascii() && !b"\"\r\n".contains(c));
         let delimiter = delimiter.ok_or_else(|| {
             Error::usage(format!("CsvLogger: {:?} cannot separate columns; take `,`, `;` or a tab", self.separator))
         })?;
         let mut options = OpenOptions::new();
-        let options = if self.append { options.append(true) } else { options.write(true).truncate(true) };
+        let options = match (&written, self.append) {
+            (None, false) => options.write(true).truncate(true),
+            _ => options.append(true),
+        };
         let file = options.create(true).open(path).map_err(|e| unwritten(path, e))?;
+        if let Some(written) = &written {
+            // Lines of epochs that are done again.
+            let there = file.metadata().map_err(|e| unwritten(path, e))?.len();
+            file.set_len(there.min(written.bytes)).map_err(|e| unwritten(path, e))?;
+        }
         let header = file.metadata().map_err(|e| unwritten(path, e))?.len() == 0;
         let mut builder = csv::WriterBuilder::new();
         // As Python's csv writes them.
         let builder = builder.delimiter(delimiter).terminator(csv::Terminator::CRLF);
-        self.open = Some(Open { writer: builder.from_writer(file), header, names: Vec::new() });
+        let names = written.map(|written| written.names).unwrap_or_default();
+        self.open = Some(Open { writer: builder.from_writer(file), header, names });
         Ok(())
+    }
+}
+
+impl Callback for CsvLogger {
+    fn on_train_begin(&mut self, _: &mut Training<'_>) -> Result<()> {
+        self.open(None)
+    }
+
+    fn state(&mut self) -> Result<String> {
+        let Some(open) = &self.open else { return state::write(&Written::default()) };
+        let length = open.writer.get_ref().metadata().map_err(|e| unwritten(&self.filename, e))?.len();
+        state::write(&Written { bytes: length, names: open.names.clone() })
+    }
+
+    fn on_train_resume(&mut self, state: &str, _: &mut Training<'_>) -> Result<()> {
+        self.open(Some(state::read("CsvLogger", state)?))
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &mut Scores, _: &mut Training<'_>) -> Result<()> {

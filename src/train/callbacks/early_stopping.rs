@@ -1,8 +1,11 @@
 //! Stopping when a score improves no more.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::history::Scores;
 use super::super::model::Weight;
 use super::monitor::{Better, Monitor, monitored};
+use super::state::{self, exact};
 use super::{Callback, Training};
 use crate::error::Result;
 
@@ -14,7 +17,14 @@ pub struct EarlyStopping {
     baseline: Option<f64>,
     restore_best_weights: bool,
     start_from_epoch: usize,
+    seen: Seen,
+}
+
+/// What it has seen of a training.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Seen {
     wait: usize,
+    #[serde(with = "exact")]
     best: Option<f64>,
     best_epoch: Option<usize>,
     best_weights: Option<Vec<Weight>>,
@@ -36,11 +46,7 @@ impl EarlyStopping {
             baseline: None,
             restore_best_weights: false,
             start_from_epoch: 0,
-            wait: 0,
-            best: None,
-            best_epoch: None,
-            best_weights: None,
-            stopped_epoch: None,
+            seen: Seen::default(),
         }
     }
 
@@ -75,43 +81,53 @@ impl EarlyStopping {
 
     /// The epoch, from 0, after which it stopped training.
     pub fn stopped_epoch(&self) -> Option<usize> {
-        self.stopped_epoch
+        self.seen.stopped_epoch
     }
 
     /// The epoch, from 0, with the best value so far.
     pub fn best_epoch(&self) -> Option<usize> {
-        self.best_epoch
+        self.seen.best_epoch
     }
 }
 
 impl Callback for EarlyStopping {
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         self.monitor.begin(training)?;
-        (self.wait, self.best, self.best_epoch) = (0, None, None);
-        (self.best_weights, self.stopped_epoch) = (None, None);
+        self.seen = Seen::default();
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<String> {
+        state::write(&self.seen)
+    }
+
+    fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        self.on_train_begin(training)?;
+        self.seen = state::read("EarlyStopping", state)?;
         Ok(())
     }
 
     fn on_epoch_end(&mut self, epoch: usize, logs: &mut Scores, training: &mut Training<'_>) -> Result<()> {
         let Some(value) = self.monitor.value(logs).filter(|_| epoch >= self.start_from_epoch) else { return Ok(()) };
-        self.wait += 1;
-        if self.monitor.improves(value, self.best) {
-            (self.best, self.best_epoch) = (Some(value), Some(epoch));
+        let seen = &mut self.seen;
+        seen.wait += 1;
+        if self.monitor.improves(value, seen.best) {
+            (seen.best, seen.best_epoch) = (Some(value), Some(epoch));
             if self.restore_best_weights {
-                self.best_weights = Some(training.model.weights()?);
+                seen.best_weights = Some(training.model.weights()?);
             }
             if self.baseline.is_none() || self.monitor.improves(value, self.baseline) {
-                self.wait = 0;
+                seen.wait = 0;
             }
-        } else if self.wait >= self.patience && epoch > 0 {
-            self.stopped_epoch = Some(epoch);
+        } else if seen.wait >= self.patience && epoch > 0 {
+            seen.stopped_epoch = Some(epoch);
             training.stop();
         }
         Ok(())
     }
 
     fn on_train_end(&mut self, _: &Scores, training: &mut Training<'_>) -> Result<()> {
-        let Some(weights) = self.best_weights.take() else { return Ok(()) };
+        let Some(weights) = self.seen.best_weights.take() else { return Ok(()) };
         training.model.set_weights(weights.iter().map(|w| (w.path.as_str(), w.values.as_slice())))
     }
 }

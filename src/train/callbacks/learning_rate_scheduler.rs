@@ -1,7 +1,7 @@
 //! A learning rate that a function gives for each epoch.
 
 use super::super::history::Scores;
-use super::{Callback, Training};
+use super::{Callback, Training, state};
 use crate::error::{Error, Result};
 
 /// Sets the learning rate before each epoch: Keras's `LearningRateScheduler`. Adds `learning_rate` to an epoch's scores.
@@ -9,12 +9,16 @@ use crate::error::{Error, Result};
 /// For a rate that changes from step to step give the optimizer a schedule.
 pub struct LearningRateScheduler<F> {
     schedule: F,
+    /// The epoch that was begun last.
+    begun: Option<usize>,
+    /// The one that a resumed training begins in the middle of, if it does: its rate is set already.
+    resumed: Option<usize>,
 }
 
 impl<F: FnMut(usize, f64) -> f64> LearningRateScheduler<F> {
     /// `schedule` takes the epoch, from 0, and the learning rate so far, and gives the new one.
     pub fn new(schedule: F) -> Self {
-        LearningRateScheduler { schedule }
+        LearningRateScheduler { schedule, begun: None, resumed: None }
     }
 }
 
@@ -23,7 +27,20 @@ impl<F: FnMut(usize, f64) -> f64> Callback for LearningRateScheduler<F> {
         vec!["learning_rate".to_owned()]
     }
 
+    fn state(&mut self) -> Result<String> {
+        state::write(&self.begun)
+    }
+
+    fn on_train_resume(&mut self, state: &str, _: &mut Training<'_>) -> Result<()> {
+        self.resumed = state::read("LearningRateScheduler", state)?;
+        Ok(())
+    }
+
     fn on_epoch_begin(&mut self, epoch: usize, training: &mut Training<'_>) -> Result<()> {
+        self.begun = Some(epoch);
+        if self.resumed.take() == Some(epoch) {
+            return Ok(());
+        }
         let rate = (self.schedule)(epoch, training.model.learning_rate());
         let of_epoch = |e| Error::usage(format!("LearningRateScheduler, epoch {epoch}: {e}"));
         training.model.set_learning_rate(rate).map_err(of_epoch)

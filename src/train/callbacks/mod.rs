@@ -8,6 +8,7 @@ mod model_checkpoint;
 mod monitor;
 mod path_template;
 mod reduce_lr_on_plateau;
+mod state;
 mod tensorboard;
 mod terminate_on_nan;
 
@@ -53,6 +54,16 @@ pub trait Callback {
         Ok(())
     }
 
+    /// What it needs to go on in another process, in words of its own, as of the last batch or epoch that it heard of.
+    fn state(&mut self) -> Result<String> {
+        Ok(String::new())
+    }
+
+    /// Instead of [`Callback::on_train_begin`], where training goes on from a checkpoint: with what [`Callback::state`] gave then.
+    fn on_train_resume(&mut self, _state: &str, training: &mut Training<'_>) -> Result<()> {
+        self.on_train_begin(training)
+    }
+
     /// After the last epoch, with its scores; not after an error.
     fn on_train_end(&mut self, _logs: &Scores, _training: &mut Training<'_>) -> Result<()> {
         Ok(())
@@ -83,6 +94,12 @@ impl<C: Callback + ?Sized> Callback for &mut C {
     }
     fn on_train_begin(&mut self, training: &mut Training<'_>) -> Result<()> {
         (**self).on_train_begin(training)
+    }
+    fn state(&mut self) -> Result<String> {
+        (**self).state()
+    }
+    fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        (**self).on_train_resume(state, training)
     }
     fn on_train_end(&mut self, logs: &Scores, training: &mut Training<'_>) -> Result<()> {
         (**self).on_train_end(logs, training)

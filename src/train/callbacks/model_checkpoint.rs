@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::history::Scores;
 use super::monitor::{Better, Monitor, monitored};
 use super::path_template::PathTemplate;
+use super::state::{self, exact};
 use super::{Callback, Training};
 use crate::error::{Error, Result};
 use crate::formats::atomic;
@@ -20,9 +23,16 @@ pub struct ModelCheckpoint {
     monitor: Monitor,
     save_best_only: bool,
     save_weights_only: bool,
+    seen: Seen,
+    template: Option<PathTemplate>,
+}
+
+/// What it has seen of a training.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Seen {
+    #[serde(with = "exact")]
     best: Option<f64>,
     best_epoch: Option<usize>,
-    template: Option<PathTemplate>,
 }
 
 impl ModelCheckpoint {
@@ -34,8 +44,7 @@ impl ModelCheckpoint {
             monitor: Monitor::new(NAME, 0.0),
             save_best_only: false,
             save_weights_only: false,
-            best: None,
-            best_epoch: None,
+            seen: Seen::default(),
             template: None,
         }
     }
@@ -55,12 +64,13 @@ impl ModelCheckpoint {
 
     /// What must be beaten from the first epoch on, with `save_best_only`.
     pub fn initial_value_threshold(self, threshold: f64) -> Self {
-        ModelCheckpoint { best: Some(threshold), ..self }
+        let seen = Seen { best: Some(threshold), ..self.seen };
+        ModelCheckpoint { seen, ..self }
     }
 
     /// The epoch, from 0, that `save_best_only` saved last.
     pub fn best_epoch(&self) -> Option<usize> {
-        self.best_epoch
+        self.seen.best_epoch
     }
 
     fn refuse(&self, why: impl std::fmt::Display) -> Error {
@@ -106,14 +116,24 @@ impl Callback for ModelCheckpoint {
         Ok(())
     }
 
+    fn state(&mut self) -> Result<String> {
+        state::write(&self.seen)
+    }
+
+    fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        self.on_train_begin(training)?;
+        self.seen = state::read(NAME, state)?;
+        Ok(())
+    }
+
     fn on_epoch_end(&mut self, epoch: usize, logs: &mut Scores, training: &mut Training<'_>) -> Result<()> {
         let Some(template) = &self.template else { return Ok(()) };
         if self.save_best_only {
             match self.monitor.value(logs) {
-                Some(value) if self.monitor.improves(value, self.best) => self.best = Some(value),
+                Some(value) if self.monitor.improves(value, self.seen.best) => self.seen.best = Some(value),
                 _ => return Ok(()),
             }
-            self.best_epoch = Some(epoch);
+            self.seen.best_epoch = Some(epoch);
         }
         let lacking = |field| self.refuse(format!("epoch {} has no score `{field}`", epoch + 1));
         let path = template.fill(epoch + 1, logs).map_err(lacking)?;

@@ -1,7 +1,10 @@
 //! A learning rate that falls when a score improves no more.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::history::Scores;
 use super::monitor::{Better, Monitor, monitored};
+use super::state::{self, exact};
 use super::{Callback, Training};
 use crate::error::{Error, Result};
 
@@ -14,6 +17,13 @@ pub struct ReduceLrOnPlateau {
     patience: usize,
     cooldown: usize,
     min_lr: f64,
+    seen: Seen,
+}
+
+/// What it has seen of a training.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Seen {
+    #[serde(with = "exact")]
     best: Option<f64>,
     wait: usize,
     cooldown_counter: usize,
@@ -34,9 +44,7 @@ impl ReduceLrOnPlateau {
             patience: 10,
             cooldown: 0,
             min_lr: 0.0,
-            best: None,
-            wait: 0,
-            cooldown_counter: 0,
+            seen: Seen::default(),
         }
     }
 
@@ -90,7 +98,17 @@ impl Callback for ReduceLrOnPlateau {
         let rate = training.model.learning_rate();
         training.model.set_learning_rate(rate).map_err(|e| Error::usage(format!("ReduceLrOnPlateau: {e}")))?;
         self.monitor.begin(training)?;
-        (self.best, self.wait, self.cooldown_counter) = (None, 0, 0);
+        self.seen = Seen::default();
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<String> {
+        state::write(&self.seen)
+    }
+
+    fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        self.on_train_begin(training)?;
+        self.seen = state::read("ReduceLrOnPlateau", state)?;
         Ok(())
     }
 
@@ -98,17 +116,18 @@ impl Callback for ReduceLrOnPlateau {
         let rate = training.model.learning_rate();
         logs.set("learning_rate", rate);
         let Some(value) = self.monitor.value(logs) else { return Ok(()) };
-        if self.cooldown_counter > 0 {
-            self.cooldown_counter -= 1;
-            self.wait = 0;
+        let seen = &mut self.seen;
+        if seen.cooldown_counter > 0 {
+            seen.cooldown_counter -= 1;
+            seen.wait = 0;
         }
-        if self.monitor.improves(value, self.best) {
-            (self.best, self.wait) = (Some(value), 0);
-        } else if self.cooldown_counter == 0 {
-            self.wait += 1;
-            if self.wait >= self.patience && rate > self.min_lr {
+        if self.monitor.improves(value, seen.best) {
+            (seen.best, seen.wait) = (Some(value), 0);
+        } else if seen.cooldown_counter == 0 {
+            seen.wait += 1;
+            if seen.wait >= self.patience && rate > self.min_lr {
                 training.model.set_learning_rate((rate * self.factor).max(self.min_lr))?;
-                (self.cooldown_counter, self.wait) = (self.cooldown, 0);
+                (seen.cooldown_counter, seen.wait) = (self.cooldown, 0);
             }
         }
         Ok(())

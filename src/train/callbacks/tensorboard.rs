@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::history::Scores;
 use super::events::EventFile;
-use super::{Batches, Callback, Training};
+use super::{Batches, Callback, Training, state};
 use crate::error::{Error, Result};
 
 /// How often [`TensorBoard`] writes.
@@ -54,6 +54,17 @@ impl Callback for TensorBoard {
         }
         self.batches = 0;
         (self.train, self.validation) = (Some(EventFile::create(&self.log_dir.join("train"))?), None);
+        Ok(())
+    }
+
+    fn state(&mut self) -> Result<String> {
+        state::write(&self.batches)
+    }
+
+    /// Goes on in a file of its own, as Keras does: TensorBoard shows what was written after the checkpoint twice.
+    fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        self.on_train_begin(training)?;
+        self.batches = state::read("TensorBoard", state)?;
         Ok(())
     }
 

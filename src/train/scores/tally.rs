@@ -54,6 +54,24 @@ impl Tally {
         }
     }
 
+    /// All sums by their bits.
+    pub fn bits(&self) -> Vec<Vec<u64>> {
+        let bits = |sums: &[f64]| sums.iter().map(|sum| sum.to_bits()).collect();
+        [&self.sums, &self.losses, &self.rows, &[self.samples][..]].map(bits).to_vec()
+    }
+
+    /// Goes on from such bits, if they are a tally's of the same scores.
+    pub fn set_bits(&mut self, bits: &[Vec<u64>]) -> bool {
+        let samples = std::slice::from_mut(&mut self.samples);
+        let sums = [&mut self.sums[..], &mut self.losses[..], &mut self.rows[..], samples];
+        let fits = bits.len() == sums.len() && bits.iter().zip(&sums).all(|(bits, sums)| bits.len() == sums.len());
+        if fits {
+            let pairs = sums.into_iter().zip(bits).flat_map(|(sums, bits)| sums.iter_mut().zip(bits));
+            pairs.for_each(|(sum, &bits)| *sum = f64::from_bits(bits));
+        }
+        fits
+    }
+
     /// Adds batches.
     pub fn add_all(&mut self, batches: &[Sums]) {
         batches.iter().for_each(|batch| self.add(batch));

@@ -74,7 +74,7 @@ fn training_stops_early_and_the_learning_rate_falls() {
 fn checkpoints_are_models() {
     let room = Room::new();
     let (best, each) = (room.path("best.keras"), room.path("all/{epoch:02d}.keras"));
-    let flags = ["--epochs", "3", "--validation-split", "0.3", "--checkpoint-best", &best, "--checkpoint", &each];
+    let flags = ["--epochs", "3", "--validation-split", "0.3", "--checkpoint-best", &best, "--save-epochs", &each];
     let (value, _) = train(&room, &flags);
     let best_epoch = value["best"]["epoch"].as_u64().unwrap();
     let same = room.path(&format!("all/{best_epoch:02}.keras"));
@@ -166,8 +166,8 @@ fn what_does_not_go_together_is_refused() {
             &["--early-stopping", "3", "--monitor", "val_loss"],
             &["no score `val_loss`", "there will be: loss, accuracy"],
         ),
-        (&["--checkpoint", &room.path("model.h5")], &["model.h5", "must end in `.keras`"]),
-        (&["--checkpoint", &room.path("{epochs}.keras")], &["no score `epochs`", "epoch, loss, accuracy"]),
+        (&["--save-epochs", &room.path("model.h5")], &["model.h5", "must end in `.keras`"]),
+        (&["--save-epochs", &room.path("{epochs}.keras")], &["no score `epochs`", "epoch, loss, accuracy"]),
         (&["--csv-log", &rows], &["--csv-log", "would overwrite", "rows.csv"]),
         (&["--csv-log", &room.path("no/log.csv")], &["log.csv", "cannot write"]),
         (&["--optimizer", "lion", "--model", "other.keras"], &["--optimizer", "cannot be used with '--model"]),

@@ -20,7 +20,7 @@ const SAMPLES: usize = 44;
 
 fn data(from: usize, samples: usize) -> Dataset {
     let x: Vec<f32> = (0..samples * 10).map(|i| ((from + i * i) as f32 * 0.37 + i as f32).sin()).collect();
-    let y = (0..samples).map(|i| f32::from(u8::from((from + i) % 3 == 0))).collect();
+    let y = (0..samples).map(|i| f32::from(u8::from((from + i).is_multiple_of(3)))).collect();
     Dataset::from_arrays(x, &[samples, 5, 2], y, &[samples, 1]).unwrap()
 }
 

@@ -23,12 +23,12 @@ pub struct CallbackFlags {
     /// What --reduce-lr-on-plateau multiplies the learning rate with [default: 0.1].
     #[arg(long, value_name = "SHARE", value_parser = fraction, requires = "reduce_lr_on_plateau", allow_negative_numbers = true)]
     reduce_factor: Option<f64>,
-    /// Save the model here after each epoch with the best --monitor so far, as by --checkpoint.
+    /// Save the model here after each epoch with the best --monitor so far, as by --save-epochs.
     #[arg(long, value_name = "FILE.keras")]
     checkpoint_best: Option<PathBuf>,
     /// Save the model here after each epoch. The name may hold the epoch and its scores: `{epoch:02d}-{val_loss:.3f}.keras`.
     #[arg(long, value_name = "FILE.keras")]
-    checkpoint: Option<PathBuf>,
+    save_epochs: Option<PathBuf>,
     /// The score by which --early-stopping, --reduce-lr-on-plateau and --checkpoint-best judge, such as val_accuracy [default:
     /// val_loss, or loss where nothing is validated].
     #[arg(long, value_name = "SCORE")]
@@ -60,7 +60,7 @@ impl CallbackFlags {
         }
         let outputs = [
             ("--checkpoint-best", &self.checkpoint_best),
-            ("--checkpoint", &self.checkpoint),
+            ("--save-epochs", &self.save_epochs),
             ("--csv-log", &self.csv_log),
         ];
         for (flag, output) in outputs {
@@ -85,7 +85,7 @@ impl CallbackFlags {
             let checkpoint = ModelCheckpoint::new(path.display().to_string());
             fit = fit.callback(checkpoint.monitor(&monitor).save_best_only(true));
         }
-        if let Some(path) = &self.checkpoint {
+        if let Some(path) = &self.save_epochs {
             fit = fit.callback(ModelCheckpoint::new(path.display().to_string()));
         }
         if let Some(path) = &self.csv_log {
@@ -100,7 +100,8 @@ impl CallbackFlags {
         fit
     }
 
-    fn monitor(&self, validates: bool) -> String {
+    /// The score to judge by.
+    pub fn monitor(&self, validates: bool) -> String {
         self.monitor.clone().unwrap_or(if validates { "val_loss" } else { "loss" }.to_owned())
     }
 }

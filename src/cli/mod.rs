@@ -10,6 +10,7 @@ mod class_weight;
 mod demo;
 mod devices;
 mod evaluate;
+pub mod interrupt;
 mod model_and_data;
 mod model_file;
 mod new_model;
@@ -19,13 +20,17 @@ mod predict;
 mod profile;
 mod progress;
 pub mod report;
+mod run_config;
+mod run_folder;
 mod schedule;
 mod summary;
 mod train;
 mod tune_kernels;
 mod verify;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Trains LSTM networks with batch normalisation on any GPU, or on the CPU. Models are Keras's own .keras files.
 #[derive(Parser)]
@@ -57,6 +62,16 @@ enum Command {
 }
 
 impl Cli {
+    /// Understands a command line, and the file of options that it may name.
+    pub fn parse_from_line(args: Vec<OsString>) -> anyhow::Result<Self> {
+        let matches = Self::command().try_get_matches_from(run_config::expand(args)?)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        if let (Command::Train(train), Some((_, typed))) = (&mut cli.command, matches.subcommand()) {
+            train.options = run_config::typed(typed);
+        }
+        Ok(cli)
+    }
+
     /// Runs the command that was asked for.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {

@@ -10,6 +10,8 @@ use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::model::grouped;
 use serde_json::Value;
 
+use super::interrupt::{Interrupted, STATUS};
+
 /// Writes a line to stderr. Unlike `eprintln!` it does not panic where nobody listens.
 macro_rules! talk {
     ($($part:tt)*) => { $crate::cli::report::say(format_args!($($part)*)) };
@@ -38,6 +40,14 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
     // Only writing to stdout gives bare I/O errors; a reader that has seen enough, as `head`, is no failure.
     if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
+    }
+    if error.is::<Interrupted>() {
+        return ExitCode::from(STATUS);
+    }
+    if let Some(refused) = error.downcast_ref::<clap::Error>() {
+        // Help and version end up here too. Whoever closed the pipe does not want to read it.
+        let _ = refused.print();
+        return ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(2));
     }
     say(format_args!("error: {}", chain(error)));
     ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_status))

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::bn_statistics::StatisticsFlags;
 use super::callbacks::CallbackFlags;
 use super::class_weight::{ClassWeight, class_weight, numbered};
+use super::interrupt::{self, Interrupted};
 use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
@@ -22,7 +23,8 @@ use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction
 use super::profile::ProfileFlags;
 use super::progress::Show;
 use super::report::talk;
-use super::{options, report};
+use super::run_folder::RunFlags;
+use super::{options, report, run_config};
 
 /// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
@@ -59,6 +61,11 @@ pub struct Train {
     statistics: StatisticsFlags,
     #[command(flatten)]
     callbacks: CallbackFlags,
+    #[command(flatten)]
+    pub run: RunFlags,
+    /// The options that were typed, as a run's folder keeps them.
+    #[arg(skip)]
+    pub options: toml::Table,
     #[command(flatten, next_help_heading = "Where and how")]
     device: DeviceFlags,
     /// Print the plan of a training step, its buffers and kernels, before training.
@@ -131,6 +138,10 @@ pub fn run(args: &Train) -> Result<()> {
         },
         None => begin(args)?,
     };
+    args.run.begin(&args.options, model.device())?;
+    if let Some(last) = args.run.last() {
+        model = go_on(&last, model)?;
+    }
     args.statistics.check(&mut model, &train)?;
     let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
     let (trainable, others) = model.network().table.count();
@@ -144,6 +155,9 @@ pub fn run(args: &Train) -> Result<()> {
     }
     let began = Instant::now();
     let history = fit(args, &mut model, &train, validation.as_ref())?;
+    if history.interrupted {
+        return interrupted(args, &mut model, &history);
+    }
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
     model.save(&args.out)?;
     let trained = Trained { history, population, seconds: began.elapsed().as_secs_f64() };
@@ -160,6 +174,23 @@ struct Trained {
 }
 
 type Prepared = (Model, Dataset, Option<Dataset>);
+
+/// The model of a checkpoint, on the device of this one.
+fn go_on(last: &Path, model: Model) -> Result<Model> {
+    let device = model.device().clone();
+    drop(model);
+    Ok(Model::load(last, device)?)
+}
+
+/// What is left of a run that was interrupted.
+fn interrupted(args: &Train, model: &mut Model, history: &History) -> Result<()> {
+    model.save(&args.out)?;
+    talk!("interrupted after {} epochs; saved {}", history.epochs.len(), args.out.display());
+    if let Some(folder) = args.run.folder() {
+        talk!("go on: gatenorm train --resume {}", report::typed(folder));
+    }
+    Err(Interrupted.into())
+}
 
 /// A new model, and the data that it is made for.
 fn begin(args: &Train) -> Result<Prepared> {
@@ -257,7 +288,11 @@ fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dat
     if let Some(data) = validation {
         fit = fit.validation(data);
     }
-    fit = args.callbacks.add(fit, validation.is_some());
+    fit = args.callbacks.add(fit, validation.is_some()).interrupt(interrupt::flag()?);
+    fit = args.run.add(fit, &args.callbacks.monitor(validation.is_some()));
+    if args.run.last().is_some() {
+        fit = fit.resume();
+    }
     if let Some(stopping) = &mut stopping {
         fit = fit.callback(stopping);
     }
@@ -307,6 +342,10 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
     report::print(format!("done in {took}{best_text}; saved {}{which}", args.out.display()))?;
     if args.out.extension().is_none_or(|e| e != "keras") {
         talk!("note: Keras opens only files whose names end in .keras");
+    }
+    if let Some(folder) = args.run.folder() {
+        let config = folder.join(run_config::FILE);
+        talk!("again: gatenorm train --config {} --out again.keras", report::typed(&config));
     }
     let (out, data) = (report::typed(&args.out), report::typed(args.validation.as_ref().unwrap_or(&args.data)));
     let command = if validation.is_some() { "evaluate" } else { "predict" };

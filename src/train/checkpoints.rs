@@ -8,6 +8,7 @@ use super::model::Model;
 use super::run_state::{BestEpoch, RunState};
 use crate::error::{Error, Result};
 use crate::exec::Device;
+use crate::formats::atomic;
 
 /// Where and how often [`Model::fit`] saves all that it needs to go on to the same bits: Keras's `BackupAndRestore`, with the state of
 /// callbacks, of the best epoch and of the epoch that is under way.
@@ -47,7 +48,8 @@ impl Checkpoints {
             return Err(Error::usage("checkpoints after every 0 epochs: give at least 1"));
         }
         std::fs::create_dir_all(&self.folder).map_err(|e| Error::io(&self.folder, "make the folder", e))?;
-        crate::formats::atomic::check(&self.folder.join(Self::LAST))?;
+        atomic::check(&self.folder.join(Self::LAST))?;
+        atomic::sweep(&self.folder);
         Ok(Saver { checkpoints: self, since: Instant::now(), best: None })
     }
 }

@@ -28,8 +28,8 @@ mod states;
 mod trace;
 
 pub use callbacks::{
-    Batches, Better, Callback, CsvLogger, EarlyStopping, LearningRateScheduler, ModelCheckpoint, ReduceLrOnPlateau,
-    TensorBoard, TerminateOnNan, Training, UpdateFreq,
+    Batches, Better, Callback, CsvLogger, EarlyStopping, JsonLogger, LearningRateScheduler, ModelCheckpoint,
+    ReduceLrOnPlateau, TensorBoard, TerminateOnNan, Training, UpdateFreq,
 };
 pub use checkpoint::Snapshot;
 pub use checkpoints::Checkpoints;

@@ -24,7 +24,7 @@ pub(crate) struct RunState {
     /// Seconds spent on that.
     pub seconds: f64,
     /// Epochs that are done.
-    pub history: Vec<(usize, Vec<(String, Bits)>, f64)>,
+    pub history: Vec<SavedEpoch>,
     /// The best of them, where `keep_best` asks for it.
     pub best: Option<BestEpoch>,
     /// Whether something has ended training before its last epoch.
@@ -36,6 +36,14 @@ pub(crate) struct RunState {
     pub learning_rate: Bits,
     /// What stateful layers keep: name, shape and values.
     pub states: Vec<(String, Vec<usize>, Vec<u32>)>,
+}
+
+/// An [`Epoch`] with its scores' bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SavedEpoch {
+    epoch: usize,
+    scores: Vec<(String, Bits)>,
+    seconds: f64,
 }
 
 /// An epoch whose weights are kept.
@@ -53,17 +61,16 @@ impl RunState {
     pub fn set_history(&mut self, history: &History) {
         let of_epoch = |e: &Epoch| {
             let scores = e.scores.0.iter().map(|(name, value)| (name.clone(), value.to_bits())).collect();
-            (e.epoch, scores, e.seconds)
+            SavedEpoch { epoch: e.epoch, scores, seconds: e.seconds }
         };
         self.history = history.epochs.iter().map(of_epoch).collect();
     }
 
     /// The same.
     pub fn history(&self) -> History {
-        let of_epoch = |(epoch, scores, seconds): &(usize, Vec<(String, Bits)>, f64)| Epoch {
-            epoch: *epoch,
-            scores: Scores(scores.iter().map(|(name, bits)| (name.clone(), f64::from_bits(*bits))).collect()),
-            seconds: *seconds,
+        let of_epoch = |saved: &SavedEpoch| {
+            let scores = saved.scores.iter().map(|(name, bits)| (name.clone(), f64::from_bits(*bits))).collect();
+            Epoch { epoch: saved.epoch, scores: Scores(scores), seconds: saved.seconds }
         };
         History { epochs: self.history.iter().map(of_epoch).collect(), ..History::default() }
     }

@@ -3,6 +3,7 @@
 mod csv_logger;
 mod early_stopping;
 mod events;
+mod json_logger;
 mod learning_rate_scheduler;
 mod model_checkpoint;
 mod monitor;
@@ -14,6 +15,7 @@ mod terminate_on_nan;
 
 pub use csv_logger::CsvLogger;
 pub use early_stopping::EarlyStopping;
+pub use json_logger::JsonLogger;
 pub use learning_rate_scheduler::LearningRateScheduler;
 pub use model_checkpoint::ModelCheckpoint;
 pub use monitor::Better;

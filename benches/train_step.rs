@@ -1,12 +1,14 @@
 //! Milliseconds per training step of LSTM -> BN -> LSTM -> BN -> Dense(1) with Adam, on every device of this machine.
 //!
 //! `cargo bench --bench train_step [-- SIZE ... device=NAME]`, with sizes seed, small, medium, large (default: the first three), and a
-//! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `json`, a line of JSON for each.
+//! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `gru`, GRUs instead of LSTMs; with `json`, a line of
+//! JSON for each.
 
 use std::time::{Duration, Instant};
 
 use gatenorm::data::Dataset;
 use gatenorm::exec::{DeviceOptions, adapters};
+use gatenorm::model::Gru;
 use gatenorm::prelude::*;
 
 struct Size {
@@ -34,21 +36,35 @@ fn data(size: &Size, batches: usize) -> Dataset {
     Dataset::from_arrays(x, &[samples, size.steps, size.features], y, &[samples, 1]).expect("a data set")
 }
 
-fn model(size: &Size, device: &Device) -> Result<Model> {
-    Sequential::new(&[size.steps, size.features])
-        .add(Lstm::new(size.units[0]).return_sequences(true))
-        .add(BatchNormalization::new())
-        .add(Lstm::new(size.units[1]))
+/// The recurrent layers of the model.
+#[derive(Clone, Copy)]
+enum Cell {
+    Lstm,
+    Gru,
+}
+
+impl Cell {
+    fn add(self, model: Sequential, units: usize, sequences: bool) -> Sequential {
+        match self {
+            Cell::Lstm => model.add(Lstm::new(units).return_sequences(sequences)),
+            Cell::Gru => model.add(Gru::new(units).return_sequences(sequences)),
+        }
+    }
+}
+
+fn model(size: &Size, cell: Cell, device: &Device) -> Result<Model> {
+    let first = cell.add(Sequential::new(&[size.steps, size.features]), size.units[0], true);
+    cell.add(first.add(BatchNormalization::new()), size.units[1], false)
         .add(BatchNormalization::new())
         .add(Dense::new(1).activation(Activation::Sigmoid))
         .compile(device.clone(), Loss::BinaryCrossentropy, Adam::default(), [Metric::Accuracy])
 }
 
 /// Time from nothing to the end of the first step (shaders compiled), and the median time of later steps.
-fn measure(size: &Size, device: &Device) -> Result<(Duration, Duration, u64)> {
+fn measure(size: &Size, cell: Cell, device: &Device) -> Result<(Duration, Duration, u64)> {
     let began = Instant::now();
     let one = data(size, 1);
-    let mut first = model(size, device)?;
+    let mut first = model(size, cell, device)?;
     first.fit(&one, Fit::epochs(1).batch_size(size.batch))?;
     let first_step = began.elapsed();
     let (began, before) = (Instant::now(), first.counters().dispatches);
@@ -88,7 +104,8 @@ fn devices(name: Option<&str>) -> Vec<Device> {
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let json = arguments.iter().any(|argument| argument == "json");
-    arguments.retain(|argument| argument != "json");
+    let cell = if arguments.iter().any(|argument| argument == "gru") { Cell::Gru } else { Cell::Lstm };
+    arguments.retain(|argument| argument != "json" && argument != "gru");
     let (device, wanted): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("device="));
     let is_wanted = |size: &&Size| if wanted.is_empty() { size.name != "large" } else { wanted.contains(&size.name) };
@@ -101,7 +118,7 @@ fn main() {
     }
     for device in devices(device) {
         for size in SIZES.iter().filter(is_wanted) {
-            match measure(size, &device) {
+            match measure(size, cell, &device) {
                 Ok((first, step, dispatches)) if json => println!(
                     r#"{{"device": "{device}", "size": "{}", "ms": {}, "first_step_ms": {}, "dispatches": {dispatches}}}"#,
                     size.name,

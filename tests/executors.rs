@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use gatenorm::exec::{CpuExecutor, DeviceOptions, Executor, GpuExecutor};
 use gatenorm::kernels::{
-    BatchNorm, BatchNormSlots, CellOptions, ColumnSum, ColumnSumSlots, Fill, FillSlots, LstmExtras, LstmGradSweep,
-    LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, StepScalars, Sweep, activation,
+    BatchNorm, BatchNormSlots, CellOptions, ColumnSum, ColumnSumSlots, Extras, Fill, FillSlots, GradSweep, GruCell,
+    GruSequence, GruSequenceGrad, GruSequenceGradSlots, GruSequenceSlots, LstmSequence, LstmSequenceGrad,
+    LstmSequenceGradSlots, LstmSequenceSlots, SequenceGradSlots, SequenceSlots, StepScalars, Sweep, activation,
 };
-use gatenorm::plan::{BufferSpec, Limits, Plan};
+use gatenorm::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// T, N, H.
 const SHAPE: [usize; 3] = [9, 9, 8];
-const OUTPUTS: [&str; 6] = ["h", "c", "gates", "carry", "variance", "du"];
+const OUTPUTS: [&str; 10] =
+    ["h", "c", "gates", "carry", "variance", "du", "gru_h", "gru_reset", "gru_gates", "gru_carry"];
 
 fn specs() -> Vec<BufferSpec> {
     let [steps, rows, units] = SHAPE;
@@ -29,6 +31,10 @@ fn specs() -> Vec<BufferSpec> {
         ("mean", units),
         ("variance", units),
         ("du", 4 * units),
+        ("gru_gates", steps * size * 4),
+        ("gru_h", (steps + 1) * size),
+        ("gru_reset", steps * size),
+        ("gru_carry", size),
     ];
     shapes.map(|(name, len)| BufferSpec::persistent(name, &[len])).to_vec()
 }
@@ -47,9 +53,9 @@ fn plan(limits: Limits) -> Arc<Plan> {
     let mut plan = Plan::new(limits);
     let [u, gates, h, c, dy, carry, mean, variance, du] =
         [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|i: usize| plan.persistent(&specs()[i]));
-    let extras = LstmExtras::default();
-    let forwards =
-        LstmSequenceSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), c: c.clone(), extras: extras.clone() };
+    let extras = Extras::default();
+    let sequence = SequenceSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), extras: extras.clone() };
+    let forwards = LstmSequenceSlots { sequence, c: c.clone(), peepholes: None };
     let sweep = Sweep { steps, reverse: false };
     LstmSequence::record(sweep, [rows, units], false, CELL, &mut plan, &forwards);
     let n = steps * rows;
@@ -63,12 +69,27 @@ fn plan(limits: Limits) -> Arc<Plan> {
         let (x, mean, variance) = (h.rows(part, units), mean.clone(), variance.clone());
         step.record(&mut plan, BatchNormSlots { x, mask: None, mean, variance, output: None });
     }
-    let backwards = LstmSequenceGradSlots { u, c, dy: Some(dy), gates: gates.clone(), carry, extras };
-    let grad =
-        LstmGradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, initial: false, cell: CELL };
-    grad.record(&mut plan, &backwards);
+    let grad = GradSweep { sweep, shape: [rows, units], sequences: true, seeded: false, initial: false };
+    let dy = Some(dy);
+    let sequence = SequenceGradSlots { u: u.clone(), dy: dy.clone(), gates: gates.clone(), carry, extras };
+    let backwards = LstmSequenceGradSlots { sequence, c, peepholes: None };
+    LstmSequenceGrad::record(&grad, CELL, &mut plan, &backwards);
+    gru(&grad, u, dy, &mut plan);
     ColumnSum::record([n, 4 * units], false, &mut plan, ColumnSumSlots { x: gates, out: du });
     Arc::new(plan.finish().expect("a sound plan"))
+}
+
+/// A GRU forwards and backwards that multiplies twice in a step.
+fn gru(grad: &GradSweep, u: Slot, dy: Option<Slot>, plan: &mut Plan) {
+    let [gates, h, reset, carry] = [9, 10, 11, 12].map(|i: usize| plan.persistent(&specs()[i]));
+    let (activation, recurrent_activation) = (CELL.activation, CELL.recurrent_activation);
+    let cell = GruCell { activation, recurrent_activation, reset_after: false };
+    let extras = Extras::default();
+    let sequence = SequenceSlots { u: u.clone(), gates: gates.clone(), h: h.clone(), extras: extras.clone() };
+    let forwards = GruSequenceSlots { sequence, reset: Some(reset) };
+    GruSequence::record(grad.sweep, grad.shape, false, cell, plan, &forwards);
+    let sequence = SequenceGradSlots { u, dy, gates, carry, extras };
+    GruSequenceGrad::record(grad, cell, plan, &GruSequenceGradSlots { sequence, h });
 }
 
 fn load(executor: &mut dyn Executor) {

@@ -1,8 +1,8 @@
 //! What a plan refuses, and how it says so.
 
 use gatenorm::kernels::{
-    Activate, ActivateSlots, BLOCK_ROWS, CellOptions, Copy, CopySlots, Fill, FillSlots, LstmExtras, LstmSequence,
-    LstmSequenceSlots, Sgd, SgdSlots, Sweep,
+    Activate, ActivateSlots, BLOCK_ROWS, CellOptions, Copy, CopySlots, Extras, Fill, FillSlots, LstmSequence,
+    LstmSequenceSlots, SequenceSlots, Sgd, SgdSlots, Sweep,
 };
 use gatenorm::plan::{ALIGNMENT, BufferSpec, Limits, Plan, Slot};
 
@@ -49,7 +49,8 @@ fn a_sound_plan_is_taken_and_printed() {
 
 fn lstm_sequence(rows: usize, plan: &mut Plan, [u, gates, h, c]: [Slot; 4]) {
     let cell = CellOptions { activation: 0, recurrent_activation: 0, peepholes: false, coupled: false };
-    let slots = LstmSequenceSlots { u, gates, h, c, extras: LstmExtras::default() };
+    let sequence = SequenceSlots { u, gates, h, extras: Extras::default() };
+    let slots = LstmSequenceSlots { sequence, c, peepholes: None };
     LstmSequence::record(Sweep { steps: 1, reverse: false }, [rows, 1], false, cell, plan, &slots);
 }
 

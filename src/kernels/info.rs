@@ -209,8 +209,7 @@ fn call<K: Kernel, T: Real>(params: &[u8], options: &Options, args: Args<'_, T>)
 }
 
 fn dispatches<K: Kernel>(params: &[u8], options: &Options, variant: usize) -> Vec<Dispatch<Block>> {
-    let erase =
-        |d: Dispatch<K>| Dispatch { entry: d.entry, params: bytemuck::bytes_of(&d.params).to_vec(), grid: d.grid };
+    let erase = |d: Dispatch<K>| d.map(|params| bytemuck::bytes_of(&params).to_vec());
     kernel::<K>(params).dispatches(options, variant).into_iter().map(erase).collect()
 }
 

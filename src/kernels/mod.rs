@@ -41,8 +41,8 @@ mod fill;
 mod gather;
 mod grad_norm;
 mod group_squares;
-mod gru_step;
-mod gru_step_grad;
+mod gru_sequence;
+mod gru_sequence_grad;
 mod histogram;
 mod layer_norm_apply;
 mod layer_norm_grad;
@@ -67,7 +67,9 @@ mod pool_steps;
 mod pool_steps_grad;
 pub mod random;
 mod rearrange;
+mod recurrence;
 mod recurrence_engine;
+mod recurrence_grad;
 mod renorm_correction;
 mod renorm_grad;
 mod renorm_moving;
@@ -115,8 +117,8 @@ pub use fill::{Fill, FillSlots};
 pub use gather::{Gather, GatherSlots, MoreSlots};
 pub use grad_norm::{GradNorm, GradNormSlots};
 pub use group_squares::{GroupSquares, GroupSquaresSlots};
-pub use gru_step::{GruCell, GruStep, GruStepSlots};
-pub use gru_step_grad::{GruGradSweep, GruStepGrad, GruStepGradSlots};
+pub use gru_sequence::{GruCell, GruSequence, GruSequenceSlots};
+pub use gru_sequence_grad::{GruSequenceGrad, GruSequenceGradSlots};
 pub use histogram::{Histogram, HistogramSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
@@ -130,8 +132,8 @@ pub use log_step::{LogStep, LogStepSlots};
 pub(crate) use loss::kind as loss_kind;
 pub use loss::{Loss, LossSlots, RowValues};
 pub use lstm_cell::CellOptions;
-pub use lstm_sequence::{LstmExtras, LstmSequence, LstmSequenceSlots};
-pub use lstm_sequence_grad::{LstmGradSweep, LstmSequenceGrad, LstmSequenceGradSlots};
+pub use lstm_sequence::{LstmSequence, LstmSequenceSlots};
+pub use lstm_sequence_grad::{LstmSequenceGrad, LstmSequenceGradSlots};
 pub use mask_rows::{MaskRows, MaskRowsSlots};
 pub use matmul::{Matmul, MatmulSlots};
 pub(crate) use merge::merge_op;
@@ -146,6 +148,8 @@ pub use pool_steps::{Pool, PoolSteps, PoolStepsSlots};
 pub use pool_steps_grad::{PoolStepsGrad, PoolStepsGradSlots};
 pub use real::Real;
 pub use rearrange::{Rearrange, RearrangeSlots, Strides};
+pub use recurrence::{Extras, Sequence, SequenceSlots};
+pub use recurrence_grad::{GradSweep, SequenceGrad, SequenceGradSlots};
 pub use renorm_correction::{RenormCorrection, RenormCorrectionSlots};
 pub use renorm_grad::{RenormGrad, RenormGradSlots};
 pub use renorm_moving::{RenormMoving, RenormMovingSlots};
@@ -253,8 +257,8 @@ pub static ALL: &[&KernelInfo] = &[
     Gather::INFO,
     GradNorm::INFO,
     GroupSquares::INFO,
-    GruStep::INFO,
-    GruStepGrad::INFO,
+    GruSequence::INFO,
+    GruSequenceGrad::INFO,
     Histogram::INFO,
     LayerNormApply::INFO,
     LayerNormGrad::INFO,

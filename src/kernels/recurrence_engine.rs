@@ -1,8 +1,8 @@
-//! The ways in which a recurrence's time steps are dispatched, the same forwards and backwards.
+//! The ways in which a recurrence's time steps are dispatched, the same forwards and backwards, whatever its cell.
 
 use std::ops::Range;
 
-use super::{RUN, Traits, Variant};
+use super::{Dispatch, RUN, Traits, Variant};
 
 /// What one dispatch may cost, in multiplications and additions: about 100 ms of the slowest driver, since drivers kill what takes
 /// long.
@@ -17,8 +17,8 @@ const OTHER_LOOPS: u64 = 24;
 
 /// How a variant dispatches time steps.
 pub(super) struct Engine {
-    /// Its entry point.
-    pub entry: &'static str,
+    /// Where its entry points stand.
+    place: usize,
     /// The rows of the batch that a workgroup takes through all steps of a dispatch; none: a dispatch is one step.
     rows: Option<u32>,
     /// The threads that share the units.
@@ -36,48 +36,120 @@ const SLICE_64: usize = 3;
 const SLICE_256: usize = 4;
 
 /// By the number of the variant.
-pub(super) const ENGINES: [Engine; 5] = [
-    Engine { entry: "main", rows: None, threads: 1, terms: 1, software: false },
-    Engine { entry: "lanes", rows: Some(8), threads: 8, terms: 8, software: true },
-    Engine { entry: "slice", rows: Some(8), threads: 8, terms: 1, software: true },
-    Engine { entry: "slice", rows: Some(4), threads: 64, terms: 1, software: false },
-    Engine { entry: "slice", rows: Some(4), threads: 256, terms: 1, software: false },
+const ENGINES: [Engine; 5] = [
+    Engine { place: 0, rows: None, threads: 1, terms: 1, software: false },
+    Engine { place: 1, rows: Some(8), threads: 8, terms: 8, software: true },
+    Engine { place: 2, rows: Some(8), threads: 8, terms: 1, software: true },
+    Engine { place: 2, rows: Some(4), threads: 64, terms: 1, software: false },
+    Engine { place: 2, rows: Some(4), threads: 256, terms: 1, software: false },
 ];
 
+/// Entry points of `steps`, `lanes` and the slices.
+pub(super) type Entries = [&'static [&'static str]; 3];
+
+/// What a dispatch is to do in each of its time steps.
+#[derive(Clone, Copy)]
+pub(super) struct Pass {
+    /// The entry points that do it, one dispatch behind the other.
+    pub entries: Entries,
+    /// Products one behind the other.
+    pub products: u64,
+    /// Bytes of workgroup memory for each row and unit.
+    pub held: u32,
+}
+
+/// Forwards, where a cell multiplies once in a step; h of two steps is held.
+pub(super) const FORWARDS: Pass = Pass { entries: [&["main"], &["lanes"], &["slice"]], products: 1, held: 8 };
+/// Backwards; the gradients of one step's gates are held.
+pub(super) const BACKWARDS: Pass = Pass { held: 16, ..FORWARDS };
+
+/// What a kernel's variants are made of: one for each engine.
+pub(super) struct Sources {
+    /// Of `steps`, `lanes` and the slices, behind the kernel's own.
+    pub wgsl: [&'static str; 3],
+    /// All that are dispatched.
+    pub entries: Entries,
+    /// The sizes of the slices.
+    pub slices: [&'static [(&'static str, u32)]; 3],
+}
+
+/// The sizes of slices forwards, where a row takes little room.
+pub(super) const SLICES: [&[(&str, u32)]; 3] = [
+    &[("THREADS", 8), ("QUADS", 2), ("MOST_UNITS", 128)],
+    &[("THREADS", 64), ("QUADS", 1), ("MOST_UNITS", 128)],
+    &[("THREADS", 256), ("QUADS", 1), ("MOST_UNITS", 512)],
+];
+/// And backwards.
+pub(super) const GRAD_SLICES: [&[(&str, u32)]; 3] =
+    [SLICES[0], SLICES[1], &[("THREADS", 256), ("QUADS", 1), ("MOST_UNITS", 256)]];
+
+impl Sources {
+    /// The variants, by the number of the engine.
+    pub const fn variants(self) -> [Variant; 5] {
+        let Sources { wgsl: [steps, lanes, slice], entries, slices } = self;
+        [
+            Variant { wgsl: steps, ..Variant::named("steps", entries[0]) },
+            Variant { wgsl: lanes, subgroups: true, ..Variant::named("lanes", entries[1]) },
+            Variant { wgsl: slice, constants: slices[0], ..Variant::named("slice8", entries[2]) },
+            Variant { wgsl: slice, constants: slices[1], ..Variant::named("slice64", entries[2]) },
+            Variant { wgsl: slice, constants: slices[2], ..Variant::named("slice256", entries[2]) },
+        ]
+    }
+}
+
 impl Engine {
-    /// The workgroups that take all units of some rows; none where a workgroup takes some units.
-    pub fn grid(&self, rows: u32) -> Option<[u32; 3]> {
-        self.rows.map(|of_group| [1, rows.div_ceil(of_group), 1])
+    /// The workgroups of a dispatch that takes one step of `[rows, units]`.
+    pub fn step_grid([rows, units]: [u32; 2]) -> [u32; 3] {
+        [units.div_ceil(16), rows.div_ceil(16), 1]
+    }
+
+    /// That of a variant.
+    pub fn of(variant: usize) -> &'static Engine {
+        &ENGINES[variant]
     }
 
     /// The numbers of the steps of each dispatch.
-    pub fn ranges(&self, steps: u32, [rows, units]: [u32; 2]) -> Vec<Range<u32>> {
+    pub fn ranges(&self, steps: u32, [rows, units]: [u32; 2], pass: &Pass) -> Vec<Range<u32>> {
         let most = self.rows.map_or(1, |_| {
             let by_work = DISPATCH_FLOPS / (8 * u64::from(rows) * u64::from(units).pow(2)).max(1);
-            by_work.min(DISPATCH_LOOPS / self.loops(units.into())).clamp(1, DISPATCH_STEPS)
+            by_work.min(DISPATCH_LOOPS / self.loops(units.into(), pass)).clamp(1, DISPATCH_STEPS)
         });
         (0..steps).step_by(most as usize).map(|first| first..steps.min(first + most as u32)).collect()
     }
 
     /// Times that a thread goes through loops in a step.
-    fn loops(&self, units: u64) -> u64 {
+    fn loops(&self, units: u64, pass: &Pass) -> u64 {
         let of_terms = units.div_ceil(self.terms) + units.div_ceil(RUN as u64);
-        units.div_ceil(self.threads) * (of_terms + OTHER_LOOPS) + OTHER_LOOPS
+        pass.products * (units.div_ceil(self.threads) * (of_terms + OTHER_LOOPS) + OTHER_LOOPS)
     }
 
-    /// Whether a GPU can run it, with `held` bytes of workgroup memory for the units that the variant has room for.
-    pub fn fits(&self, traits: &Traits, units: u32, variant: &Variant, held: u32) -> bool {
+    /// The dispatches of these parts of all time steps, one behind the other.
+    pub fn dispatches<P: Copy>(
+        &self,
+        parts: impl Iterator<Item = P>,
+        shape: [u32; 2],
+        pass: &Pass,
+    ) -> Vec<Dispatch<P>> {
+        let grid = self.rows.map_or(Self::step_grid(shape), |of_group| [1, shape[0].div_ceil(of_group), 1]);
+        let entries = pass.entries[self.place];
+        parts.flat_map(|params| entries.iter().map(move |&entry| Dispatch { entry, params, grid })).collect()
+    }
+
+    /// Whether a GPU can run it as this variant.
+    pub fn fits(&self, variant: &Variant, traits: &Traits, units: u32, pass: &Pass) -> bool {
+        let constant = |name: &str| constant(variant, name);
+        let (most_units, rows) = (constant("MOST_UNITS"), 4 * constant("QUADS"));
         (traits.software || !self.software)
             && (!variant.subgroups || traits.subgroup == Some((8, 8)))
-            && constant(variant, "THREADS") <= traits.workgroup_threads
-            && held <= traits.workgroup_memory
-            && (held == 0 || units <= constant(variant, "MOST_UNITS"))
-            && (self.rows.is_none() || self.loops(units.into()) <= 2 * DISPATCH_LOOPS)
+            && constant("THREADS") <= traits.workgroup_threads
+            && pass.held * most_units * rows <= traits.workgroup_memory
+            && (most_units == 0 || units <= most_units)
+            && (self.rows.is_none() || self.loops(units.into(), pass) <= 2 * DISPATCH_LOOPS)
     }
 }
 
 /// A size that a variant's source is given, 0 where it has none of this name.
-pub(super) fn constant(variant: &Variant, name: &str) -> u32 {
+fn constant(variant: &Variant, name: &str) -> u32 {
     variant.constants.iter().find(|(known, _)| *known == name).map_or(0, |&(_, value)| value)
 }
 

@@ -62,6 +62,13 @@ pub struct Dispatch<P> {
     pub grid: [u32; 3],
 }
 
+impl<P> Dispatch<P> {
+    /// The same of another kind of parameters.
+    pub(super) fn map<Q>(self, of: impl FnOnce(P) -> Q) -> Dispatch<Q> {
+        Dispatch { entry: self.entry, params: of(self.params), grid: self.grid }
+    }
+}
+
 /// Part of a kernel's run that its reference can do by itself.
 #[derive(Clone, Debug)]
 pub struct Part<P> {

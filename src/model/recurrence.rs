@@ -1,7 +1,7 @@
 //! What recurrent layers share: where their states lie, what of them is given, and in which order.
 
 use super::recorder::{Recorder, Tensor};
-use crate::kernels::{Columns, Copy, CopyColumns, CopyHow, CopySlots, Fill, FillSlots, Multiply, Sweep};
+use crate::kernels::{Columns, Copy, CopyColumns, CopyHow, CopySlots, Multiply, Sweep};
 use crate::plan::{ALIGNMENT, Slot};
 
 /// The states of all time steps, `[T+1, N, H]`, and what of them a layer gives.
@@ -39,13 +39,10 @@ impl Outputs {
         states.rows(place..place + 1, self.state())
     }
 
-    /// Sets an initial state, or zeros.
-    pub fn begin(&self, recorder: &mut Recorder, states: &Slot, initial: Option<Slot>) {
+    /// Sets an initial state.
+    pub fn begin(&self, recorder: &mut Recorder, states: &Slot, x: Slot) {
         let out = self.at(states, self.sweep.initial());
-        match initial {
-            Some(x) => Copy::record(false, &mut recorder.plan, CopySlots { x, out }),
-            None => Fill::record(0.0, &mut recorder.plan, FillSlots { out }),
-        }
+        Copy::record(false, &mut recorder.plan, CopySlots { x, out });
     }
 
     /// Copies the final state.

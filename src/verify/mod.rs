@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn cases_need_windows_and_several_workgroups() {
-        for name in ["lstm_sequence", "batch_norm", "loss", "column_sum", "gather"] {
+        for name in ["lstm_sequence", "gru_sequence", "batch_norm", "loss", "column_sum", "gather"] {
             let kernel = ALL.iter().find(|k| k.name == name).expect("a kernel of this name");
             let cases: Vec<Case> = (0..104).map(|number| case(kernel, 1, number).expect("a sound case")).collect();
             assert!(cases.iter().any(|case| case.plan.steps().len() > 1), "{name} in several steps");

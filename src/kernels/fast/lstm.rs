@@ -9,7 +9,7 @@ use super::rows::{by_rows, spans, two};
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
 use crate::kernels::lstm_sequence::peephole;
-use crate::kernels::{Args, Kernel, LstmSequence, Options, Sweep, activation};
+use crate::kernels::{Args, Kernel, LstmSequence, Options, Sequence, Sweep, activation};
 
 /// Rows that a thread's part is a multiple of.
 pub(super) const GRAIN: usize = 4;
@@ -22,22 +22,23 @@ pub(super) fn is_usual(cell: CellOptions) -> bool {
 
 /// [`LstmSequence`]; recurrent dropout, where each gate sees another h, is left to the reference.
 pub(in crate::kernels) fn lstm_sequence(
-    p: &LstmSequence,
+    kernel: &LstmSequence,
     options: &Options,
     mut args: Args<'_, f32>,
     workers: &Workers,
 ) {
     if options.get("DROPOUT") != 0 {
-        return p.reference(options, args);
+        return kernel.reference(options, args);
     }
+    let p = &kernel.0;
     let (u, gates, h, c) = (args.read(), args.write(), args.write(), args.write());
     let (mask, _, peepholes) = (args.read(), args.read(), args.read());
     let [rows, units, steps] = [p.rows, p.units, p.steps].map(|n| n as usize);
     let size = rows * units;
-    let parts = workers.cut(rows, p.flops(options) as usize + 100 * steps * size, GRAIN);
+    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps * size, GRAIN);
     let gates = by_rows(&mut gates[4 * p.gates_at as usize..][..4 * steps * size], [rows, 4 * units], &parts);
     let h = by_rows(&mut h[p.h_at as usize..][..(steps + 1) * size], [rows, units], &parts);
-    let c = by_rows(&mut c[p.c_at as usize..][..(steps + 1) * size], [rows, units], &parts);
+    let c = by_rows(&mut c[p.beside_at as usize..][..(steps + 1) * size], [rows, units], &parts);
     let work = parts.iter().zip(gates).zip(h.into_iter().zip(c));
     let work = work.map(|((rows, gates), (h, c))| Rows { first: rows.start, gates, h, c }).collect();
     let masked = options.get("MASK") != 0;
@@ -57,7 +58,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn run(mut self, p: &LstmSequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
+    fn run(mut self, p: &Sequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
         let (units, width) = (p.units as usize, 4 * p.units as usize);
         let rows = self.h[0].len() / units;
         for k in 0..p.steps {

@@ -11,7 +11,7 @@ use super::sums::add_to;
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
 use crate::kernels::lstm_sequence::peephole;
-use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options};
+use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options, SequenceGrad};
 
 /// What all threads read.
 #[derive(Clone, Copy)]
@@ -26,24 +26,25 @@ struct Inputs<'a> {
 
 /// [`LstmSequenceGrad`]; recurrent dropout is left to the reference.
 pub(in crate::kernels) fn lstm_sequence_grad(
-    p: &LstmSequenceGrad,
+    kernel: &LstmSequenceGrad,
     options: &Options,
     mut args: Args<'_, f32>,
     workers: &Workers,
 ) {
     if options.get("DROPOUT") != 0 {
-        return p.reference(options, args);
+        return kernel.reference(options, args);
     }
+    let p = &kernel.0;
     let (u, c, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
     let (mask, _, peepholes) = (args.read(), args.read(), args.read());
     let mask = (options.get("MASK") != 0).then_some(mask);
     let [rows, units] = [p.rows, p.units].map(|n| n as usize);
     let size = rows * units;
-    let steps = p.one_by_one(options);
+    let steps = kernel.one_by_one(options);
     let recurs = steps.iter().any(|step| step.has_next != 0);
     let u = Panels::new(u, [if recurs { 4 * units } else { 0 }, units], [1, 4 * units]);
     let inputs = Inputs { u: &u, c, dy, mask, peepholes };
-    let parts = workers.cut(rows, p.flops(options) as usize + 100 * steps.len() * size, GRAIN);
+    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps.len() * size, GRAIN);
     // From the earliest of the gates that are seen, the successor's among them.
     let first = steps.iter().map(|step| step.seen_gates().start).min().unwrap_or(0);
     let last = steps.iter().map(|step| step.seen_gates().end).max().unwrap_or(0);
@@ -69,7 +70,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn step(&mut self, p: &LstmSequenceGrad, options: &Options, inputs: Inputs<'_>, first: usize, dh: &mut [f32]) {
+    fn step(&mut self, p: &SequenceGrad, options: &Options, inputs: Inputs<'_>, first: usize, dh: &mut [f32]) {
         let (units, cell) = (p.units as usize, CellOptions::of(options));
         let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
         let place = |at: usize| (at - first) / size;
@@ -107,8 +108,7 @@ impl Rows<'_> {
         if p.carried == 0 {
             self.carry[0].fill(0.0);
         }
-        let [before, after] = if p.reverse != 0 { [size, 0] } else { [0, size] };
-        let states = [before, after].map(|place| &inputs.c[p.c_at as usize + place + skipped..][..len]);
+        let states = p.states().map(|place| &inputs.c[p.states_at as usize + place + skipped..][..len]);
         let gates = &mut *self.gates[place(p.gates_at as usize)];
         let (dc, carry_dh) = self.carry.split_at_mut(1);
         let dc = &mut *dc[0];

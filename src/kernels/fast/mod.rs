@@ -3,6 +3,9 @@
 
 mod adam;
 mod batch_norm;
+mod gru;
+mod gru_cell;
+mod gru_grad;
 mod lstm;
 mod lstm_grad;
 mod maths;
@@ -15,6 +18,8 @@ mod workers;
 
 pub(super) use adam::adam;
 pub(super) use batch_norm::{batch_norm, batch_norm_apply, batch_norm_grad};
+pub(super) use gru::gru_sequence;
+pub(super) use gru_grad::gru_sequence_grad;
 pub(super) use lstm::lstm_sequence;
 pub(super) use lstm_grad::lstm_sequence_grad;
 pub(super) use product::matmul;

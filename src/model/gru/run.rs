@@ -1,7 +1,10 @@
-//! How a GRU records itself: projection of all time steps, the recurrence step by step, and their gradients.
+//! How a GRU records itself: projection of all time steps, the recurrence, and their gradients.
 
 use super::Gru;
-use crate::kernels::{Copy, CopySlots, GruCell, GruGradSweep, GruStep, GruStepGradSlots, GruStepSlots, Sweep};
+use crate::kernels::{
+    Copy, CopySlots, Extras, GradSweep, GruCell, GruSequence, GruSequenceGrad, GruSequenceGradSlots, GruSequenceSlots,
+    SequenceGradSlots, SequenceSlots, Sweep,
+};
 use crate::model::projection::{Gates, Projection, copy_places, dropout_mask, gate_gradient, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
 use crate::model::recurrence::Outputs;
@@ -13,13 +16,7 @@ pub(super) struct Run {
     cell: GruCell,
     use_bias: bool,
     projection: Projection,
-    recurrent_kernel: Slot,
-    gates: Slot,
-    h: Slot,
-    /// r h of all time steps, without `reset_after`.
-    reset: Option<Slot>,
-    mask: Option<Slot>,
-    dropout: Option<Slot>,
+    slots: GruSequenceSlots,
 }
 
 /// The tensors around a run.
@@ -38,21 +35,17 @@ impl Run {
         let Outputs { sweep, samples, units, .. } = run.outputs;
         let initial = inputs.get(1).cloned();
         let kept = layer.stateful.then(|| recorder.state("state_h", &[samples, units]));
-        run.outputs.begin(recorder, &run.h, initial.as_ref().map(|tensor| tensor.slot.clone()).or(kept.clone()));
-        let slots = GruStepSlots {
-            u: run.recurrent_kernel.clone(),
-            gates: run.gates.clone(),
-            h: run.h.clone(),
-            reset: run.reset.clone(),
-            mask: run.mask.clone(),
-            dropout: run.dropout.clone(),
-        };
-        (0..sweep.steps)
-            .for_each(|k| GruStep::record(k, sweep, [samples, units], run.cell, &mut recorder.plan, &slots));
-        let output = run.outputs.tensor(recorder, &run.h, input.mask.as_ref());
-        let last = layer.return_state.then(|| run.outputs.last(recorder, &run.h, "last_h"));
+        let h = &run.slots.sequence.h;
+        let begin = initial.as_ref().map(|tensor| tensor.slot.clone()).or(kept.clone());
+        let begins = begin.is_none();
+        if let Some(begin) = begin {
+            run.outputs.begin(recorder, h, begin);
+        }
+        GruSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &run.slots);
+        let output = run.outputs.tensor(recorder, h, input.mask.as_ref());
+        let last = layer.return_state.then(|| run.outputs.last(recorder, h, "last_h"));
         if let Some(kept) = kept {
-            run.outputs.keep(recorder, &run.h, kept);
+            run.outputs.keep(recorder, h, kept);
         }
         let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.clone()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
@@ -86,12 +79,15 @@ impl Run {
             },
             use_bias: layer.use_bias,
             projection: Projection::record(recorder, input, &gates, Gates::GRU, bias, of_x),
-            recurrent_kernel: recorder.variable("recurrent_kernel"),
-            gates,
-            h: outputs.states(recorder, "h"),
-            reset: (!layer.reset_after).then(|| recorder.plan.scratch("reset", &[steps, samples, units])),
-            mask,
-            dropout: of_h,
+            slots: GruSequenceSlots {
+                sequence: SequenceSlots {
+                    u: recorder.variable("recurrent_kernel"),
+                    gates,
+                    h: outputs.states(recorder, "h"),
+                    extras: Extras { mask, dropout: of_h },
+                },
+                reset: (!layer.reset_after).then(|| recorder.plan.scratch("reset", &[steps, samples, units])),
+            },
             outputs,
         }
     }
@@ -108,19 +104,12 @@ impl Run {
         if let Some(x) = dh {
             Copy::record(false, &mut recorder.plan, CopySlots { x, out: carry.clone() });
         }
-        let slots = GruStepGradSlots {
-            u: self.recurrent_kernel.clone(),
-            h: self.h.clone(),
-            dy,
-            gates: self.gates.clone(),
-            carry: carry.clone(),
-            mask: self.mask.clone(),
-            dropout: self.dropout.clone(),
-        };
-        let grad = GruGradSweep { sweep, shape: [samples, units], sequences, seeded, cell: self.cell };
-        (0..sweep.steps).rev().for_each(|k| grad.record(k, &mut recorder.plan, &slots));
-        if let Some(initial) = ends.initial.as_ref().filter(|initial| initial.differentiable) {
-            grad.record_initial(&mut recorder.plan, &slots);
+        let SequenceSlots { u, gates, h, extras } = self.slots.sequence.clone();
+        let initial = ends.initial.as_ref().filter(|initial| initial.differentiable);
+        let grad = GradSweep { sweep, shape: [samples, units], sequences, seeded, initial: initial.is_some() };
+        let sequence = SequenceGradSlots { u, dy, gates, carry: carry.clone(), extras };
+        GruSequenceGrad::record(&grad, self.cell, &mut recorder.plan, &GruSequenceGradSlots { sequence, h });
+        if let Some(initial) = initial {
             let (out, accumulate) = recorder.gradient_target(initial);
             Copy::record(accumulate, &mut recorder.plan, CopySlots { x: carry, out });
         }
@@ -128,27 +117,21 @@ impl Run {
         if let Some(db) = self.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
             self.bias_gradient(recorder, db);
         }
-        self.projection.backward(recorder, &ends.input, &self.gates);
+        self.projection.backward(recorder, &ends.input, &self.slots.sequence.gates);
     }
 
     fn recurrent_gradient(&self, recorder: &mut Recorder) {
         let Some(du) = recorder.variable_gradient("recurrent_kernel") else { return };
         let (rows, units) = (self.outputs.sweep.steps * self.outputs.samples, self.outputs.units);
-        let (read, plan, mask) = (self.outputs.read(&self.h), &mut recorder.plan, self.dropout.as_ref());
-        match &self.reset {
-            None => recurrent_gradient(plan, [rows, units], &read, mask, &self.gates, du, Gates::GRU.recurrent),
+        let SequenceSlots { gates, h, extras, .. } = &self.slots.sequence;
+        let (read, plan, mask) = (self.outputs.read(h), &mut recorder.plan, extras.dropout.as_ref());
+        let places = Gates::GRU.recurrent;
+        match &self.slots.reset {
+            None => recurrent_gradient(plan, [rows, units], &read, mask, gates, du, places),
             // z and r met h, the candidate r h.
             Some(reset) => {
-                recurrent_gradient(
-                    plan,
-                    [rows, units],
-                    &read,
-                    mask,
-                    &self.gates,
-                    du.clone(),
-                    &Gates::GRU.recurrent[..2],
-                );
-                gate_gradient(plan, [rows, units, units], reset, (&self.gates, 3), &du);
+                recurrent_gradient(plan, [rows, units], &read, mask, gates, du.clone(), &places[..2]);
+                gate_gradient(plan, [rows, units, units], reset, (gates, places[2]), &du);
             }
         }
     }
@@ -157,7 +140,7 @@ impl Run {
     fn bias_gradient(&self, recorder: &mut Recorder, (db, accumulate): (Slot, bool)) {
         let width = 4 * self.outputs.units;
         let all = recorder.plan.scratch("all_gates", &[width]);
-        self.projection.bias_gradient(&mut recorder.plan, &self.gates, (&all, false));
+        self.projection.bias_gradient(&mut recorder.plan, &self.slots.sequence.gates, (&all, false));
         for (row, places) in [Gates::GRU.input, Gates::GRU.recurrent].into_iter().take(db.len / width).enumerate() {
             copy_places(&mut recorder.plan, &all, &db.rows(row..row + 1, width), places, accumulate);
         }

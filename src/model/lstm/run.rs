@@ -2,13 +2,13 @@
 
 use super::Lstm;
 use crate::kernels::{
-    CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Fill, FillSlots,
-    LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, Multiply, Sweep,
+    CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Extras, Fill, FillSlots,
+    GradSweep, LstmSequence, LstmSequenceGrad, LstmSequenceGradSlots, LstmSequenceSlots, Multiply, SequenceGradSlots,
+    SequenceSlots, Sweep,
 };
 use crate::model::projection::{Gates, Projection, dropout_mask, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
 use crate::model::recurrence::Outputs;
-use crate::plan::Slot;
 
 /// One use of the layer in a plan.
 pub(super) struct Run {
@@ -16,11 +16,7 @@ pub(super) struct Run {
     cell: CellOptions,
     use_bias: bool,
     projection: Projection,
-    recurrent_kernel: Slot,
-    gates: Slot,
-    h: Slot,
-    c: Slot,
-    extras: LstmExtras,
+    slots: LstmSequenceSlots,
 }
 
 /// The tensors around a run.
@@ -47,23 +43,17 @@ impl Run {
         let kept = layer.stateful.then(|| ["state_h", "state_c"].map(|name| recorder.state(name, &[samples, units])));
         let begin = initial.as_ref().map(|states| states.each_ref().map(|tensor| tensor.slot.clone())).or(kept.clone());
         let begins = begin.is_none();
-        for (states, initial) in [&run.h, &run.c].into_iter().zip(begin.into_iter().flatten()) {
-            run.outputs.begin(recorder, states, Some(initial));
+        let [h, c] = [&run.slots.sequence.h, &run.slots.c];
+        for (states, initial) in [h, c].into_iter().zip(begin.into_iter().flatten()) {
+            run.outputs.begin(recorder, states, initial);
         }
-        let slots = LstmSequenceSlots {
-            u: run.recurrent_kernel.clone(),
-            gates: run.gates.clone(),
-            h: run.h.clone(),
-            c: run.c.clone(),
-            extras: run.extras.clone(),
-        };
-        LstmSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &slots);
-        let output = run.outputs.tensor(recorder, &run.h, input.mask.as_ref());
-        let states = [(&run.h, "last_h"), (&run.c, "last_c")];
+        LstmSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &run.slots);
+        let output = run.outputs.tensor(recorder, h, input.mask.as_ref());
+        let states = [(h, "last_h"), (c, "last_c")];
         let last = layer.return_state.then(|| states.map(|(states, name)| run.outputs.last(recorder, states, name)));
-        if let Some([h, c]) = kept {
-            run.outputs.keep(recorder, &run.h, h);
-            run.outputs.keep(recorder, &run.c, c);
+        if let Some([kept_h, kept_c]) = kept {
+            run.outputs.keep(recorder, h, kept_h);
+            run.outputs.keep(recorder, c, kept_c);
         }
         let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.iter().flatten().cloned()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
@@ -99,13 +89,14 @@ impl Run {
             },
             use_bias: layer.use_bias,
             projection: Projection::record(recorder, input, &gates, Gates::LSTM, bias, of_x),
-            recurrent_kernel: recorder.variable("recurrent_kernel"),
-            gates,
-            h: outputs.states(recorder, "h"),
-            c: recorder.plan.scratch("c", &[steps + 1, samples, units]),
-            extras: LstmExtras {
-                mask,
-                dropout: of_h,
+            slots: LstmSequenceSlots {
+                sequence: SequenceSlots {
+                    u: recorder.variable("recurrent_kernel"),
+                    gates,
+                    h: outputs.states(recorder, "h"),
+                    extras: Extras { mask, dropout: of_h },
+                },
+                c: recorder.plan.scratch("c", &[steps + 1, samples, units]),
                 peepholes: layer.peepholes.then(|| recorder.variable("peephole_kernel")),
             },
             outputs,
@@ -131,21 +122,17 @@ impl Run {
                 }
             }
         }
-        let slots = LstmSequenceGradSlots {
-            u: self.recurrent_kernel.clone(),
-            c: self.c.clone(),
-            dy,
-            gates: self.gates.clone(),
-            carry,
-            extras: self.extras.clone(),
-        };
+        let LstmSequenceSlots { sequence, c, peepholes } = self.slots.clone();
+        let SequenceSlots { u, gates, extras, .. } = sequence;
+        let sequence = SequenceGradSlots { u, dy, gates, carry: carry.clone(), extras };
         let initial = ends.initial.as_ref().is_some_and(|[h, _]| h.differentiable);
-        let grad = LstmGradSweep { sweep, shape: [samples, units], sequences, seeded, initial, cell: self.cell };
-        grad.record(&mut recorder.plan, &slots);
+        let grad = GradSweep { sweep, shape: [samples, units], sequences, seeded, initial };
+        let slots = LstmSequenceGradSlots { sequence, c, peepholes };
+        LstmSequenceGrad::record(&grad, self.cell, &mut recorder.plan, &slots);
         if let Some([h, c]) = &ends.initial {
             for (i, state) in [c, h].into_iter().enumerate().filter(|(_, state)| state.differentiable) {
                 let (out, accumulate) = recorder.gradient_target(state);
-                let x = self.outputs.at(&slots.carry, i);
+                let x = self.outputs.at(&carry, i);
                 Copy::record(accumulate, &mut recorder.plan, CopySlots { x, out });
             }
         }
@@ -154,31 +141,32 @@ impl Run {
 
     /// The gradients of the variables and of the input; `gates` holds the gradients before activation, of all steps.
     fn products(&self, recorder: &mut Recorder, input: &Tensor) {
+        let SequenceSlots { gates, h, extras, .. } = &self.slots.sequence;
         if let Some(target) = recorder.variable_gradient("recurrent_kernel") {
             let rows = self.outputs.sweep.steps * self.outputs.samples;
-            let (read, mask) = (self.outputs.read(&self.h), self.extras.dropout.as_ref());
+            let (read, mask) = (self.outputs.read(h), extras.dropout.as_ref());
             let shape = [rows, self.outputs.units];
-            recurrent_gradient(&mut recorder.plan, shape, &read, mask, &self.gates, target, Gates::LSTM.recurrent);
+            recurrent_gradient(&mut recorder.plan, shape, &read, mask, gates, target, Gates::LSTM.recurrent);
         }
-        if self.extras.peepholes.is_some() {
+        if self.slots.peepholes.is_some() {
             self.peephole_gradient(recorder);
         }
         if let Some((db, accumulate)) = self.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
-            self.projection.bias_gradient(&mut recorder.plan, &self.gates, (&db, accumulate));
+            self.projection.bias_gradient(&mut recorder.plan, gates, (&db, accumulate));
         }
-        self.projection.backward(recorder, input, &self.gates);
+        self.projection.backward(recorder, input, gates);
     }
 
     /// Of each gate: the sum over time steps and samples of its gradient times the cell state that it saw.
     fn peephole_gradient(&self, recorder: &mut Recorder) {
         let Some((out, accumulate)) = recorder.variable_gradient("peephole_kernel") else { return };
         let (rows, units) = (self.outputs.sweep.steps * self.outputs.samples, self.outputs.units);
-        let (read, made) = (self.outputs.read(&self.c), self.outputs.made(&self.c));
+        let (read, made) = (self.outputs.read(&self.slots.c), self.outputs.made(&self.slots.c));
         let plan = &mut recorder.plan;
         for (i, (gate, seen)) in [(0, &read), (1, &read), (3, &made)].into_iter().enumerate() {
             let product = plan.scratch("seen", &[rows, units]);
             let how = CopyHow { multiply: Some(Multiply::Columns(Columns::all(seen, units))), ..CopyHow::default() };
-            let (x, to) = (Columns::gate(&self.gates, units, gate), Columns::all(&product, units));
+            let (x, to) = (Columns::gate(&self.slots.sequence.gates, units, gate), Columns::all(&product, units));
             CopyColumns::record([rows, units], plan, &x, &to, how);
             let slots = ColumnSumSlots { x: product, out: out.rows(i..i + 1, units) };
             ColumnSum::record([rows, units], accumulate, plan, slots);

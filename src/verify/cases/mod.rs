@@ -8,7 +8,6 @@ mod constraints;
 mod dropout;
 mod elementwise;
 mod embedding;
-mod gru;
 mod layer_norm;
 mod losses;
 mod masks;
@@ -60,8 +59,8 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,
         "histogram" => metrics::histogram,
-        "gru_step" => gru::gru_step,
-        "gru_step_grad" => gru::gru_step_grad,
+        "gru_sequence" => recurrent::gru_sequence,
+        "gru_sequence_grad" => recurrent::gru_sequence_grad,
         "group_squares" => constraints::group_squares,
         "layer_norm_apply" => layer_norm::apply,
         "layer_norm_grad" => layer_norm::grad,

@@ -1,10 +1,11 @@
-//! The LSTM's time steps: whole sequences, whose windows tiny bindings make small.
+//! The time steps of recurrences: whole sequences, whose windows tiny bindings make small.
 
 use super::super::case::{At, Builder};
 use super::super::draw::Numbers;
 use crate::kernels::{
-    CellOptions, LstmExtras, LstmGradSweep, LstmSequence, LstmSequenceGradSlots, LstmSequenceSlots, Options, Sweep,
-    activation,
+    CellOptions, Extras, GradSweep, GruCell, GruSequence, GruSequenceGrad, GruSequenceGradSlots, GruSequenceSlots,
+    LstmSequence, LstmSequenceGrad, LstmSequenceGradSlots, LstmSequenceSlots, Options, SequenceGradSlots,
+    SequenceSlots, Sweep, activation,
 };
 use crate::plan::Slot;
 
@@ -14,7 +15,7 @@ const BATCHES: [usize; 11] = [1, 2, 3, 4, 5, 7, 15, 16, 17, 31, 33];
 const UNITS: [usize; 11] = [1, 2, 3, 4, 5, 8, 15, 16, 17, 32, 33];
 
 /// T, N, H. The recurrent kernel and two steps' gates must fit the tiny binding.
-pub(super) fn shape(b: &mut Builder) -> [usize; 3] {
+fn shape(b: &mut Builder) -> [usize; 3] {
     let rows = b.draw.size(&BATCHES, 64);
     let units = b.draw.size(&UNITS, 128);
     let fits = 4 * units * units <= 1024 && 8 * rows * units + 64 <= 1024;
@@ -28,13 +29,7 @@ pub(super) fn shape(b: &mut Builder) -> [usize; 3] {
 }
 
 /// A sequence with the initial state; the rest is not computed yet.
-pub(super) fn state(
-    b: &mut Builder,
-    name: &str,
-    [steps, rows, units]: [usize; 3],
-    sweep: Sweep,
-    kind: Numbers,
-) -> Slot {
+fn state(b: &mut Builder, name: &str, [steps, rows, units]: [usize; 3], sweep: Sweep, kind: Numbers) -> Slot {
     let size = rows * units;
     let initial = b.draw.numbers(size, kind);
     let mut later = b.draw.dirt(steps * size);
@@ -44,14 +39,14 @@ pub(super) fn state(
 }
 
 /// Whether an activation of these options can grow without bound, so that a chain of them could overflow.
-pub(super) fn grows(options: &Options) -> bool {
+fn grows(options: &Options) -> bool {
     let bounded =
         [activation::SIGMOID, activation::TANH, activation::HARD_SIGMOID, activation::SOFTSIGN, activation::HARD_TANH];
     ["ACTIVATION", "RECURRENT_ACTIVATION"].iter().any(|name| !bounded.contains(&options.get(name)))
 }
 
 /// Weights, small where activations grow.
-pub(super) fn weights(b: &mut Builder, units: usize, wild: bool) -> Slot {
+fn weights(b: &mut Builder, units: usize, wild: bool) -> Slot {
     let mut u = b.draw.numbers(4 * units * units, Numbers::Unit);
     if wild {
         u.iter_mut().for_each(|u| *u *= 0.05);
@@ -70,18 +65,26 @@ fn mask(b: &mut Builder, steps: usize, rows: usize) -> Slot {
     b.holding("mask", values, At::Aligned)
 }
 
-fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) -> LstmExtras {
+fn extras(b: &mut Builder, options: &Options, [steps, rows, units]: [usize; 3]) -> Extras {
     let mask = (options.get("MASK") != 0).then(|| mask(b, steps, rows));
-    let mut on =
-        |name: &str, slot: &str, len: usize, kind: Numbers| (options.get(name) != 0).then(|| b.input(slot, len, kind));
-    LstmExtras {
-        mask,
-        dropout: on("DROPOUT", "dropout", 4 * rows * units, Numbers::Positive),
-        peepholes: on("PEEPHOLES", "peepholes", 3 * units, Numbers::Unit),
-    }
+    let dropout = (options.get("DROPOUT") != 0).then(|| b.input("dropout", 4 * rows * units, Numbers::Positive));
+    Extras { mask, dropout }
 }
 
-pub(super) fn lstm_sequence(b: &mut Builder, options: &Options) {
+fn peepholes(b: &mut Builder, options: &Options, units: usize) -> Option<Slot> {
+    (options.get("PEEPHOLES") != 0).then(|| b.input("peepholes", 3 * units, Numbers::Unit))
+}
+
+/// What all recurrences have, but for the extras, and their order.
+struct Forwards {
+    shape: [usize; 3],
+    sweep: Sweep,
+    slots: SequenceSlots,
+    /// What does not grow too fast.
+    calm: Numbers,
+}
+
+fn forwards(b: &mut Builder, options: &Options) -> Forwards {
     let [steps, rows, units] = shape(b);
     let wild = grows(options);
     let shape @ [steps, ..] = [if wild { 1 } else { steps }, rows, units];
@@ -90,29 +93,60 @@ pub(super) fn lstm_sequence(b: &mut Builder, options: &Options) {
     let gates = b.input("gates", 4 * steps * rows * units, calm);
     let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
     let h = state(b, "h", shape, sweep, Numbers::Unit);
-    let c = state(b, "c", shape, sweep, calm);
-    let slots = LstmSequenceSlots { u, gates, h, c, extras: extras(b, options, shape) };
-    let cell = CellOptions::of(options);
-    let begins = b.draw.one_in(2);
-    LstmSequence::record(sweep, [rows, units], begins, cell, &mut b.plan, &slots);
+    Forwards { shape, sweep, slots: SequenceSlots { u, gates, h, extras: Extras::default() }, calm }
 }
 
-pub(super) fn lstm_sequence_grad(b: &mut Builder, options: &Options) {
+pub(super) fn lstm_sequence(b: &mut Builder, options: &Options) {
+    let Forwards { shape: shape @ [_, rows, units], sweep, slots, calm } = forwards(b, options);
+    let c = state(b, "c", shape, sweep, calm);
+    let sequence = SequenceSlots { extras: extras(b, options, shape), ..slots };
+    let slots = LstmSequenceSlots { sequence, c, peepholes: peepholes(b, options, units) };
+    let begins = b.draw.one_in(2);
+    LstmSequence::record(sweep, [rows, units], begins, CellOptions::of(options), &mut b.plan, &slots);
+}
+
+pub(super) fn gru_sequence(b: &mut Builder, options: &Options) {
+    let Forwards { shape: shape @ [steps, rows, units], sweep, slots, .. } = forwards(b, options);
+    let cell = GruCell::of(options);
+    let reset = (!cell.reset_after).then(|| b.output("reset", steps * rows * units, false, At::Aligned));
+    let sequence = SequenceSlots { extras: extras(b, options, shape), ..slots };
+    let begins = b.draw.one_in(2);
+    GruSequence::record(sweep, [rows, units], begins, cell, &mut b.plan, &GruSequenceSlots { sequence, reset });
+}
+
+/// What all recurrences have backwards, where `carry` holds `carried` states; and `[T+1, N, H]` states of another kind.
+fn backwards(
+    b: &mut Builder,
+    options: &Options,
+    carried: usize,
+    states: (&str, Numbers),
+) -> (GradSweep, SequenceGradSlots, Slot) {
     let shape @ [steps, rows, units] = shape(b);
     let size = rows * units;
-    let (sequences, seeded, wild) = (b.draw.one_in(2), b.draw.one_in(2), grows(options));
-    let u = weights(b, units, wild);
-    let c = b.input("c", (steps + 1) * size, if wild { Numbers::Unit } else { Numbers::Logits });
+    let (sequences, seeded) = (b.draw.one_in(2), b.draw.one_in(2));
+    let u = weights(b, units, grows(options));
+    let states = b.input(states.0, (steps + 1) * size, states.1);
     let dy = b.input("dy", if sequences { steps * size } else { size }, Numbers::Unit);
-    // What was saved of the gates: i, f and o between 0 and 1, the candidate between -1 and 1; some are saturated.
+    // What was saved of the gates: between 0 and 1, the candidate between -1 and 1; some are saturated.
     let mut gates = b.draw.numbers(4 * steps * size, Numbers::Probabilities);
     gates.iter_mut().skip(2).step_by(4).for_each(|g| *g = 2.0 * *g - 1.0);
     let gates = b.holding("gates", gates, At::Aligned);
-    let carry = b.output("carry", 2 * size, seeded, At::Aligned);
+    let carry = b.output("carry", carried * size, seeded, At::Aligned);
     let dy = (!b.draw.one_in(8)).then_some(dy);
-    let slots = LstmSequenceGradSlots { u, c, dy, gates, carry, extras: extras(b, options, shape) };
+    let slots = SequenceGradSlots { u, dy, gates, carry, extras: extras(b, options, shape) };
     let sweep = Sweep { steps, reverse: b.draw.one_in(2) };
-    let (initial, cell) = (b.draw.one_in(2) && !b.draw.timing, CellOptions::of(options));
-    let grad = LstmGradSweep { sweep, shape: [rows, units], sequences, seeded, initial, cell };
-    grad.record(&mut b.plan, &slots);
+    let initial = b.draw.one_in(2) && !b.draw.timing;
+    (GradSweep { sweep, shape: [rows, units], sequences, seeded, initial }, slots, states)
+}
+
+pub(super) fn lstm_sequence_grad(b: &mut Builder, options: &Options) {
+    let calm = if grows(options) { Numbers::Unit } else { Numbers::Logits };
+    let (grad, sequence, c) = backwards(b, options, 2, ("c", calm));
+    let slots = LstmSequenceGradSlots { sequence, c, peepholes: peepholes(b, options, grad.shape[1]) };
+    LstmSequenceGrad::record(&grad, CellOptions::of(options), &mut b.plan, &slots);
+}
+
+pub(super) fn gru_sequence_grad(b: &mut Builder, options: &Options) {
+    let (grad, sequence, h) = backwards(b, options, 1, ("h", Numbers::Unit));
+    GruSequenceGrad::record(&grad, GruCell::of(options), &mut b.plan, &GruSequenceGradSlots { sequence, h });
 }

@@ -43,6 +43,8 @@ pub mod memory_plan;
 pub mod model;
 pub mod plan;
 pub mod plot;
+#[cfg(feature = "plots")]
+pub mod report;
 pub mod train;
 pub mod verify;
 

@@ -16,6 +16,7 @@ mod model_file;
 mod new_model;
 mod optimizer;
 mod options;
+mod page;
 mod predict;
 mod profile;
 mod progress;

@@ -20,6 +20,7 @@ use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
 use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, keep_apart};
+use super::page;
 use super::profile::ProfileFlags;
 use super::progress::Show;
 use super::report::talk;
@@ -61,6 +62,10 @@ pub struct Train {
     statistics: StatisticsFlags,
     #[command(flatten)]
     callbacks: CallbackFlags,
+    /// Write a page with curves, a confusion matrix or predicted against true numbers, the data, the command and the device. It
+    /// holds its pictures and opens without a network. A run's folder gets one anyhow.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     #[command(flatten)]
     pub run: RunFlags,
     /// The options that were typed, as a run's folder keeps them.
@@ -127,6 +132,7 @@ pub fn run(args: &Train) -> Result<()> {
     let fixed = if parts { Some("several numbers in --learning-rate") } else { schedule.then_some("--schedule") };
     args.callbacks.check(&[&read[..], &[args.course.model.as_ref()]].concat(), fixed)?;
     atomic::check(&args.out)?;
+    page::check(args.report.as_deref(), &read)?;
     args.profile.check()?;
     let (mut model, train, validation) = match &args.course.model {
         Some(file) => match Described::read(file)? {
@@ -156,12 +162,13 @@ pub fn run(args: &Train) -> Result<()> {
     let began = Instant::now();
     let history = fit(args, &mut model, &train, validation.as_ref())?;
     if history.interrupted {
-        return interrupted(args, &mut model, &history);
+        return interrupted(args, &mut model, &history, &train, validation.as_ref());
     }
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
     model.save(&args.out)?;
     let trained = Trained { history, population, seconds: began.elapsed().as_secs_f64() };
     model.profile().map_or(Ok(()), |profile| args.profile.save(profile))?;
+    args.write_pages(&mut model, &trained.history, &train, validation.as_ref())?;
     finish(args, &model, &trained, &train, validation.as_ref())
 }
 
@@ -183,8 +190,15 @@ fn go_on(last: &Path, model: Model) -> Result<Model> {
 }
 
 /// What is left of a run that was interrupted.
-fn interrupted(args: &Train, model: &mut Model, history: &History) -> Result<()> {
+fn interrupted(
+    args: &Train,
+    model: &mut Model,
+    history: &History,
+    train: &Dataset,
+    validation: Option<&Dataset>,
+) -> Result<()> {
     model.save(&args.out)?;
+    args.write_pages(model, history, train, validation)?;
     talk!("interrupted after {} epochs; saved {}", history.epochs.len(), args.out.display());
     if let Some(folder) = args.run.folder() {
         talk!("go on: gatenorm train --resume {}", report::typed(folder));
@@ -354,6 +368,19 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
 }
 
 impl Train {
+    /// Writes the pages that tell of the training.
+    fn write_pages(
+        &self,
+        model: &mut Model,
+        history: &History,
+        train: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<()> {
+        let of_run = self.run.folder().map(|folder| folder.join(page::FILE));
+        let files: Vec<&Path> = self.report.as_deref().into_iter().chain(of_run.as_deref()).collect();
+        page::write(&files, &self.out, model, page::Told { history, train, validation })
+    }
+
     /// The optimizer of a new model for so many samples.
     fn optimizer(&self, samples: usize) -> gatenorm::Result<Optimizer> {
         let steps = self.course.all_epochs() * samples.div_ceil(self.course.batch_size);

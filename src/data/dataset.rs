@@ -324,7 +324,7 @@ impl Dataset {
     }
 
     /// Values in one target.
-    fn target_size(&self) -> usize {
+    pub(crate) fn target_size(&self) -> usize {
         if self.has_targets() { self.source.target_shape.iter().product() } else { 0 }
     }
 }

@@ -18,3 +18,5 @@ mod svg;
 mod ticks;
 
 pub use figure::{Figure, Line, Panel, Point};
+#[cfg(feature = "plots")]
+pub(crate) use ticks::Axis;

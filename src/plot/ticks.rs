@@ -2,7 +2,7 @@
 
 /// A linear or logarithmic axis over the values that it has to show.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     pub log: bool,
     /// Its ends, as logarithms of base 10 where it is logarithmic.
     pub ends: (f64, f64),

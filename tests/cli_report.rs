@@ -1,0 +1,59 @@
+//! `train --report`: a page that stands by itself and tells what came of a training.
+#![cfg(feature = "plots")]
+
+#[path = "common/commands.rs"]
+mod commands;
+
+use commands::{Room, assert_refused, stdout};
+
+fn page(room: &Room, args: &[&str]) -> String {
+    let (out, report) = (room.path("m.keras"), room.path("report.html"));
+    stdout(&[&["train"], args, &["--out", &out, "--report", &report, "--device", "cpu"]].concat());
+    let page = std::fs::read_to_string(report).unwrap();
+    // Nothing is loaded from anywhere; a namespace is only a name.
+    let without_names = page.replace("http://www.w3.org/2000/svg", "");
+    for word in ["http", "src=", "href", "<script", "@import", "NaN", "url("] {
+        assert!(!without_names.contains(word), "`{word}` is in the page");
+    }
+    page
+}
+
+#[test]
+fn classes_get_a_confusion_matrix_whose_counts_are_all_samples() {
+    let room = Room::new();
+    let page =
+        page(&room, &[&room.rows(), "--target", "y", "--window", "2", "--epochs", "3", "--validation-split", "0.4"]);
+    for words in ["<h1>Training of m.keras</h1>", "3 epochs in", "Confusion matrix (validation data)", ">no<", ">yes<"]
+    {
+        assert!(page.contains(words), "`{words}` is missing");
+    }
+    let matrix = page.split("class=\"matrix\"").nth(1).unwrap().split("</table>").next().unwrap();
+    let counts = matrix.split("%\">").skip(1).map(|cell| cell.split('<').next().unwrap().parse::<u32>().unwrap());
+    assert_eq!(counts.collect::<Vec<_>>().iter().sum::<u32>(), 8, "of 19 windows 8 validate: {matrix}");
+    // Curves of loss and accuracy.
+    assert_eq!(page.matches("<svg").count(), 2);
+    assert!(page.contains("train") && page.contains("--window 2") && page.contains("CPU, f32"));
+}
+
+#[test]
+fn numbers_get_plots_of_predicted_and_true() {
+    let room = Room::new();
+    let rows: String = (0..30).map(|i| format!("{i},{}\n", f64::from(i).sin())).collect();
+    let data = room.write("sine.csv", &("a,<b>\n".to_owned() + &rows));
+    let page =
+        page(&room, &[&data, "--target", "<b>", "--window", "3", "--loss", "mean_squared_error", "--epochs", "2"]);
+    for words in ["Predicted and true (training data)", "RMSE", "residuals", "the last 28 samples in order"] {
+        assert!(page.contains(words), "`{words}` is missing");
+    }
+    assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"), "names of columns are text");
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_refused_before_training() {
+    let room = Room::new();
+    let rows = room.rows();
+    let args = ["train", &rows, "--target", "y", "--window", "2", "--out", &room.path("m.keras"), "--report"];
+    assert_refused(&[&args[..], &[&room.path("no/r.html")]].concat(), &["r.html: cannot write"]);
+    assert_refused(&[&args[..], &[&rows]].concat(), &["--report", "would overwrite"]);
+    assert!(!std::path::Path::new(&room.path("m.keras")).exists());
+}

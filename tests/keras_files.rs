@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gatenorm::data::SampleKind;
+use gatenorm::data::{Categorical, DateOrder, Encoding, Missing, Reading, SampleKind, TimeAxis, TimeFeature};
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
     Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
@@ -122,10 +122,27 @@ fn what_keras_has_no_place_for_is_kept() {
     let spec = DataSpec {
         samples: SampleKind::Row,
         columns: vec!["a".into(), "b".into(), "c".into()],
-        target: Some("y".into()),
+        targets: vec!["y".into()],
         window: 5,
         stride: 2,
         classes: Some(vec!["no".into(), "perhaps".into(), "yes".into()]),
+        reading: Reading {
+            categorical: vec![Categorical { column: "c".into(), categories: vec!["NE".into(), "cv".into()] }],
+            encoding: Encoding::Integer,
+            missing: Missing::Mask,
+            missing_marks: Some(vec!["-999".into()]),
+            time: Some(TimeAxis {
+                columns: vec!["day".into(), "hour".into()],
+                order: Some(DateOrder::DayFirst),
+                gap: Some(90.5),
+                features: vec![TimeFeature::Weekday],
+                found: false,
+            }),
+            group: vec!["machine".into()],
+            horizon: vec![1, 6],
+            season: Some(24),
+        },
+        new_categories: false,
     };
     let mut model = lesson(Adam::default(), &data(10));
     assert_eq!(saved_and_loaded(&mut model).data_spec(), None);

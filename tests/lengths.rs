@@ -2,7 +2,7 @@
 
 mod common;
 
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, Missing};
 use gatenorm::model::{ANY_LENGTH, Masking};
 use gatenorm::prelude::*;
 
@@ -118,4 +118,35 @@ fn data_and_models_that_do_not_fit_are_refused_in_words() {
     refused(front().add(Masking::new().mask_value(2.0)), &data, &["masks 2", "mask_value of 0"]);
     let short = Sequential::new(&[6, 3]).add(Masking::new()).add(Dense::new(1));
     refused(short, &data, &["takes inputs of shape [6, 3]", "has [7, 3]"]);
+}
+
+#[test]
+fn a_row_with_a_missing_value_is_skipped_like_one_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.csv");
+    std::fs::write(&path, "a,y\n1,0.5\n?,1\n3,1.5\n7,2\n").unwrap();
+    let options = Dataset::csv(&path).target("y").numeric_target().window(3).missing(Missing::Mask);
+    let data = options.load().unwrap();
+    let mut model = Sequential::new(data.input_shape())
+        .seed(3)
+        .add(Normalization::new())
+        .add(Masking::new())
+        .add(Lstm::new(4).return_sequences(true))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(3))
+        .add(Dense::new(1))
+        .compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), [])
+        .unwrap();
+    model.adapt(&data).unwrap();
+    model.fit(&data, Fit::epochs(2)).unwrap();
+    let short = Dataset::from_sequences(&[vec![1.0, 3.0], vec![3.0, 7.0]], 1, vec![], &[]).unwrap().pad_to(3).unwrap();
+    let (with, without) = (model.predict(&data).unwrap(), model.predict(&short).unwrap());
+    assert!(with[0] != with[1] && with.iter().zip(&without).all(|(a, b)| (a - b).abs() < 1e-6), "{with:?} {without:?}");
+    let mut plain = Sequential::new(&[3, 1])
+        .add(Lstm::new(3))
+        .add(Dense::new(1))
+        .compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), [])
+        .unwrap();
+    let message = plain.predict(&data).unwrap_err().to_string();
+    assert!(message.contains("missing values to mask, but the model does not mask them"), "{message}");
 }

@@ -9,16 +9,17 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use gatenorm::Error;
 use gatenorm::ablate::{Ablation, Judged, Run, Summary, Variant};
-use gatenorm::data::{Dataset, SampleKind};
+use gatenorm::data::{Dataset, Missing};
 use gatenorm::exec::Device;
 use gatenorm::formats::atomic;
 use gatenorm::model::{Masking, Normalization, Sequential};
-use gatenorm::train::{Adam, DataSpec, Model, Optimizer, Sgd};
+use gatenorm::train::{Adam, Model, Optimizer, Sgd};
 use serde_json::json;
 
 use super::ablate_tables as tables;
+use super::held_out::HeldOutFlags;
 use super::new_model::{Head, LossName};
-use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, units};
+use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, units};
 use super::report;
 use super::report::talk;
 
@@ -40,12 +41,8 @@ pub struct Ablate {
     out: PathBuf,
     #[command(flatten, next_help_heading = "Data")]
     table: TableFlags,
-    /// Another file of the same kind, to measure the models on after each epoch.
-    #[arg(long, value_name = "FILE", conflicts_with = "validation_split")]
-    validation: Option<PathBuf>,
-    /// Without --validation, the share of the samples to measure the models on: of windows the last, otherwise drawn.
-    #[arg(long, value_name = "SHARE", default_value = "0.2", value_parser = fraction, allow_negative_numbers = true)]
-    validation_split: f64,
+    #[command(flatten)]
+    held_out: HeldOutFlags,
     #[command(flatten)]
     compared: Compared,
     #[command(flatten, next_help_heading = "Where and how")]
@@ -111,8 +108,8 @@ pub fn run(args: &Ablate) -> Result<()> {
     let loss = compared.loss.map(LossName::loss);
     let data = args.table.load(&args.data, loss)?;
     let head = Head::of(&data, loss)?;
-    let (train, validation) = split(args, data)?;
-    talk!("data     {}", report::data(&train));
+    let (train, validation) = held_out(args, data)?;
+    report::tell_data(&train);
     talk!("         {} {} to validate with", validation.len(), report::samples(&validation));
     let device = args.device.open_and_tell()?;
     let name = device.to_string();
@@ -150,17 +147,9 @@ fn save(folder: &Path, name: &str, content: &[u8]) -> gatenorm::Result<()> {
     atomic::write_file(&folder.join(name), |file| file.write_all(content))
 }
 
-fn split(args: &Ablate, data: Dataset) -> Result<(Dataset, Dataset)> {
-    if let Some(file) = &args.validation {
-        let validation = DataSpec::of(&data).load(file).context("--validation")?;
-        return Ok((data, validation));
-    }
-    let share = args.validation_split;
-    Ok(match (data.sample_kind(), data.classes()) {
-        (SampleKind::Window, _) => data.validation_split(share)?,
-        (_, Some(_)) => data.split_stratified(1.0 - share, 0)?,
-        (_, None) => data.split_random(1.0 - share, 0)?,
-    })
+fn held_out(args: &Ablate, data: Dataset) -> Result<(Dataset, Dataset)> {
+    let (train, validation) = args.held_out.split(data, Some(0.2), 0)?;
+    Ok((train, validation.context("nothing to measure on")?))
 }
 
 fn train_all(
@@ -173,7 +162,7 @@ fn train_all(
 ) -> gatenorm::Result<Vec<Run>> {
     let build = |variant: Variant, rate: f64, seed: u64| -> gatenorm::Result<Model> {
         let mut model = Sequential::new(train.input_shape()).seed(seed).add(Normalization::new());
-        if train.lengths().is_some() {
+        if train.lengths().is_some() || train.reading().missing == Missing::Mask {
             model = model.add(Masking::new());
         }
         let model = variant.add_lstms(model, &compared.units, train.steps());

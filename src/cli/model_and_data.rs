@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::train::Model;
 
-use super::options::{DeviceFlags, TableFlags, tell_device};
+use super::options::{DeviceFlags, Read, TableFlags, tell_device};
 use super::report;
-use super::report::talk;
 
 /// A saved model, and data for it.
 #[derive(Args)]
@@ -19,6 +18,9 @@ pub struct ModelAndData {
     pub model: PathBuf,
     /// A CSV file with the model's columns, or, for a model of series, a .ts file. To evaluate, it needs the target, too.
     pub data: PathBuf,
+    /// What a category is that the model's training did not meet.
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    new_categories: NewCategories,
     #[command(flatten, next_help_heading = "Only for models that do not hold this, such as Keras's own")]
     table: TableFlags,
     #[command(flatten, next_help_heading = "Where and how")]
@@ -28,14 +30,23 @@ pub struct ModelAndData {
     pub json: bool,
 }
 
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum NewCategories {
+    /// An error that names it
+    Error,
+    /// None of those that it met
+    None,
+}
+
 impl ModelAndData {
     /// Opens the device, the model and the data, with their targets or without, and tells of them.
     pub fn load(&self, targets: bool) -> Result<(Model, Dataset)> {
         let (device, why) = self.device.open()?;
         let model = Model::load(&self.model, device)?;
-        let data = self.table.load_for(&self.data, &model, &self.model, targets)?;
+        let read = Read { targets, new_categories: self.new_categories == NewCategories::None };
+        let data = self.table.load_for(&self.data, &model, &self.model, read)?;
         if targets {
-            talk!("data     {}", report::data(&data));
+            report::tell_data(&data);
         }
         tell_device(model.device(), why.as_deref());
         Ok((model, data))

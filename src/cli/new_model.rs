@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, Missing};
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
 use gatenorm::model::{
@@ -143,7 +143,7 @@ impl LayerFlags {
         if !self.no_scaling {
             model = model.add(Normalization::new());
         }
-        if train.lengths().is_some() {
+        if train.lengths().is_some() || train.reading().missing == Missing::Mask {
             model = model.add(Masking::new());
         }
         let units = self.units.as_deref().unwrap_or(&[64, 32]);

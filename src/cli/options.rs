@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gatenorm::data::{CsvOptions, Dataset, SampleKind};
+use gatenorm::data::{Dataset, SampleKind, TableOptions};
 use gatenorm::exec::{Device, DeviceOptions};
 use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
 use gatenorm::{Error, Result};
 
+use super::reading::ReadingFlags;
 use super::report::talk;
 
 /// Where to compute.
@@ -47,9 +48,9 @@ pub fn tell_device(device: &Device, why: Option<&str>) {
 /// How samples are made from a file. A model that was trained here knows this itself, and a .ts file too.
 #[derive(Args)]
 pub struct TableFlags {
-    /// The column to predict.
-    #[arg(long, value_name = "COLUMN")]
-    pub target: Option<String>,
+    /// The column to predict; several columns of numbers make as many outputs.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub target: Option<Vec<String>>,
     /// Rows in a sample.
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     pub window: Option<usize>,
@@ -59,9 +60,12 @@ pub struct TableFlags {
     /// Take every row as a whole sample of so many steps: its first columns are step 0, the next step 1, and so on.
     #[arg(long, value_name = "STEPS", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with_all = ["window", "stride"])]
     pub row_steps: Option<usize>,
-    /// The columns to learn from, separated by commas [default: all but the target and dates].
+    /// The columns to learn from, separated by commas [default: all but dates, --time, --group and, unless with --horizon, the
+    /// target].
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
+    #[command(flatten)]
+    pub reading: ReadingFlags,
 }
 
 impl TableFlags {
@@ -80,12 +84,16 @@ impl TableFlags {
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
-    pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, targets: bool) -> Result<Dataset> {
-        one_input_and_output(model.network(), model_file)?;
+    pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, read: Read) -> Result<Dataset> {
+        let Read { targets, new_categories } = read;
         let Some(spec) = model.data_spec() else {
+            one_input_and_output(model.network(), model_file)?;
             return self.load_unsaid(path, model, model_file, targets);
         };
-        let spec = self.agreed(spec, path, model_file)?;
+        if spec.targets.len() < 2 {
+            one_input_and_output(model.network(), model_file)?;
+        }
+        let spec = DataSpec { new_categories, ..self.agreed(spec, path, model_file)? };
         if targets { spec.load(path) } else { spec.load_inputs(path) }
     }
 
@@ -118,9 +126,10 @@ impl TableFlags {
         }
         options = match &self.target {
             _ if !targets => options.no_target(),
-            Some(target) => options.target(target),
+            Some(targets) => options.targets(targets),
             None => options,
         };
+        options = self.reading.add(options);
         if targets { target_of(options, loss) } else { options }.load()
     }
 
@@ -147,11 +156,15 @@ impl TableFlags {
             }
             SampleKind::Series => self.refuse("a .ts file says itself what its series are", &["all"])?,
         }
-        let target = spec.target.as_deref();
-        differs("--target", self.target.as_deref().filter(|_| target.is_some()), target, file)?;
+        let targets = (!spec.targets.is_empty()).then(|| spec.targets.join(","));
+        let asked = self.target.as_ref().map(|targets| targets.join(","));
+        differs("--target", asked.filter(|_| targets.is_some()), targets, file)?;
+        self.reading.refuse(&format!("{} says itself how its data are read", file.display()))?;
         let columns = spec.columns.join(",");
         differs("--columns", self.columns.as_ref().map(|c| c.join(",")), Some(columns), file)?;
-        Ok(DataSpec { target: spec.target.clone().or(self.target.clone()), ..spec.clone() })
+        let targets =
+            if spec.targets.is_empty() { self.target.clone().unwrap_or_default() } else { spec.targets.clone() };
+        Ok(DataSpec { targets, ..spec.clone() })
     }
 
     /// Refuses these flags, or all.
@@ -166,9 +179,19 @@ impl TableFlags {
         let refused = |(flag, given): &&(&str, bool)| *given && (flags == ["all"] || flags.contains(flag));
         match given.iter().find(refused) {
             Some((flag, _)) => Err(Error::usage(format!("{flag} does not fit here: {why}. Leave {flag} out"))),
+            None if flags == ["all"] => self.reading.refuse(why),
             None => Ok(()),
         }
     }
+}
+
+/// What is read for a model.
+#[derive(Clone, Copy)]
+pub struct Read {
+    /// Whether its targets are there to be read.
+    pub targets: bool,
+    /// Whether categories that it does not know are none of those that it knows, instead of an error.
+    pub new_categories: bool,
 }
 
 /// Refuses a model of several inputs or outputs: a file gives one of each.
@@ -191,7 +214,7 @@ pub fn is_ts(path: &Path) -> bool {
 }
 
 /// What the loss says of the target; without one the values tell.
-fn target_of(options: CsvOptions, loss: Option<Loss>) -> CsvOptions {
+fn target_of(options: TableOptions, loss: Option<Loss>) -> TableOptions {
     match loss {
         Some(loss) if loss == Loss::SparseCategoricalCrossentropy => options.categorical_target(),
         Some(loss) if !loss.judges_classes() => options.numeric_target(),

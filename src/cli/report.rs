@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use gatenorm::Error;
-use gatenorm::data::{Dataset, SampleKind};
+use gatenorm::data::{Dataset, Missing, SampleKind};
 use gatenorm::model::grouped;
 use serde_json::Value;
 
@@ -62,8 +62,16 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
+/// Tells of samples, and of the rows that they come from.
+pub fn tell_data(data: &Dataset) {
+    talk!("data     {}", self::data(data));
+    if let Some(rows) = rows(data) {
+        talk!("         {rows}");
+    }
+}
+
 /// Samples in words: their number and shape, the columns, and what they are to give.
-pub fn data(data: &Dataset) -> String {
+fn data(data: &Dataset) -> String {
     let lengths = data.lengths().map(|lengths| (lengths.iter().min(), lengths.iter().max()));
     let steps = match lengths {
         Some((Some(least), Some(most))) => format!("{least} to {most}"),
@@ -73,10 +81,50 @@ pub fn data(data: &Dataset) -> String {
         SampleKind::Series => String::new(),
         _ => format!(" ({})", columns(data.columns())),
     };
-    let target = data.target_name().unwrap_or("?");
+    let target = targets(data);
     let balance = balance(data).map(|b| format!(": {b}")).unwrap_or_default();
     let (count, samples, features) = (grouped(data.len()), samples(data), data.features());
     format!("{count} {samples} of {steps} x {features}{columns} -> {target}{balance}")
+}
+
+/// What the samples are to give: the targets' names, and how many rows ahead.
+fn targets(data: &Dataset) -> String {
+    let names = if data.target_names().is_empty() { "?".to_owned() } else { columns(data.target_names()) };
+    match &data.reading().horizon[..] {
+        [] => names,
+        [ahead] => format!("{names}, {ahead} ahead"),
+        [first, .., last] if last - first + 1 == data.reading().horizon.len() => {
+            format!("{names}, {first} to {last} ahead")
+        }
+        several => {
+            let ahead = several.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            format!("{names}, {ahead} ahead")
+        }
+    }
+}
+
+/// What became of the rows of a table, where that is not plain.
+pub fn rows(data: &Dataset) -> Option<String> {
+    let (counts, reading) = (data.row_counts(), data.reading());
+    let mut parts = Vec::new();
+    if !reading.group.is_empty() {
+        parts.push(format!("{} series by {}", grouped(counts.series), reading.group.join(", ")));
+    }
+    if let (Some(name), 1..) = (reading.time_name(), counts.gaps) {
+        let gaps = if counts.gaps == 1 { "1 gap".to_owned() } else { format!("{} gaps", grouped(counts.gaps)) };
+        parts.push(format!("{gaps} in time ({name})"));
+    }
+    if counts.filled > 0 {
+        parts.push(format!("{} missing values filled in", grouped(counts.filled)));
+    }
+    if counts.incomplete > 0 {
+        let done = if reading.missing == Missing::Mask { "masked" } else { "left out" };
+        parts.push(format!("{} rows with missing values {done}", grouped(counts.incomplete)));
+    }
+    if counts.without_target > 0 && reading.missing != Missing::Error {
+        parts.push(format!("{} windows without a target", grouped(counts.without_target)));
+    }
+    (!parts.is_empty()).then(|| format!("of {} rows: {}", grouped(counts.rows), parts.join("; ")))
 }
 
 /// What the samples are called, such as `window` or `windows`.

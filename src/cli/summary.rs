@@ -64,7 +64,7 @@ pub fn run(args: &Summary) -> Result<()> {
 
 fn table(spec: &DataSpec) -> String {
     let (columns, window, stride) = (spec.columns.join(", "), spec.window, spec.stride);
-    let target = spec.target.as_ref().map(|t| format!(" -> {t}")).unwrap_or_default();
+    let target = if spec.targets.is_empty() { String::new() } else { format!(" -> {}", spec.targets.join(", ")) };
     let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
     match spec.samples {
         SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use gatenorm::data::{Dataset, SampleKind};
+use gatenorm::data::Dataset;
 use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
 use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer, Scores};
@@ -15,11 +15,12 @@ use serde_json::json;
 use super::bn_statistics::StatisticsFlags;
 use super::callbacks::CallbackFlags;
 use super::class_weight::{ClassWeight, class_weight, numbered};
+use super::held_out::HeldOutFlags;
 use super::interrupt::{self, Interrupted};
 use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
-use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, fraction, keep_apart};
+use super::options::{DeviceFlags, Read, TableFlags, above_zero, at_least_one, keep_apart};
 use super::page;
 use super::profile::ProfileFlags;
 use super::progress::Show;
@@ -45,13 +46,8 @@ pub struct Train {
     out: PathBuf,
     #[command(flatten, next_help_heading = "Data")]
     table: TableFlags,
-    /// Another file of the same kind, to measure the model on after each epoch.
-    #[arg(long, value_name = "FILE", conflicts_with = "validation_split")]
-    validation: Option<PathBuf>,
-    /// The share of the samples to measure the model on instead of training: of windows the last, as in Keras; of rows with
-    /// --row-steps and of series, which stand in no order, some of each class, drawn by --seed.
-    #[arg(long, value_name = "SHARE", value_parser = fraction, allow_negative_numbers = true)]
-    validation_split: Option<f64>,
+    #[command(flatten)]
+    held_out: HeldOutFlags,
     #[command(flatten)]
     layers: LayerFlags,
     #[command(flatten)]
@@ -122,7 +118,7 @@ enum Keep {
 pub fn run(args: &Train) -> Result<()> {
     args.optimizer.check()?;
     args.course.check()?;
-    let read = [Some(&args.data), args.validation.as_ref()];
+    let read = [Some(&args.data), args.held_out.validation.as_ref()];
     keep_apart("--out", &args.out, &read)?;
     let (parts, schedule) = (args.course.epochs.len() > 1, args.optimizer.has_schedule());
     if parts && schedule {
@@ -211,7 +207,7 @@ fn begin(args: &Train) -> Result<Prepared> {
     let data = args.table.load(&args.data, args.layers.named_loss())?;
     let head = args.layers.head(&data)?;
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
-    let (train, validation) = validation(args, data, &spec, seed)?;
+    let (train, validation) = args.held_out.split(data, None, seed)?;
     let device = open(args, &train, validation.as_ref())?;
     let mut model = args.layers.compile(&head, &train, device, args.optimizer(train.len())?)?;
     model.set_data_spec(Some(spec));
@@ -225,7 +221,7 @@ fn begin_described(args: &Train, file: &Path, described: &Described) -> Result<P
     let data = args.table.load(&args.data, args.layers.named_loss().or(described.loss()?))?;
     let rate = args.course.learning_rate.first().copied();
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
-    let (train, validation) = validation(args, data, &spec, seed)?;
+    let (train, validation) = args.held_out.split(data, None, seed)?;
     let compile = match compiled {
         true => Compile::default(),
         false => args.layers.compiled(&train, args.optimizer(train.len())?)?,
@@ -249,28 +245,14 @@ fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     if let Some(&rate) = args.course.learning_rate.first() {
         model.set_learning_rate(rate)?;
     }
-    let data = args.table.load_for(&args.data, &model, file, true)?;
+    let read = Read { targets: true, new_categories: false };
+    let data = args.table.load_for(&args.data, &model, file, read)?;
     let spec = DataSpec::of(&data);
-    let (train, validation) = validation(args, data, &spec, model.network().seed)?;
+    let (train, validation) = args.held_out.split(data, None, model.network().seed)?;
     tell_data(&train, validation.as_ref());
     options::tell_device(model.device(), why.as_deref());
     model.set_data_spec(Some(spec));
     Ok((model, train, validation))
-}
-
-/// The data to train on, and to validate with: another file's, or a part. Cut here and not by `fit`, so that the scaling is
-/// learned from the training data alone, and because files of whole samples are often sorted by class.
-fn validation(args: &Train, data: Dataset, spec: &DataSpec, seed: u64) -> Result<(Dataset, Option<Dataset>)> {
-    if let Some(file) = &args.validation {
-        return Ok((data, Some(spec.load(file).context("--validation")?)));
-    }
-    let Some(share) = args.validation_split else { return Ok((data, None)) };
-    let (train, validation) = match (data.sample_kind(), data.classes()) {
-        (SampleKind::Window, _) => data.validation_split(share)?,
-        (_, Some(_)) => data.split_stratified(1.0 - share, seed)?,
-        (_, None) => data.split_random(1.0 - share, seed)?,
-    };
-    Ok((train, Some(validation)))
 }
 
 fn open(args: &Train, train: &Dataset, validation: Option<&Dataset>) -> Result<Device> {
@@ -279,7 +261,7 @@ fn open(args: &Train, train: &Dataset, validation: Option<&Dataset>) -> Result<D
 }
 
 fn tell_data(train: &Dataset, validation: Option<&Dataset>) {
-    talk!("data     {}", report::data(train));
+    report::tell_data(train);
     if let Some(data) = validation {
         let balance = report::balance(data).map(|b| format!(": {b}")).unwrap_or_default();
         talk!("         {} {} to validate with{balance}", grouped(data.len()), report::samples(data));
@@ -361,7 +343,7 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         let config = folder.join(run_config::FILE);
         talk!("again: gatenorm train --config {} --out again.keras", report::typed(&config));
     }
-    let (out, data) = (report::typed(&args.out), report::typed(args.validation.as_ref().unwrap_or(&args.data)));
+    let (out, data) = (report::typed(&args.out), report::typed(args.held_out.validation.as_ref().unwrap_or(&args.data)));
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())

@@ -1,6 +1,6 @@
 //! Samples given whole, as arrays.
 
-use super::dataset::{Dataset, SampleArray, SampleKind, Source};
+use super::dataset::{Dataset, SampleArray, Source};
 use crate::{Error, Result};
 use std::sync::Arc;
 
@@ -38,8 +38,6 @@ impl Dataset {
             return Err(Error::usage(message));
         }
         Ok(Dataset::new(Source {
-            kind: SampleKind::Series,
-            stride: 1,
             input_shape: x_shape[1..].to_vec(),
             steps,
             target_shape,
@@ -47,10 +45,7 @@ impl Dataset {
             starts: (0..samples).map(|i| (i * steps) as u32).collect(),
             lengths: None,
             targets: y,
-            columns: (0..features).map(|i| format!("x{i}")).collect(),
-            places: (0..samples as u32).collect(),
-            target_name: None,
-            classes: None,
+            ..Source::of_series(samples, (0..features).map(|i| format!("x{i}")).collect())
         }))
     }
 

@@ -1,6 +1,6 @@
 //! Sequences and targets in host memory.
 
-use super::{csv::CsvOptions, ts::TsOptions};
+use super::{baselines::Baseline, options::TableOptions, reading::Reading, samples::RowCounts, ts::TsOptions};
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
@@ -25,7 +25,7 @@ pub struct Dataset {
 }
 
 /// Values for each sample of a source.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct SampleArray {
     /// Without the sample axis.
     pub shape: Vec<usize>,
@@ -76,18 +76,62 @@ pub(super) struct Source {
     pub lengths: Option<Vec<u32>>,
     /// `[S, ..target_shape]`
     pub targets: Vec<f32>,
+    /// Whether some rows are NaN all over, for the model to mask.
+    pub masked: bool,
     /// `[F]`, or `[T · F]` where a sample is a row.
     pub columns: Vec<String>,
+    /// The columns of the table that they come from.
+    pub sources: Vec<String>,
     /// `[S]`: the line where every sample ends in its file, or its index in arrays.
     pub places: Vec<u32>,
-    pub target_name: Option<String>,
+    /// `[S]`: which series every sample belongs to, where several are told apart.
+    pub groups: Option<Vec<u32>>,
+    pub group_names: Arc<Vec<String>>,
+    /// `[S]`: when every sample begins, and when its last target is, in milliseconds since 1970.
+    pub times: Option<Vec<(i64, i64)>>,
+    /// How many rows behind a window its last target stands.
+    pub reach: usize,
+    pub target_names: Vec<String>,
     pub classes: Option<Vec<String>>,
+    pub reading: Reading,
+    pub counts: RowCounts,
+    pub baselines: Vec<Baseline>,
+}
+
+impl Source {
+    /// Samples that are no rows of a table, `[S]`.
+    pub(super) fn of_series(samples: usize, columns: Vec<String>) -> Source {
+        Source {
+            kind: SampleKind::Series,
+            stride: 1,
+            input_shape: Vec::new(),
+            steps: 0,
+            target_shape: Vec::new(),
+            rows: Arc::default(),
+            starts: Vec::new(),
+            lengths: None,
+            targets: Vec::new(),
+            masked: false,
+            sources: columns.clone(),
+            columns,
+            places: (0..samples as u32).collect(),
+            groups: None,
+            group_names: Arc::default(),
+            times: None,
+            reach: 0,
+            target_names: Vec::new(),
+            classes: None,
+            reading: Reading::default(),
+            counts: RowCounts::default(),
+            baselines: Vec::new(),
+        }
+    }
 }
 
 impl Dataset {
     /// Starts reading a CSV file: `Dataset::csv("room.csv").target("Occupancy").window(10).load()?`.
-    pub fn csv(path: impl AsRef<Path>) -> CsvOptions {
-        CsvOptions::new(path.as_ref())
+    pub fn csv(path: impl AsRef<Path>) -> TableOptions {
+        TableOptions::new(path.as_ref())
     }
 
     /// Starts reading a `.ts` file of labelled series, the format of the UEA and UCR archives:
@@ -143,7 +187,8 @@ impl Dataset {
         !self.source.target_shape.is_empty()
     }
 
-    /// The resident rows, `[R, F]`, without any padding. Splits share them: some may belong to no sample of this data set.
+    /// The resident rows, `[R, F]`, without any padding. Splits share them: some may belong to no sample of this data set. A row that
+    /// the model is to mask ([`Missing::Mask`](super::Missing::Mask)) is NaN all over.
     pub fn rows(&self) -> &[f32] {
         &self.source.rows
     }
@@ -203,9 +248,41 @@ impl Dataset {
         &self.source.columns
     }
 
-    /// The name of the target's column, if it came from a file.
+    /// The columns of the table that the features come from; a column of categories makes several features.
+    pub fn source_columns(&self) -> &[String] {
+        &self.source.sources
+    }
+
+    /// The name of the first target's column, if it came from a file.
     pub fn target_name(&self) -> Option<&str> {
-        self.source.target_name.as_deref()
+        self.target_names().first().map(String::as_str)
+    }
+
+    /// The names of the targets' columns, if they came from a file.
+    pub fn target_names(&self) -> &[String] {
+        &self.source.target_names
+    }
+
+    /// How the values of its table were understood.
+    pub fn reading(&self) -> &Reading {
+        &self.source.reading
+    }
+
+    /// What became of the rows of its table; of a part of a data set that of the whole.
+    pub fn row_counts(&self) -> RowCounts {
+        self.source.counts
+    }
+
+    /// Whether some rows have missing values that the model is to mask.
+    pub fn has_masked_rows(&self) -> bool {
+        self.source.masked
+    }
+
+    /// The names of the forecasts that need no model, and what they say of the samples: `[S, ..target shape]` for each target, NaN
+    /// where the past does not reach back far enough. None but for forecasts of numbers.
+    pub fn baselines(&self) -> impl Iterator<Item = (&str, Vec<&[f32]>)> {
+        let part = |array| SampleArray::part(array, &self.samples);
+        self.source.baselines.iter().map(move |of| (of.name.as_str(), of.forecasts.iter().map(part).collect()))
     }
 
     /// The names of the classes 0, 1, ..., such as `["0", "1"]` or `["cat", "dog", "fish"]`, if the target is a column of
@@ -281,6 +358,13 @@ impl Dataset {
         rows
     }
 
+    /// The resident rows, `[R, F]`, with `padding`, `[F]`, in place of those that the model is to mask.
+    pub(crate) fn masked_rows(&self, padding: &[f32]) -> Vec<f32> {
+        let mut rows = self.source.rows.to_vec();
+        rows.chunks_mut(padding.len()).filter(|row| row[0].is_nan()).for_each(|row| row.copy_from_slice(padding));
+        rows
+    }
+
     /// Where a row stands that has these very values, if one does: the place of its sample as in
     /// [`last_rows`](Dataset::last_rows), and the step in it, from 1.
     pub(crate) fn find_row(&self, values: &[f32]) -> Option<(u64, usize)> {
@@ -308,10 +392,15 @@ impl Dataset {
             shape: array.shape.clone(),
             values: values(&array.values, array.size()),
         };
+        let baseline =
+            |of: &Baseline| Baseline { name: of.name.clone(), forecasts: of.forecasts.iter().map(array).collect() };
         let picked = Dataset::new(Source {
             starts: numbers(&all.starts),
             lengths: all.lengths.as_ref().map(numbers),
             places: numbers(&all.places),
+            groups: all.groups.as_ref().map(numbers),
+            times: all.times.as_ref().map(|times| of_source.iter().map(|&i| times[i]).collect()),
+            baselines: all.baselines.iter().map(baseline).collect(),
             targets: values(&all.targets, self.target_size()),
             ..all.clone()
         });

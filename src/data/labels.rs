@@ -54,6 +54,8 @@ pub(super) struct Place<'a> {
     pub column: Option<&'a str>,
 }
 
+/// The label of a row whose target is missing.
+const NONE: u32 = u32::MAX;
 /// More different words than these are hardly classes, unless so said.
 const MOST_GUESSED: usize = 100;
 /// f32, in which targets are kept, counts no further.
@@ -84,7 +86,7 @@ impl Labels {
         Ok(Labels::Classes(found))
     }
 
-    /// Adds the target of a row.
+    /// Adds the target of a row, trimmed and not missing.
     pub fn push(&mut self, text: &str, place: Place) -> Result<()> {
         match self {
             Labels::None => Ok(()),
@@ -96,7 +98,16 @@ impl Labels {
         }
     }
 
-    /// The label of every row (none without a target), and the names of the classes in the order 0, 1, ...
+    /// Adds a row without a target.
+    pub fn push_missing(&mut self) {
+        match self {
+            Labels::None => {}
+            Labels::Numbers(labels) => labels.push(f32::NAN),
+            Labels::Classes(classes) => classes.labels.push(NONE),
+        }
+    }
+
+    /// The label of every row (none without a target; NaN where it is missing), and the names of the classes in the order 0, 1, ...
     pub fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Option<Vec<String>>)> {
         match self {
             Labels::None => Ok((Vec::new(), None)),
@@ -117,8 +128,8 @@ impl Classes {
     }
 
     fn new_spelling(&mut self, text: &str, place: Place) -> Result<u32> {
-        if let Err(fault @ (Fault::Missing | Fault::Infinite)) = value::number(text) {
-            return Err(place.not_a_number(text, fault));
+        if value::number(text) == Err(Fault::Infinite) {
+            return Err(place.not_a_number(text, Fault::Infinite));
         }
         let (name, number) = canonical(text);
         let label = match self.known.get(&name) {
@@ -154,6 +165,9 @@ impl Classes {
     }
 
     fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Vec<String>)> {
+        if self.classes.is_empty() {
+            return Err(Error::input(path, "every target is missing. Use a file with some"));
+        }
         if let [only] = &self.classes[..] {
             let message = format!(
                 "{}the target is `{}` in every row. Use a file with rows of at least two classes{}",
@@ -175,7 +189,8 @@ impl Classes {
         let mut rank = vec![0.0; order.len()];
         order.iter().enumerate().for_each(|(i, &class)| rank[class] = i as f32);
         let names = order.iter().map(|&class| self.classes[class].name.clone()).collect();
-        Ok((self.labels.iter().map(|&label| rank[label as usize]).collect(), names))
+        let label = |&label: &u32| if label == NONE { f32::NAN } else { rank[label as usize] };
+        Ok((self.labels.iter().map(label).collect(), names))
     }
 
     fn unknown(&self, name: &str, cure: &str, place: Place) -> Error {
@@ -229,7 +244,7 @@ pub(super) fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String
 }
 
 /// The one name of a class that may be spelled in several ways: `1`, `1.0` and `+1` are all `1`.
-fn canonical(text: &str) -> (String, Option<f64>) {
+pub(super) fn canonical(text: &str) -> (String, Option<f64>) {
     match text.parse::<f64>() {
         // The sum turns -0 to 0.
         Ok(number) if number.is_finite() => ((number + 0.0).to_string(), Some(number)),
@@ -238,16 +253,20 @@ fn canonical(text: &str) -> (String, Option<f64>) {
 }
 
 impl Place<'_> {
-    fn error(self, message: String) -> Error {
+    pub fn error(self, message: String) -> Error {
         let column = self.column.map_or(String::new(), |column| format!(", column `{}`", shown(column)));
         Error::input(self.path, format!("line {}{column}: {message}", self.line))
     }
 
-    fn not_a_number(self, text: &str, fault: Fault) -> Error {
+    pub fn not_a_number(self, text: &str, fault: Fault) -> Error {
         let cure = match fault {
+            Fault::Missing if self.column.is_some() => {
+                "Remove the row or correct the value, or leave such samples out with `--missing drop`, or another way of `--missing`"
+            }
             Fault::Missing | Fault::Infinite => "Remove the row or correct the value",
             Fault::TooLarge => "Scale the target down",
             Fault::DecimalComma => "Write decimals with a point",
+            Fault::DecimalPoint => "Write all numbers in one way",
             Fault::Word => "Correct the value, or leave `--loss mean_squared_error` out if the target is a class",
         };
         self.error(format!("{}. {cure}", fault.describe(text)))

@@ -1,7 +1,8 @@
-//! Which field of a row is which: decided once, from the header and the first row.
+//! Which field of a row is which: decided once for a file, from its header and first row.
 
 use super::{
-    csv::{CsvOptions, Target},
+    cells::{Kind, Stranger},
+    options::{TableOptions, Target},
     records::Records,
     spelling::{list, nearest, shown},
     time::is_time,
@@ -10,13 +11,17 @@ use super::{
 use crate::{Error, Result};
 use std::path::Path;
 
-/// The fields to read in every row.
+/// The fields to read in every row of a file.
 pub(super) struct Layout<'a> {
     path: &'a Path,
-    /// The features in their order.
+    /// The features in their order, with those of [`Kind::Any`] that may turn out to be none.
     pub features: Vec<Field>,
-    /// The target, unless the file is read without one.
-    pub target: Option<Field>,
+    /// The targets; none where the file is read without.
+    pub targets: Vec<Field>,
+    /// What says which series a row belongs to.
+    pub group: Vec<Field>,
+    /// What says when a row was.
+    pub time: Vec<Field>,
     /// How many fields a row has.
     width: usize,
 }
@@ -27,6 +32,7 @@ pub(super) struct Field {
     /// Its index in a row.
     pub index: usize,
     pub name: String,
+    pub kind: Kind,
     /// Its first value is a word: no column to suggest.
     text: bool,
 }
@@ -38,9 +44,6 @@ pub(super) fn header(path: &Path, records: &Records) -> Result<Vec<String>> {
     let wrong = |message: String| Err(Error::input(path, format!("line {line}: {message}")));
     if names.iter().any(|name| name.contains('\r')) {
         return wrong("the lines end in a bare carriage return. Save the file with line feeds".into());
-    }
-    if names.len() == 1 && names[0].contains([';', '\t']) {
-        return wrong(format!("`{}` is not separated by commas. Save the file with commas", shown(&names[0])));
     }
     let hint = if looks_like_data(&names) {
         ". The line looks like data: put a line with the names of the columns before it"
@@ -63,38 +66,66 @@ pub(super) fn header(path: &Path, records: &Records) -> Result<Vec<String>> {
 }
 
 impl<'a> Layout<'a> {
-    /// Finds the wanted columns. `records` holds the first row.
-    pub fn new(path: &'a Path, options: &CsvOptions, header: &[String], records: &Records) -> Result<Self> {
+    /// Finds the wanted columns. `records` holds the first row; `first` are the features of the first file, where this is another.
+    pub fn new(
+        path: &'a Path,
+        options: &TableOptions,
+        header: &[String],
+        records: &Records,
+        first: Option<&[String]>,
+    ) -> Result<Self> {
         let offset = row_number_fields(path, header.len(), records)?;
-        let field = |index: usize| Field {
+        let field = |(index, kind): (usize, Kind)| Field {
             index: index + offset,
             name: header[index].clone(),
+            kind,
             text: value::number(records.text(index + offset)) == Err(Fault::Word),
         };
-        let target = match &options.target {
+        let all = |what: &str, names: &[String]| -> Result<Vec<usize>> {
+            names.iter().map(|name| find(path, what, name, header)).collect()
+        };
+        let targets = match &options.target {
             Target::Unset => {
                 let columns = list(header);
                 let message = format!("which column is the target? Name it with `--target`; the columns are {columns}");
                 return Err(Error::input(path, message));
             }
-            Target::None => None,
-            Target::Column(name) => Some(find(path, "target", name, header)?),
+            Target::None => Vec::new(),
+            Target::Columns(names) => all("target", names)?,
         };
-        let features = match &options.columns {
-            Some(names) => chosen(path, names, header, target)?,
-            None => (0..header.len()).filter(|&i| Some(i) != target && !is_time(records.text(i + offset))).collect(),
+        let group = all("column of `--group`", &options.reading.group)?;
+        let time = match &options.reading.time {
+            // A file may lack what was found in another.
+            Some(time) if time.found => all("", &time.columns).unwrap_or_default(),
+            Some(time) => all("column of `--time`", &time.columns)?,
+            None => Vec::new(),
         };
-        if features.is_empty() {
-            let columns = list(header);
-            let message = format!(
-                "no column of numbers is left as a feature; the columns are {columns}. Add one, or choose with `--columns`"
-            );
+        let asked = all("column of `--categorical`", &options.categorical_names())?;
+        let kind = |index: usize| match () {
+            () if asked.contains(&index) => Kind::Categories,
+            () if options.known => Kind::Numbers,
+            () if options.columns.is_some() => Kind::Feature,
+            () => Kind::Any,
+        };
+        // What is yet to come is known of the rows before, which a forecast sees.
+        let unseen = if options.reading.horizon.is_empty() { &targets[..] } else { &[] };
+        let features = match options.columns.as_deref().or(first) {
+            Some(names) => chosen(path, names, header, unseen)?,
+            None => {
+                (0..header.len()).filter(|i| ![unseen, &group, &time].iter().any(|none| none.contains(i))).collect()
+            }
+        };
+        if let Some(&none) = asked.iter().find(|index| !features.contains(index)) {
+            let message = format!("`{}` of `--categorical` is no feature. Leave it out there", shown(&header[none]));
             return Err(Error::input(path, message));
         }
+        let fields = |indices: Vec<usize>| indices.into_iter().map(|i| field((i, Kind::Any))).collect();
         Ok(Layout {
             path,
-            features: features.into_iter().map(field).collect(),
-            target: target.map(field),
+            features: features.into_iter().map(|i| field((i, kind(i)))).collect(),
+            targets: fields(targets),
+            group: fields(group),
+            time: fields(time),
             width: header.len() + offset,
         })
     }
@@ -108,7 +139,7 @@ impl<'a> Layout<'a> {
         let cure = if records.last_line > line {
             format!("The row goes on to line {}: look for a quote (`\"`) that is not closed", records.last_line)
         } else {
-            "Look for a missing or an extra comma".to_owned()
+            format!("Look for a missing or an extra {}", delimiter_name(records.delimiter))
         };
         Err(Error::input(
             self.path,
@@ -116,33 +147,45 @@ impl<'a> Layout<'a> {
         ))
     }
 
-    /// The number in a feature's field of the held record.
-    #[inline]
-    pub fn number(&self, field: &Field, records: &Records) -> Result<f32> {
-        let text = records.text(field.index);
-        value::number(text).map_err(|fault| self.not_a_number(field, text, records.line, fault))
+    /// The error of a value that does not belong into a feature's column.
+    #[cold]
+    pub fn refuse(&self, field: &Field, line: u64, stranger: Stranger, text: &str) -> Error {
+        let (what, cure) = match stranger {
+            Stranger::Said(text) => (text, String::new()),
+            Stranger::Fault(fault) => (
+                fault.describe(text),
+                match fault {
+                    Fault::Missing => {
+                        ". Remove the row or fill in the value, say what becomes of missing values with `--missing`"
+                            .to_owned()
+                    }
+                    Fault::Infinite => ". Remove the row or correct the value".to_owned(),
+                    Fault::TooLarge => ". Scale the column down".to_owned(),
+                    Fault::DecimalComma => {
+                        ". Write decimals with a point (or separate all fields by semicolons)".to_owned()
+                    }
+                    Fault::DecimalPoint => ". Write all numbers in one way".to_owned(),
+                    Fault::Word => ". Correct the value".to_owned(),
+                },
+            ),
+        };
+        let name = shown(&field.name);
+        Error::input(self.path, format!("line {line}, column `{name}`: {what}{cure}{}", self.leave_out(field)))
     }
 
-    #[cold]
-    fn not_a_number(&self, field: &Field, text: &str, line: u64, fault: Fault) -> Error {
-        let fix = match fault {
-            Fault::Missing | Fault::Infinite => "Remove the row or fill in the value",
-            Fault::TooLarge => "Scale the column down",
-            Fault::DecimalComma => "Write decimals with a point",
-            Fault::Word => "Correct the value",
-        };
+    /// How to go on without a column.
+    fn leave_out(&self, field: &Field) -> String {
         let others = self.features.iter().filter(|other| other.index != field.index && !other.text);
         let others: Vec<&str> = others.map(|other| other.name.as_str()).collect();
-        let leave_out = match &others[..] {
+        match &others[..] {
+            _ if field.kind == Kind::Numbers => String::new(),
             [] => String::new(),
             few if few.len() <= 20 => format!(
                 ", or leave the column out by listing the ones to use: `--columns {}`",
                 shell_word(&few.join(","))
             ),
             _ => ", or leave the column out by listing the ones to use with `--columns`".to_owned(),
-        };
-        let (name, what) = (shown(&field.name), fault.describe(text));
-        Error::input(self.path, format!("line {line}, column `{name}`: {what}. {fix}{leave_out}"))
+        }
     }
 }
 
@@ -158,7 +201,7 @@ fn row_number_fields(path: &Path, names: usize, records: &Records) -> Result<usi
         return Ok(1);
     }
     let cure = if found == names + 1 {
-        "The row ends in a comma: remove it from every row".to_owned()
+        format!("The row ends in a {}: remove it from every row", delimiter_name(records.delimiter))
     } else if records.last_line > line {
         format!("The row goes on to line {}: look for a quote (`\"`) that is not closed", records.last_line)
     } else {
@@ -168,12 +211,12 @@ fn row_number_fields(path: &Path, names: usize, records: &Records) -> Result<usi
 }
 
 /// The columns listed by name, in that order.
-fn chosen(path: &Path, names: &[String], header: &[String], target: Option<usize>) -> Result<Vec<usize>> {
+fn chosen(path: &Path, names: &[String], header: &[String], targets: &[usize]) -> Result<Vec<usize>> {
     let mut features = Vec::with_capacity(names.len());
     for name in names {
         let index = find(path, "column", name, header)?;
         let name = shown(name);
-        if Some(index) == target {
+        if targets.contains(&index) {
             let message = format!(
                 "`{name}` is the target and is listed among the columns to learn from. Remove it from `--columns`, or choose another `--target`"
             );
@@ -206,6 +249,15 @@ fn find(path: &Path, what: &str, name: &str, header: &[String]) -> Result<usize>
 /// Whether a header is likely a row of values: no name in it is a word.
 fn looks_like_data(names: &[String]) -> bool {
     names.iter().all(|name| value::number(name).is_ok() || is_time(name))
+}
+
+fn delimiter_name(delimiter: u8) -> &'static str {
+    match delimiter {
+        b';' => "semicolon",
+        b'\t' => "tab",
+        b'|' => "vertical bar",
+        _ => "comma",
+    }
 }
 
 fn fields(count: usize) -> String {

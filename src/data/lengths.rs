@@ -2,7 +2,7 @@
 
 use super::{
     arrays::{check_values, target_shape},
-    dataset::{Dataset, SampleKind, Source},
+    dataset::{Dataset, Source},
 };
 use crate::{Error, Result, model::ANY_LENGTH};
 use std::sync::Arc;
@@ -54,8 +54,6 @@ impl Dataset {
         }
         let unequal = lengths.iter().any(|&length| length as usize != longest);
         Ok(Dataset::new(Source {
-            kind: SampleKind::Series,
-            stride: 1,
             input_shape: vec![if unequal { ANY_LENGTH } else { longest }, features],
             steps: longest,
             target_shape,
@@ -63,10 +61,7 @@ impl Dataset {
             starts,
             lengths: unequal.then_some(lengths),
             targets: y,
-            columns: (0..features).map(|i| format!("x{i}")).collect(),
-            places: (0..samples as u32).collect(),
-            target_name: None,
-            classes: None,
+            ..Source::of_series(samples, (0..features).map(|i| format!("x{i}")).collect())
         }))
     }
 

@@ -13,16 +13,26 @@
 //! ```
 
 mod arrays;
-mod csv;
+mod axis;
+mod baselines;
+mod cells;
 mod dataset;
+mod dialect;
+mod features;
 mod labels;
 mod layout;
 mod lengths;
 mod lines;
+mod missing;
+mod options;
+mod reading;
 mod records;
+mod samples;
+mod series;
 pub(crate) mod spelling;
 mod split;
 mod statistics;
+mod table;
 mod time;
 mod ts;
 mod ts_header;
@@ -33,7 +43,18 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use csv::CsvOptions;
 pub use dataset::{Dataset, SampleKind};
+pub use options::TableOptions;
+pub use reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature};
+pub use samples::RowCounts;
+pub use split::SplitBy;
 pub use statistics::FeatureStatistics;
 pub use ts::TsOptions;
+
+/// Milliseconds since 1970 of a date, with or without a time and its distance from UTC, as [`Dataset::split_at`] takes them. None
+/// where it is no date, or day and month cannot be told apart.
+pub fn moment(text: &str) -> Option<i64> {
+    let moment = time::moment(text)?;
+    let at = moment.day_first.filter(|_| moment.day_first == moment.month_first)?;
+    Some(at - 1000 * i64::from(moment.offset.unwrap_or(0)))
+}

@@ -1,5 +1,6 @@
 //! A CSV file as a stream of records, each with the line that it starts on.
 
+use super::dialect;
 use crate::{Error, Result};
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator, Trim};
 use std::{
@@ -17,21 +18,25 @@ pub(super) struct Records<'a> {
     pub line: u64,
     /// The line that it ends on: a later one when a quoted field holds line breaks.
     pub last_line: u64,
+    /// What separates fields.
+    pub delimiter: u8,
 }
 
 impl<'a> Records<'a> {
     /// Opens a file. Says in words what stands there if it is no file.
     pub fn open(path: &'a Path) -> Result<Self> {
+        let delimiter = dialect::delimiter(path)?;
         let file = open(path)?;
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(delimiter)
             // One terminator only, so that the count of lines is exact; `trim` drops the `\r` that Windows puts before it.
             .terminator(Terminator::Any(b'\n'))
             .trim(Trim::None)
             .buffer_capacity(1 << 16)
             .from_reader(Ended { file, closed: false, exhausted: false });
-        Ok(Records { path, reader, record: ByteRecord::new(), line: 0, last_line: 0 })
+        Ok(Records { path, reader, record: ByteRecord::new(), line: 0, last_line: 0, delimiter })
     }
 
     /// Reads on to the next record that is not blank. False at the end of the file.

@@ -1,31 +1,164 @@
 //! Cutting a data set in two.
 
-use super::Dataset;
+use super::{Dataset, axis::on_calendar};
 use crate::{Error, Result};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
+use std::ops::Range;
+
+/// How a data set is cut in two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SplitBy {
+    /// The first in time, and the last.
+    Time,
+    /// Whole series, drawn.
+    Group,
+    /// Samples, drawn.
+    Random,
+}
 
 impl Dataset {
     /// Cuts in time order: the first `fraction` of the samples (rounded), and those of the rest that share no row with
-    /// them. Windows that straddle the cut are dropped, so that nothing of the first part leaks into the second.
+    /// them. Windows that straddle the cut are dropped, so that nothing of the first part, its targets included, leaks into the
+    /// second.
+    ///
+    /// Several series with a time axis are all cut at the same moment; without one each is cut by itself.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`] if `fraction` is not between 0 and 1, or a part would be empty.
     pub fn split_by_time(&self, fraction: f64) -> Result<(Dataset, Dataset)> {
         check_fraction("the part to train on", fraction)?;
-        let first = (self.len() as f64 * fraction).round() as usize;
-        let last_used = self.spans().nth(first.wrapping_sub(1)).map_or(0, |span| span.end);
-        let rest = first_disjoint(self.starts(), last_used);
-        if first == 0 || rest == self.len() {
+        let (train, test) = match (self.times(), self.groups()) {
+            (Some(times), _) => {
+                let mut ends: Vec<i64> = times.iter().map(|&(_, end)| end).collect();
+                let first = (ends.len() as f64 * fraction).round() as usize;
+                ends.sort_unstable();
+                parted_at(times, first.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(i64::MIN))
+            }
+            (None, Some(groups)) => {
+                let mut parts = (Vec::new(), Vec::new());
+                for group in groups.chunk_by(|a, b| a == b) {
+                    let begin = (group.as_ptr() as usize - groups.as_ptr() as usize) / size_of::<u32>();
+                    self.cut_rows(begin..begin + group.len(), fraction, &mut parts);
+                }
+                parts
+            }
+            (None, None) => {
+                let mut parts = (Vec::new(), Vec::new());
+                self.cut_rows(0..self.len(), fraction, &mut parts);
+                parts
+            }
+        };
+        if train.is_empty() || test.is_empty() {
             return Err(Error::usage(format!(
-                "cutting {} samples of {} steps at {fraction} leaves {first} before the cut and {} after it that share no row. Use another fraction, a shorter window or more data",
+                "cutting {} samples of {} steps at {fraction} leaves {} before the cut and {} after it that share no row. Use another fraction, a shorter window or more data",
                 self.len(),
                 self.steps(),
-                self.len() - rest,
+                train.len(),
+                test.len(),
             )));
         }
-        Ok((self.part(0..first), self.part(rest..self.len())))
+        Ok((self.picked(&train), self.picked(&test)))
+    }
+
+    /// Cuts at a moment, in milliseconds since 1970: samples whose rows and targets all lie before it, and those whose rows all lie at
+    /// or after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if the data have no time axis, or a part would be empty.
+    pub fn split_at(&self, moment: i64) -> Result<(Dataset, Dataset)> {
+        let Some(times) = self.times() else {
+            return Err(Error::usage("a split at a moment needs a time axis. Name its column with `--time`"));
+        };
+        let (train, test) = parted_at(times, moment - 1);
+        if train.is_empty() || test.is_empty() {
+            return Err(Error::usage(format!(
+                "a cut at {} leaves {} of {} samples before it and {} behind it. Choose a moment between {} and {}",
+                on_calendar(moment),
+                train.len(),
+                self.len(),
+                test.len(),
+                on_calendar(times.iter().map(|&(begin, _)| begin).min().unwrap_or(0)),
+                on_calendar(times.iter().map(|&(_, end)| end).max().unwrap_or(0)),
+            )));
+        }
+        Ok((self.picked(&train), self.picked(&test)))
+    }
+
+    /// Cuts in one of these ways: `fraction` of the samples, or of the series, is trained on. Drawing depends on the seed alone, and
+    /// keeps the shares of classes.
+    ///
+    /// # Errors
+    ///
+    /// As of [`split_by_time`](Dataset::split_by_time), [`split_by_group`](Dataset::split_by_group) and
+    /// [`split_random`](Dataset::split_random).
+    pub fn split(&self, by: SplitBy, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
+        match by {
+            SplitBy::Time => self.split_by_time(fraction),
+            SplitBy::Group => self.split_by_group(fraction, seed),
+            SplitBy::Random if self.classes().is_some() => self.split_stratified(fraction, seed),
+            SplitBy::Random => self.split_random(fraction, seed),
+        }
+    }
+
+    /// Draws `fraction` of the series (rounded, one at least on either side) to train on, and leaves the others whole to test on. The
+    /// same seed draws the same series.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if `fraction` is not between 0 and 1, or the samples do not come from several series.
+    pub fn split_by_group(&self, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
+        check_fraction("the part to train on", fraction)?;
+        let groups = self.groups().unwrap_or_default();
+        let mut all = groups.to_vec();
+        all.sort_unstable();
+        all.dedup();
+        if all.len() < 2 {
+            return Err(Error::usage(format!(
+                "a split by group needs samples of two groups or more, but there are {}. Name the column that tells them apart with `--group`",
+                all.len()
+            )));
+        }
+        all.shuffle(&mut rng(seed));
+        let share = (all.len() as f64 * fraction).round() as usize;
+        let train = &all[..share.clamp(1, all.len() - 1)];
+        let (train, test) = (0..self.len()).partition::<Vec<_>, _>(|&i| train.contains(&groups[i]));
+        Ok((self.picked(&train), self.picked(&test)))
+    }
+
+    /// Adds to `parts` the first `fraction` of these samples, and those that begin behind all rows of them and their targets.
+    fn cut_rows(&self, samples: Range<usize>, fraction: f64, parts: &mut (Vec<usize>, Vec<usize>)) {
+        let first = samples.start + (samples.len() as f64 * fraction).round() as usize;
+        let last = first.checked_sub(1).filter(|last| samples.contains(last));
+        let used = last.and_then(|last| self.spans().nth(last)).map_or(0, |span| span.end + self.source.reach);
+        parts.0.extend(samples.start..first);
+        let starts = self.starts();
+        parts.1.extend((first..samples.end).filter(|&i| starts[i] as usize >= used));
+    }
+
+    /// When each sample begins, and when its last target is, in milliseconds since 1970, `[S]`, where that is known.
+    pub fn times(&self) -> Option<&[(i64, i64)]> {
+        self.source.times.as_deref().map(|times| &times[self.all()])
+    }
+
+    /// The number of the series of each sample, `[S]`, where several are told apart.
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.source.groups.as_deref().map(|groups| &groups[self.all()])
+    }
+
+    /// The names of the series, in the order of their numbers.
+    pub fn group_names(&self) -> &[String] {
+        &self.source.group_names
+    }
+
+    /// The samples of these ascending indices; where they are consecutive without a copy of anything.
+    fn picked(&self, samples: &[usize]) -> Dataset {
+        match (samples.first(), samples.last()) {
+            (Some(&first), Some(&last)) if last - first + 1 == samples.len() => self.part(first..last + 1),
+            _ => self.pick(samples),
+        }
     }
 
     /// Keras's `validation_split`: the last `fraction` of the samples, without a shuffle and without dropping any, so that
@@ -80,17 +213,20 @@ impl Dataset {
     /// Draws `fraction` of the samples of each group.
     fn draw(&self, fraction: f64, seed: u64, groups: Vec<Vec<usize>>) -> Result<(Dataset, Dataset)> {
         check_fraction("the part to train on", fraction)?;
-        let overlap = self.spans().zip(self.starts().iter().skip(1)).any(|(span, &next)| (next as usize) < span.end);
-        if overlap {
+        let same_series = |i: usize| self.groups().is_none_or(|groups| groups[i] == groups[i + 1]);
+        let overlaps = |(i, (span, &next)): (usize, (Range<usize>, &u32))| {
+            (next as usize) < span.end + self.source.reach && same_series(i)
+        };
+        if self.spans().zip(self.starts().iter().skip(1)).enumerate().any(overlaps) {
             return Err(Error::usage(format!(
-                "windows of {} rows that start every {} overlap, so a random split would test on rows that were trained on. Use `split_by_time`, or a stride of {0} or more",
+                "windows of {} rows that start every {} overlap, so a random split would test on rows that were trained on. Split by time, or use a stride of {} or more",
                 self.steps(),
                 self.stride(),
+                self.steps() + self.source.reach,
             )));
         }
         let stratified = groups.len() > 1;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(SPLIT_STREAM);
+        let mut rng = rng(seed);
         let (mut train, mut test) = (Vec::new(), Vec::new());
         for mut group in groups {
             group.shuffle(&mut rng);
@@ -117,9 +253,17 @@ impl Dataset {
 /// Of the seeded generator; apart from those of the first weights and the shuffling.
 const SPLIT_STREAM: u64 = 1 << 49;
 
-/// The first of the samples at `starts` (ascending) that begins after the first `rows` rows.
-fn first_disjoint(starts: &[u32], rows: usize) -> usize {
-    starts.partition_point(|&start| (start as usize) < rows)
+fn rng(seed: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(SPLIT_STREAM);
+    rng
+}
+
+/// The samples whose last target is not later than `last`, and those that begin later.
+fn parted_at(times: &[(i64, i64)], last: i64) -> (Vec<usize>, Vec<usize>) {
+    let all = || times.iter().enumerate();
+    let train = all().filter(|(_, (_, end))| *end <= last).map(|(i, _)| i).collect();
+    (train, all().filter(|(_, (begin, _))| *begin > last).map(|(i, _)| i).collect())
 }
 
 /// Keras's `validation_split`: how many of `samples` are trained on, the rest being for validation.
@@ -136,21 +280,25 @@ fn check_fraction(name: &str, fraction: f64) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::window::Windows, *};
+    use super::*;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn a_cut_drops_exactly_the_windows_that_straddle_it(rows in 1usize..300, length in 1usize..40, stride in 1usize..20, at in 0.0f64..1.0) {
-            let windows = Windows { length, stride };
-            let starts = windows.starts(rows);
-            prop_assume!(!starts.is_empty());
-            let samples = 1 + (at * (starts.len() - 1) as f64) as usize;
-            let last_used = windows.last_row(starts[samples - 1]);
-            let rest = first_disjoint(&starts, last_used + 1);
-            prop_assert!(rest >= samples);
-            prop_assert!(starts[rest..].iter().all(|&s| s as usize > last_used));
-            prop_assert!(starts[samples..rest].iter().all(|&s| s as usize <= last_used));
+        fn a_cut_drops_exactly_the_windows_that_straddle_it(rows in 2usize..80, length in 1usize..9, stride in 1usize..5, reach in 0usize..4, fraction in 0.01f64..0.99) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("rows.csv");
+            let content: String = (0..rows).map(|i| format!("{i},{i}\n")).collect();
+            std::fs::write(&path, format!("a,y\n{content}")).unwrap();
+            let horizon = (reach > 0).then_some(reach);
+            let options = Dataset::csv(&path).target("y").numeric_target().window(length).stride(stride).horizon(horizon);
+            let Ok(data) = options.load() else { return Ok(()) };
+            let Ok((train, test)) = data.split_by_time(fraction) else { return Ok(()) };
+            let starts = data.starts();
+            let used = train.starts().last().unwrap() + (length + reach) as u32;
+            prop_assert_eq!(train.len(), (starts.len() as f64 * fraction).round() as usize);
+            let behind: Vec<u32> = starts.iter().copied().filter(|&start| start >= used).collect();
+            prop_assert_eq!(test.starts(), &behind);
         }
     }
 
@@ -262,7 +410,7 @@ mod tests {
         for split in [windows.split_random(0.5, 0), windows.split_stratified(0.5, 0)] {
             let message = split.unwrap_err().to_string();
             assert!(message.contains("windows of 2 rows that start every 1 overlap"), "{message}");
-            assert!(message.contains("split_by_time") && message.contains("stride of 2"), "{message}");
+            assert!(message.contains("Split by time") && message.contains("stride of 2"), "{message}");
         }
         let apart = Dataset::csv(&path).target("y").window(2).stride(2).load().unwrap();
         assert_eq!(apart.split_random(0.5, 0).unwrap().0.len(), 1);

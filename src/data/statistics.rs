@@ -14,7 +14,7 @@ pub struct FeatureStatistics {
 
 impl Dataset {
     /// Mean and biased variance of every feature in f64, over the rows that some sample uses, each counted once however
-    /// many windows overlap in it. Padding does not count.
+    /// many windows overlap in it. Padding and rows that the model is to mask do not count.
     pub fn feature_statistics(&self) -> FeatureStatistics {
         let features = self.features();
         let parts: Vec<&[f32]> = used_rows(self.spans())
@@ -42,8 +42,8 @@ fn used_rows(spans: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
 /// The first pass sums distances from the first row, so that its sums stay small; the second corrects for what the
 /// rounded mean is off.
 fn moments(parts: &[&[f32]], features: usize) -> FeatureStatistics {
-    let count = (parts.iter().map(|part| part.len()).sum::<usize>() / features) as f64;
-    let rows = || parts.iter().flat_map(|part| part.chunks_exact(features));
+    let rows = || parts.iter().flat_map(|part| part.chunks_exact(features)).filter(|row| !row[0].is_nan());
+    let count = rows().count() as f64;
     let Some(first) = rows().next() else {
         return FeatureStatistics { mean: vec![0.0; features], variance: vec![0.0; features] };
     };

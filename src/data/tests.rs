@@ -1,6 +1,6 @@
 //! Files as people write them: what is read, and what the errors say.
 
-use super::{CsvOptions, Dataset, SampleKind};
+use super::{Dataset, SampleKind, TableOptions};
 use crate::Error;
 use proptest::prelude::*;
 use std::{
@@ -9,9 +9,13 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod categories;
 mod classes;
 mod errors;
+mod forecasts;
+mod missing;
 mod occupancy;
+mod series;
 mod ts;
 
 /// A file in a folder that goes away with it.
@@ -28,7 +32,7 @@ impl TestFile {
         TestFile { _folder: folder, path }
     }
 
-    fn options(&self) -> CsvOptions {
+    fn options(&self) -> TableOptions {
         Dataset::csv(&self.path)
     }
 }
@@ -64,6 +68,10 @@ fn the_same_table_is_read_however_it_is_written() {
         ("a byte order mark and quotes", "\u{feff}\"a\",b,\"y\"\r\n\"1\",2,\"0\"\r\n3,4,\"1\"\r\n5,6,1\r\n"),
         ("blanks", " a , b,y\n 1,2 ,0\n3 , 4,1 \n5,\t6,1\n"),
         ("row numbers of R", "\"a\",\"b\",\"y\"\n\"1\",1,2,0\n\"2\",3,4,1\n\"3\",5,6,1\n"),
+        ("semicolons", "a;b;y\n1;2;0\n3;4;1\n5;6;1\n"),
+        ("tabs", "a\tb\ty\n1\t2\t0\n3\t4\t1\n5\t6\t1\n"),
+        ("bars", "a|b|y\n1|2|0\n3|4|1\n5|6|1\n"),
+        ("all of a spreadsheet", "\u{feff}\"a\";b;y\r\n\"1,0\";2,0;0\r\n3,0;4;1,0\r\n5;\"6,00\";1\r\n"),
         ("a date", "a,date,b,y\n1,\"2015-02-04 17:51:00\",2,0\n3,2015-02-04 17:52:00,4,1\n5,,6,1\n"),
         ("a date in ISO form and a time", "when,a,b,at,y\n2015-02-04T17:51:00Z,1,2,17:51,0\nx,3,4,x,1\nx,5,6,x,1\n"),
         ("numbers in other forms", "a,b,y\n1.0,2e0,0.0\n+3,.4e1,1.0\n5.,6,1\n"),

@@ -1,7 +1,7 @@
 //! From a `.ts` file of the UEA and UCR archives to a [`Dataset`]: a series a line, channels between colons, the class last.
 
 use super::{
-    dataset::{Dataset, SampleKind, Source},
+    dataset::{Dataset, Source},
     labels::{Labels, Place, Rule},
     lines::Lines,
     ts_header::{Header, Target},
@@ -73,7 +73,11 @@ impl TsOptions {
             let number = lines.number;
             let label = series.push(&header, lines.text(), number)?;
             if let (Some(label), true) = (label, self.targets) {
-                labels.push(label, Place { path, line: number, column: None })?;
+                let place = Place { path, line: number, column: None };
+                if value::is_missing(label) {
+                    return Err(place.not_a_number(label, Fault::Missing));
+                }
+                labels.push(label, place)?;
             }
             places.push(u32::try_from(number).unwrap_or(u32::MAX));
         }
@@ -89,8 +93,6 @@ impl TsOptions {
         };
         let (steps, unequal) = (longest as usize, series.lengths.iter().any(|&length| length != longest));
         Ok(Dataset::new(Source {
-            kind: SampleKind::Series,
-            stride: 1,
             input_shape: vec![if unequal { ANY_LENGTH } else { steps }, found],
             steps,
             target_shape: if self.targets { vec![1] } else { vec![] },
@@ -98,10 +100,14 @@ impl TsOptions {
             starts: series.starts,
             lengths: unequal.then_some(series.lengths),
             targets,
-            columns: (1..=found).map(|channel| format!("channel {channel}")).collect(),
-            places,
-            target_name: self.targets.then(|| if classes.is_some() { "class" } else { "target" }.to_owned()),
+            target_names: self
+                .targets
+                .then(|| if classes.is_some() { "class" } else { "target" }.to_owned())
+                .into_iter()
+                .collect(),
             classes,
+            places,
+            ..Source::of_series(0, (1..=found).map(|channel| format!("channel {channel}")).collect())
         }))
     }
 
@@ -210,7 +216,7 @@ impl Series<'_> {
         let cure = match fault {
             Fault::Missing | Fault::Infinite => "Remove the series or fill in the value",
             Fault::TooLarge => "Scale the channel down",
-            Fault::DecimalComma => "Write decimals with a point",
+            Fault::DecimalComma | Fault::DecimalPoint => "Write decimals with a point",
             Fault::Word => "Correct the value",
         };
         let what = fault.describe(text.trim());

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{CsvOptions, Dataset, SampleKind};
+use crate::data::{Dataset, Reading, SampleKind, TableOptions};
 use crate::error::Result;
 
 /// How a model's input is made from a file: kept with the model, so that it takes raw rows again.
@@ -15,14 +15,20 @@ pub struct DataSpec {
     pub samples: SampleKind,
     /// Names of the columns, in the model's order; of a series as many as it has channels.
     pub columns: Vec<String>,
-    /// Name of the target column.
-    pub target: Option<String>,
+    /// Names of the target columns, one for each output.
+    pub targets: Vec<String>,
     /// Steps of one sample; of series of unequal lengths those of the longest that was trained on.
     pub window: usize,
     /// Rows from one window to the next.
     pub stride: usize,
     /// Names of the classes 0, 1, ..., for a target of classes.
     pub classes: Option<Vec<String>>,
+    /// How values are understood.
+    #[serde(default)]
+    pub reading: Reading,
+    /// Whether a category that training did not meet is none of those it met, instead of an error. Not kept with a model.
+    #[serde(skip)]
+    pub new_categories: bool,
 }
 
 impl DataSpec {
@@ -30,15 +36,17 @@ impl DataSpec {
     pub fn of(data: &Dataset) -> DataSpec {
         DataSpec {
             samples: data.sample_kind(),
-            columns: data.columns().to_vec(),
-            target: data.target_name().map(str::to_owned),
+            columns: data.source_columns().to_vec(),
+            targets: data.target_names().to_vec(),
             window: data.steps(),
             stride: data.stride(),
             classes: data.classes().map(<[String]>::to_vec),
+            reading: data.reading().clone(),
+            new_categories: false,
         }
     }
 
-    /// Reads a file as this says, with its target: one of the classes, or any number where there are none.
+    /// Reads a file as this says, with its targets: one of the classes, or any number where there are none.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
             let options = Dataset::ts(path).channels(self.columns.len());
@@ -47,17 +55,17 @@ impl DataSpec {
                 None => options.load(),
             };
         }
-        let options = match &self.target {
-            Some(target) => self.table(path.as_ref()).target(target),
-            None => self.table(path.as_ref()),
-        };
+        let mut options = self.table(path.as_ref());
+        if !self.targets.is_empty() {
+            options = options.targets(&self.targets);
+        }
         match &self.classes {
             Some(classes) => options.label_classes(classes).load(),
             None => options.numeric_target().load(),
         }
     }
 
-    /// Reads a file as this says, without a target, as for rows to predict on.
+    /// Reads a file as this says, without targets, as for rows to predict on.
     pub fn load_inputs(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
             return Dataset::ts(path).channels(self.columns.len()).no_target().load();
@@ -65,8 +73,11 @@ impl DataSpec {
         self.table(path.as_ref()).no_target().load()
     }
 
-    fn table(&self, path: &Path) -> CsvOptions {
-        let options = Dataset::csv(path).columns(&self.columns);
+    fn table(&self, path: &Path) -> TableOptions {
+        let mut options = Dataset::csv(path).columns(&self.columns).reading(self.reading.clone());
+        if self.new_categories {
+            options = options.allow_new_categories();
+        }
         match self.samples {
             SampleKind::Row => options.row_steps(self.window),
             _ => options.window(self.window).stride(self.stride),

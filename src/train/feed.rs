@@ -70,9 +70,12 @@ impl Feed {
         self.buffer(&format!("{part}_{index}"), &[self.samples * steps.unwrap_or(1), features])
     }
 
-    /// Puts the data on the device, where it stays; samples of unequal lengths with `padding`, `[F]`.
+    /// Puts the data on the device, where it stays; with `padding`, `[F]`, behind samples of unequal lengths and in masked rows.
     pub fn upload(&self, executor: &mut dyn Executor, data: &Dataset, padding: Option<&[f32]>) -> Result<()> {
-        if let Some(padding) = padding {
+        if let (Some(padding), None) = (padding, data.lengths()) {
+            executor.write(&self.rows_spec(), &data.masked_rows(padding))?;
+            executor.write_u32(&self.starts_spec(), data.starts())?;
+        } else if let Some(padding) = padding {
             let starts: Vec<u32> = (0..self.samples).map(|i| (i * data.steps()) as u32).collect();
             executor.write(&self.rows_spec(), &data.padded_rows(padding))?;
             executor.write_u32(&self.starts_spec(), &starts)?;

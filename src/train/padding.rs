@@ -1,4 +1,4 @@
-//! What a model takes for the steps behind the ends of samples of unequal lengths.
+//! What a model takes for steps that are not there: behind the ends of samples of unequal lengths, and where values are missing.
 
 use super::model::Model;
 use crate::data::Dataset;
@@ -22,7 +22,7 @@ impl Model {
         }
     }
 
-    /// The row that this model masks, `[F]`, for samples of unequal lengths: the value of the `Masking` layer at its front; or, where
+    /// The row that this model masks, `[F]`, for steps that are not there: the value of the `Masking` layer at its front; or, where
     /// that stands behind a `Normalization`, the mean that this holds, which becomes exactly 0.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Model {
                 "the Masking layer behind the Normalization masks {value}, which no padding is sure to become. Use a mask_value of 0, which the mean becomes"
             ))),
             None => Err(Error::usage(
-                "the data set's samples have unequal lengths, but the model does not mask their padding. Add a Masking layer at its front, or behind the Normalization there",
+                "the data set's samples have unequal lengths or missing values to mask, but the model does not mask them. Add a Masking layer at its front, or behind the Normalization there",
             )),
         }
     }

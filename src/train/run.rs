@@ -141,7 +141,7 @@ impl<'a, 'f> Bunches<'a, 'f> {
 impl Model {
     /// Puts a data set on the device under a name.
     pub(super) fn feed(&mut self, name: &'static str, data: &Dataset) -> Result<Feed> {
-        if data.lengths().is_none() {
+        if data.lengths().is_none() && !data.has_masked_rows() {
             let feed = Feed::new(name, data);
             feed.upload(self.executor.as_mut(), data, None)?;
             return Ok(feed);

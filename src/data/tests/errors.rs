@@ -3,7 +3,7 @@
 use super::*;
 
 /// The message of a failed load holds every one of `parts`, names the file, and is one paragraph.
-fn assert_says(options: CsvOptions, parts: &[&str]) {
+fn assert_says(options: TableOptions, parts: &[&str]) {
     let error = options.load().expect_err(&format!("{parts:?}"));
     let message = error.to_string();
     for part in parts {
@@ -26,14 +26,25 @@ fn a_value_that_is_no_number_is_named_with_line_column_and_cure() {
         "a,b,c,y\n1,2,3,0\n\n4,warm,6,1\n",
         &["line 4", "column `b`", "`warm` is not a number", "`--columns a,c`"],
     );
-    assert_file_says("a,room,floor,b,y\n1,kitchen,ground,2,0\n", &["column `room`", "`kitchen`", "`--columns a,b`"]);
-    assert_file_says("a,my room,y\nx,1,0\n", &["line 2", "`--columns \"my room\"`"]);
+    assert_file_says(
+        "a,room,floor,b,y\n1,kitchen,ground,2,0\n1,7,ground,2,0\n",
+        &[
+            "line 3",
+            "column `room`",
+            "`7` is a number, unlike `kitchen` (line 2)",
+            "`--columns a,b`",
+            "`--categorical`",
+        ],
+    );
+    assert_file_says("a,my room,y\n1,1,0\nx,1,0\n", &["line 3", "`--columns \"my room\"`"]);
     assert_file_says("a,y\n1,0\n\"2,5\",1\n", &["line 3", "`2,5` has a decimal comma", "with a point"]);
-    assert_file_says("only,y\nword,0\n", &["line 2, column `only`: `word` is not a number. Correct the value"]);
+    assert_file_says("a;b;y\n1,5;2;0\n3;2.5;1\n", &["line 3, column `b`: `2.5` has a point", "in one way"]);
+    assert_file_says("a;b;y\n1.5;2;0\n3;2,5;1\n", &["line 3, column `b`: `2,5` has a decimal comma"]);
+    assert_file_says("only,y\n1,0\nword,1\n", &["line 3, column `only`: `word` is not a number. Correct the value"]);
     let listed = TestFile::new("date,a,y\n2015-02-04,1,0\n");
     assert_says(
         listed.options().target("y").columns(["a", "date"]),
-        &["line 2", "column `date`", "`2015-02-04`", "`--columns a`"],
+        &["line 2", "column `date`", "`2015-02-04` is a date", "`--time`", "`--columns a`"],
     );
 }
 
@@ -46,7 +57,11 @@ fn missing_and_infinite_values_are_named_with_line_column_and_cure() {
         ("inf", "`inf` is not a finite number"),
         ("-Infinity", "`-Infinity` is not a finite number"),
     ] {
-        let cure = "Remove the row or fill in the value";
+        let cure = if value.contains("nf") {
+            "Remove the row or correct"
+        } else {
+            "Remove the row or fill in the value, say what becomes of missing values with `--missing`"
+        };
         assert_file_says(format!("a,b,y\n1,2,0\n{value},3,1\n"), &["line 3", "column `a`", what, cure]);
         assert_file_says(format!("a,y\n1,0\n3,{value}\n"), &["line 3", "column `y`", what, "Remove the row"]);
     }
@@ -88,7 +103,7 @@ fn a_header_that_cannot_be_used_is_explained() {
     assert_file_says("a,,y\n1,2,0\n", &["line 1: column 2 has no name. Name it", "`index=False`"]);
     assert_file_says("1,1,0\n2,3,1\n", &["columns 1 and 2", "looks like data", "a line with the names"]);
     assert_file_says("1,2,0\n2,3,1\n", &["no target `y`", "looks like data"]);
-    assert_file_says("a;b;y\n1;2;0\n", &["line 1", "not separated by commas. Save"]);
+    assert_file_says("a b y\n1 2 0\n", &["no target `y`", "The columns are `a b y`"]);
     assert_file_says("a,b,y\r1,2,0\r", &["line 1", "bare carriage return. Save"]);
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn options(name: &str) -> CsvOptions {
+fn options(name: &str) -> TableOptions {
     Dataset::csv(Path::new(env!("CARGO_MANIFEST_DIR")).join("data/occupancy").join(name)).target("Occupancy")
 }
 

@@ -1,0 +1,114 @@
+//! The commands on tables as people have them.
+
+#[path = "common/commands.rs"]
+mod commands;
+
+use serde_json::Value;
+
+use commands::{Room, assert_refused, gatenorm, object, stdout};
+
+fn talk(args: &[&str]) -> String {
+    String::from_utf8(gatenorm(args).assert().success().get_output().stderr.clone()).unwrap()
+}
+
+const SHORT: [&str; 6] = ["--device", "cpu", "--units", "4", "--epochs", "1"];
+
+/// An export of a spreadsheet: a byte-order mark, semicolons, decimal commas, CRLF, quotes, marks of missing values.
+fn export(room: &Room, name: &str, hours: std::ops::Range<u32>, wind: &str) -> String {
+    let row = |hour: u32| {
+        let temperature = if hour % 11 == 7 { "k.A.".to_owned() } else { format!("{},5", 10 + hour % 7) };
+        let wind = ["NW", "SE", wind][hour as usize % 3];
+        format!(
+            "{:02}.03.2015 {:02}:00;{temperature};\"{wind}\";{}\r\n",
+            1 + hour / 24,
+            hour % 24,
+            if hour % 3 == 1 { "ja" } else { "nein" }
+        )
+    };
+    let rows: String = hours.filter(|hour| !(30..33).contains(hour)).map(row).collect();
+    room.write(name, &format!("\u{feff}\"Zeit\";Temperatur;Wind;Regen\r\n{rows}"))
+}
+
+#[test]
+fn a_spreadsheets_export_is_learned_as_it_is_and_new_ones_are_read_alike() {
+    let room = Room::new();
+    let (data, out) = (export(&room, "march.csv", 0..60, "still"), room.path("rain.keras"));
+    let made =
+        ["train", &data, "--target", "Regen", "--window", "4", "--na", "k.A.", "--missing", "ffill", "--out", &out];
+    let told = talk(&[&made[..], &SHORT, &["--validation-from", "2015-03-02 12:00"]].concat());
+    for part in [
+        "windows of 4 x 4 (Temperatur, Wind=NW, Wind=SE, Wind=still) -> Regen:",
+        "of 57 rows: 1 gap in time (Zeit); 5 missing values filled in",
+        "windows to validate with",
+    ] {
+        assert!(told.contains(part), "`{part}` is missing from {told}");
+    }
+    let summary = object(&["summary", &out]);
+    assert_eq!(summary["data"]["reading"]["categorical"][0]["categories"], serde_json::json!(["NW", "SE", "still"]));
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert_eq!(scores["samples"], Value::from(51), "27 and 24 windows");
+    // Other order of columns, commas, no target, no dates.
+    let new = room.write("new.csv", "Wind,Temperatur\nSE,10.5\nNW,k.A.\nstill,12\nSE,9\n");
+    let csv = stdout(&["predict", &out, &new, "--device", "cpu"]);
+    assert_eq!((csv.lines().count(), csv.lines().nth(1).unwrap().starts_with("5,")), (2, true), "{csv}");
+    let strange = export(&room, "april.csv", 0..20, "W");
+    assert_refused(
+        &["predict", &out, &strange, "--device", "cpu"],
+        &["april.csv", "line 4, column `Wind`", "`W` is none of the 3 categories", "--new-categories none"],
+    );
+    let csv = stdout(&["predict", &out, &strange, "--device", "cpu", "--new-categories", "none"]);
+    assert_eq!(csv.lines().count(), 18, "{csv}");
+    assert_refused(
+        &["predict", &out, &new, "--device", "cpu", "--missing", "drop"],
+        &["--missing does not fit here", "rain.keras says itself how its data are read", "Leave --missing out"],
+    );
+}
+
+#[test]
+fn missing_values_can_be_masked() {
+    let room = Room::new();
+    let row = |i: u32| format!("{},{},{}\n", if i % 5 == 3 { "?".to_owned() } else { i.to_string() }, i * i % 7, i % 2);
+    let data = room.write("gaps.csv", &("a,b,y\n".to_owned() + &(0..40).map(row).collect::<String>()));
+    room.assert_train_refused(
+        &data,
+        &["--target", "y", "--window", "3"],
+        &["line 5, column `a`", "`?`", "`--missing`"],
+    );
+    let out = room.path("masked.keras");
+    let flags = ["--target", "y", "--window", "3", "--missing", "mask", "--validation-split", "0.2", "--out", &out];
+    let told = talk(&[&["train", &data][..], &flags, &SHORT].concat());
+    assert!(told.contains("Normalization -> Masking -> LSTM 4"), "{told}");
+    assert!(told.contains("of 40 rows: 8 rows with missing values masked"), "{told}");
+    assert_eq!(object(&["evaluate", &out, &data, "--device", "cpu"])["samples"], 38);
+}
+
+#[test]
+fn groups_are_told_apart_and_can_be_held_out_whole() {
+    let room = Room::new();
+    let row = |i: u32| format!("{i},m{},{},{}\n", i % 4, i * 7 % 5, if i.is_multiple_of(3) { "no" } else { "yes" });
+    let data = room.write("fleet.csv", &("at,machine,a,y\n".to_owned() + &(0..80).map(row).collect::<String>()));
+    let out = room.path("fleet.keras");
+    let made = ["train", &data, "--target", "y", "--window", "5", "--group", "machine", "--time", "at", "--out", &out];
+    let told = talk(&[&made[..], &SHORT, &["--validation-split", "0.25", "--split", "group"]].concat());
+    assert!(told.contains("data     48 windows of 5 x 1 (a) -> y:"), "{told}");
+    assert!(told.contains("of 80 rows: 4 series by machine") && told.contains("16 windows to validate with"), "{told}");
+    assert_eq!(object(&["evaluate", &out, &data, "--device", "cpu"])["samples"], 64);
+    let other = room.write("other.csv", "at,a\n1,2\n");
+    assert_refused(&["predict", &out, &other, "--device", "cpu"], &["no column of `--group` `machine`", "`at`, `a`"]);
+    let flags = ["--target", "y", "--window", "5", "--validation-split", "0.25", "--split"];
+    room.assert_train_refused(&data, &[&flags[..], &["group"]].concat(), &["two groups or more", "--group"]);
+    room.assert_train_refused(&data, &[&flags[..], &["random"]].concat(), &["overlap", "Split by time"]);
+}
+
+#[test]
+fn flags_that_need_another_say_so() {
+    let room = Room::new();
+    let data = room.rows();
+    for (flags, part) in
+        [(["--gap", "5min"], "--time"), (["--dates", "day-first"], "--time"), (["--season", "24"], "--horizon")]
+    {
+        let args = [&["train", &data, "--out", "x.keras", "--target", "y", "--window", "3"][..], &flags].concat();
+        let text = String::from_utf8(gatenorm(&args).assert().code(2).get_output().stderr.clone()).unwrap();
+        assert!(text.contains(part), "{text}");
+    }
+}

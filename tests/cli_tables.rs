@@ -112,3 +112,72 @@ fn flags_that_need_another_say_so() {
         assert!(text.contains(part), "{text}");
     }
 }
+
+/// Hours of a wave of a period of 12 with noise, and of another that is a thousand times larger.
+fn waves(room: &Room, name: &str) -> String {
+    let row = |i: u32| {
+        let wave = (f64::from(i) * std::f64::consts::TAU / 12.0).sin() + 0.1 * f64::from(i * 7919 % 13) / 13.0;
+        format!("2015-03-{:02} {:02}:00,{wave:.4},{:.2}\n", 1 + i / 24, i % 24, 5000.0 - 1000.0 * wave)
+    };
+    room.write(name, &("at,p,q\n".to_owned() + &(0..480).map(row).collect::<String>()))
+}
+
+#[test]
+fn forecasts_are_judged_beside_those_that_need_no_model() {
+    let room = Room::new();
+    let (data, out) = (waves(&room, "waves.csv"), room.path("waves.keras"));
+    let made =
+        ["train", &data, "--target", "q", "--window", "12", "--horizon", "1,6", "--season", "12", "--units", "8"];
+    let course =
+        ["--epochs", "12", "--learning-rate", "0.01", "--validation-split", "0.25", "--device", "cpu", "--out", &out];
+    let value = object(&[&made[..], &course].concat());
+    let forecasts = value["forecasts"].as_array().unwrap();
+    let rmse = |by: &str, ahead: Value| {
+        let found = forecasts.iter().find(|f| f["by"] == by && f["ahead"] == ahead);
+        found.unwrap_or_else(|| panic!("{by} {ahead}: {value}"))["rmse"].as_f64().unwrap()
+    };
+    assert_eq!(forecasts.len(), 9);
+    // Half a period ahead the last value is as wrong as can be, twice the amplitude's root mean square.
+    assert!((rmse("persistence", 6.into()) - 1414.0).abs() < 60.0, "{value}");
+    assert!(rmse("seasonal naive (12)", Value::Null) < 100.0, "{value}");
+    assert!(rmse("model", 6.into()) < 0.5 * rmse("persistence", 6.into()), "{value}");
+    let last = &value["epochs"][11];
+    let scaled = last["val_loss"].as_f64().unwrap();
+    let own = last["val_root_mean_squared_error"].as_f64().unwrap();
+    assert!((own - rmse("model", Value::Null)).abs() < 1e-3 * own, "{value}");
+    let deviation = own / scaled.sqrt();
+    assert!((650.0..760.0).contains(&deviation), "the loss is in units of the target's spread: {deviation}");
+    let judged = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert_eq!(judged["forecasts"].as_array().unwrap().len(), 9);
+    let csv = stdout(&["predict", &out, &data, "--device", "cpu"]);
+    assert!(csv.starts_with("row,q+1,q+6\n13,"), "{csv}");
+    assert_eq!(csv.lines().count(), 1 + 480 - 11, "to the end of the file");
+    let table = stdout(&["evaluate", &out, &data, "--device", "cpu"]);
+    for part in ["forecast by", "q, all horizons", "q, 6 ahead", "persistence", "seasonal naive (12)"] {
+        assert!(table.contains(part), "`{part}` is missing from {table}");
+    }
+}
+
+#[test]
+fn several_targets_are_outputs_each_in_its_own_unit() {
+    let room = Room::new();
+    let (data, out) = (waves(&room, "waves.csv"), room.path("both.keras"));
+    let made = ["train", &data, "--target", "p,q", "--window", "12", "--horizon", "1..3", "--units", "8"];
+    let course =
+        ["--epochs", "8", "--learning-rate", "0.01", "--validation-split", "0.25", "--device", "cpu", "--out", &out];
+    let value = object(&[&made[..], &course].concat());
+    let last = &value["epochs"][7];
+    let (p, q) = (last["p_mae"].as_f64().unwrap(), last["q_mae"].as_f64().unwrap());
+    assert!(p < 0.5 && q > 1.0 && q < 500.0, "{value}");
+    let csv = stdout(&["predict", &out, &data, "--device", "cpu"]);
+    assert!(csv.starts_with("row,p+1,p+2,p+3,q+1,q+2,q+3\n13,"), "{csv}");
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert!(scores["q_mae"].is_f64() && scores["forecasts"].as_array().unwrap().len() == 2 * 4 * 2, "{scores}");
+    let more = room.path("more.keras");
+    object(&["train", &data, "--model", &out, "--epochs", "1", "--device", "cpu", "--out", &more]);
+    room.assert_train_refused(
+        &data,
+        &["--target", "p,q", "--window", "3", "--loss", "binary_crossentropy"],
+        &["binary_crossentropy does not fit a target of numbers"],
+    );
+}

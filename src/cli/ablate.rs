@@ -17,8 +17,9 @@ use gatenorm::train::{Adam, Model, Optimizer, Sgd};
 use serde_json::json;
 
 use super::ablate_tables as tables;
+use super::head::Head;
 use super::held_out::HeldOutFlags;
-use super::new_model::{Head, LossName};
+use super::new_model::LossName;
 use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, units};
 use super::report;
 use super::report::talk;
@@ -115,7 +116,7 @@ pub fn run(args: &Ablate) -> Result<()> {
     let name = device.to_string();
     let ablation = compared.ablation();
     let runs = train_all(compared, &ablation, &head, device, &train, &validation)?;
-    let metric = head.metric();
+    let metric = head.metrics.first().context("nothing to judge by")?;
     let judged = Judged { name: format!("val_{}", metric.name()), larger_is_better: metric.is_better_larger() };
     let summary = Summary::of(&runs, judged, compared.goal);
     let object = json!({
@@ -166,7 +167,7 @@ fn train_all(
             model = model.add(Masking::new());
         }
         let model = variant.add_lstms(model, &compared.units, train.steps());
-        let mut model = head.compile(model, device.clone(), compared.optimizer(rate))?;
+        let mut model = head.compile(model, Some(train), device.clone(), compared.optimizer(rate))?;
         model.adapt(train)?;
         Ok(model)
     };

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::model_and_data::ModelAndData;
 use super::options::at_least_one;
-use super::report;
+use super::{forecasts, report};
 
 /// Measures a model on data with known targets: loss and metrics.
 #[derive(Args)]
@@ -23,10 +23,15 @@ pub struct Evaluate {
 pub fn run(args: &Evaluate) -> Result<()> {
     let (mut model, data) = args.asked.load(true)?;
     let scores = model.evaluate_in_batches(&data, args.batch_size)?;
+    let errors = model.forecast_errors(&data)?;
     if !args.asked.json {
-        return report::print(scores);
+        report::print(scores)?;
+        return forecasts::table(&errors, "these").map_or(Ok(()), report::print);
     }
     let mut object = Map::from(scores);
     object.insert("samples".into(), data.len().into());
+    if !errors.is_empty() {
+        object.insert("forecasts".into(), serde_json::to_value(&errors)?);
+    }
     report::json(&Value::Object(object))
 }

@@ -10,6 +10,8 @@ mod class_weight;
 mod demo;
 mod devices;
 mod evaluate;
+mod forecasts;
+mod head;
 mod held_out;
 pub mod interrupt;
 mod model_and_data;

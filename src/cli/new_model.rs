@@ -7,12 +7,12 @@ use gatenorm::data::{Dataset, Missing};
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
 use gatenorm::model::{
-    Activation, BatchNormalization, Bidirectional, Dense, Lstm, Masking, Normalization, RecurrentBatchNormLstm,
-    Sequential,
+    Activation, BatchNormalization, Bidirectional, Lstm, Masking, Normalization, RecurrentBatchNormLstm, Sequential,
 };
-use gatenorm::train::{Loss, Metric, Model, Optimizer};
+use gatenorm::train::{Loss, Model, Optimizer};
 use gatenorm::{Error, Result};
 
+use super::head::Head;
 use super::options::{momentum, units};
 
 /// What a new model is made of; a model that is trained on has it from its file.
@@ -45,7 +45,7 @@ pub struct LayerFlags {
     /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
     #[arg(long)]
     loss: Option<LossName>,
-    /// Leave out the layer that scales the columns.
+    /// Leave out the layers that scale the columns and bring outputs back to the target's unit.
     #[arg(long, conflicts_with = "model")]
     no_scaling: bool,
     /// Seed of the first weights and the shuffling [default: 0].
@@ -74,50 +74,6 @@ impl LossName {
             LossName::MeanAbsoluteError => Loss::MeanAbsoluteError,
             LossName::Huber => Loss::Huber,
         }
-    }
-}
-
-/// The end of a model, and how it is judged.
-pub struct Head {
-    outputs: usize,
-    activation: Activation,
-    loss: Loss,
-    metric: Metric,
-}
-
-impl Head {
-    /// The one that fits the target of these data; refuses a loss that does not.
-    pub fn of(data: &Dataset, named: Option<Loss>) -> Result<Head> {
-        let classes = data.classes().map_or(0, <[String]>::len);
-        let fitting = match classes {
-            0 => Loss::MeanSquaredError,
-            2 => Loss::BinaryCrossentropy,
-            _ => Loss::SparseCategoricalCrossentropy,
-        };
-        let loss = named.unwrap_or(fitting);
-        let head = |outputs, activation, metric| Ok(Head { outputs, activation, loss, metric });
-        match classes {
-            0 if loss == Loss::MeanAbsoluteError => head(1, Activation::Linear, Metric::MeanSquaredError),
-            0 if !loss.judges_classes() => head(1, Activation::Linear, Metric::MeanAbsoluteError),
-            2 if loss == Loss::BinaryCrossentropy => head(1, Activation::Sigmoid, Metric::Accuracy),
-            2.. if loss == Loss::SparseCategoricalCrossentropy => head(classes, Activation::Softmax, Metric::Accuracy),
-            _ => {
-                let target = if classes > 0 { format!("{classes} classes") } else { "numbers".to_owned() };
-                let (loss, fitting) = (loss.name(), fitting.name());
-                Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")))
-            }
-        }
-    }
-
-    /// What is reported beside the loss.
-    pub fn metric(&self) -> &Metric {
-        &self.metric
-    }
-
-    /// Ends these layers with it, and places the model on a device.
-    pub fn compile(&self, model: Sequential, device: Device, optimizer: Optimizer) -> Result<Model> {
-        let output = Dense::new(self.outputs).activation(self.activation);
-        model.add(output).compile(device, self.loss, optimizer, [self.metric.clone()])
     }
 }
 
@@ -154,7 +110,7 @@ impl LayerFlags {
                 model = model.add(BatchNormalization::new());
             }
         }
-        let mut model = head.compile(model, device, optimizer)?;
+        let mut model = head.compile(model, (!self.no_scaling).then_some(train), device, optimizer)?;
         if !self.no_scaling {
             model.adapt(train)?;
         }
@@ -163,8 +119,8 @@ impl LayerFlags {
 
     /// What a described model that does not say it is compiled with.
     pub fn compiled(&self, data: &Dataset, optimizer: Optimizer) -> Result<Compile> {
-        let Head { loss, metric, .. } = self.head(data)?;
-        Ok(Compile { loss: Some(loss), optimizer: Some(optimizer), metrics: vec![metric] })
+        let Head { loss, metrics, .. } = self.head(data)?;
+        Ok(Compile { loss: Some(loss), optimizer: Some(optimizer), metrics })
     }
 
     /// Refuses what a model's file says itself: one that is compiled, its loss; an earlier model, its seed too.

@@ -19,7 +19,7 @@ use super::report::talk;
 ///
 /// Gives a line of CSV for each sample: `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
-/// `p(NAME)`; else `prediction`.
+/// `p(NAME)`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
 pub struct Predict {
@@ -100,8 +100,12 @@ struct Table {
 
 impl Table {
     fn new(model: &mut Model, data: &Dataset) -> Result<Table> {
-        let values = model.predict(data)?;
-        let width = values.len() / data.len();
+        let outputs = model.predict_all(data)?;
+        let widths: Vec<usize> = outputs.iter().map(|values| values.len() / data.len()).collect();
+        let width = widths.iter().sum();
+        let of_sample =
+            |i: usize| outputs.iter().zip(&widths).flat_map(move |(values, w)| &values[i * w..(i + 1) * w]).copied();
+        let values: Vec<f32> = (0..data.len()).flat_map(of_sample).collect();
         let meaning = Meaning::of(model, width);
         let row = |(line, values): (u64, &[f32])| {
             let numbers = values.iter().map(|&v| shortest(v));
@@ -122,7 +126,7 @@ impl Table {
                 std::iter::once("class".into()).chain(classes.iter().map(|name| format!("p({name})"))).collect()
             }
             Meaning::Numbers if width == 1 => vec!["prediction".into()],
-            Meaning::Numbers => (0..width).map(|i| format!("prediction_{i}")).collect(),
+            Meaning::Numbers => number_names(model, width),
         };
         let rows = data.last_rows().zip(values.chunks(width)).map(row).collect();
         Ok(Table { header: std::iter::once("row".into()).chain(columns).collect(), rows })
@@ -142,6 +146,19 @@ impl Table {
         let object = |row: &Vec<Value>| self.header.iter().cloned().zip(row.iter().cloned()).collect();
         self.rows.iter().map(object).collect()
     }
+}
+
+/// Names of several numbers: of targets and, in forecasts, how many rows ahead.
+fn number_names(model: &Model, width: usize) -> Vec<String> {
+    let named = model.data_spec().map(|spec| {
+        let ahead = |target: &String| match &spec.reading.horizon[..] {
+            [] => vec![target.clone()],
+            horizon => horizon.iter().map(|ahead| format!("{target}+{ahead}")).collect(),
+        };
+        spec.targets.iter().flat_map(ahead).collect::<Vec<String>>()
+    });
+    let named = named.filter(|names| names.len() == width);
+    named.unwrap_or_else(|| (0..width).map(|i| format!("prediction_{i}")).collect())
 }
 
 /// A number with as few digits as say which `f32` it is; null where it is none.

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::Dataset;
 use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
-use gatenorm::train::{DataSpec, Fit, History, LearningRateScheduler, Model, Optimizer, Scores};
+use gatenorm::train::{DataSpec, Fit, ForecastErrors, History, LearningRateScheduler, Model, Optimizer, Scores};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
@@ -26,7 +26,7 @@ use super::profile::ProfileFlags;
 use super::progress::Show;
 use super::report::talk;
 use super::run_folder::RunFlags;
-use super::{options, report, run_config};
+use super::{forecasts, options, report, run_config};
 
 /// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
@@ -162,7 +162,9 @@ pub fn run(args: &Train) -> Result<()> {
     }
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
     model.save(&args.out)?;
-    let trained = Trained { history, population, seconds: began.elapsed().as_secs_f64() };
+    let seconds = began.elapsed().as_secs_f64();
+    let forecasts = model.forecast_errors(validation.as_ref().unwrap_or(&train))?;
+    let trained = Trained { history, population, forecasts, seconds };
     model.profile().map_or(Ok(()), |profile| args.profile.save(profile))?;
     args.write_pages(&mut model, &trained.history, &train, validation.as_ref())?;
     finish(args, &model, &trained, &train, validation.as_ref())
@@ -173,6 +175,8 @@ struct Trained {
     history: History,
     /// Figures with statistics of the whole training data.
     population: Option<Scores>,
+    /// Errors of forecasts, the model's and those without one.
+    forecasts: Vec<ForecastErrors>,
     seconds: f64,
 }
 
@@ -301,7 +305,7 @@ fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dat
 }
 
 fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, validation: Option<&Dataset>) -> Result<()> {
-    let Trained { history, population, seconds } = trained;
+    let Trained { history, population, forecasts, seconds } = trained;
     let saved = history.best_epoch.unwrap_or(history.epochs.len());
     let best = history.best();
     if args.json {
@@ -318,6 +322,7 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
             "saved_epoch": saved,
             "population": population,
             "epochs": history.epochs,
+            "forecasts": (!forecasts.is_empty()).then_some(forecasts),
             "profile": model.profile().map(|profile| super::profile::object(profile, model.device())).transpose()?,
         }));
     }
@@ -334,6 +339,9 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
     }
     if let Some(scores) = population {
         report::print(format!("with the training data's statistics in batch normalisation: {scores}"))?;
+    }
+    if let Some(table) = forecasts::table(forecasts, validation.map_or("training", |_| "validation")) {
+        report::print(table)?;
     }
     report::print(format!("done in {took}{best_text}; saved {}{which}", args.out.display()))?;
     if args.out.extension().is_none_or(|e| e != "keras") {

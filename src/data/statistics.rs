@@ -25,6 +25,18 @@ impl Dataset {
     }
 }
 
+impl Dataset {
+    /// Mean and standard deviation of each target, over all samples and horizons; the deviation of a constant counts as 1.
+    pub fn target_scales(&self) -> Vec<(f64, f64)> {
+        let scale = |values: &[f32]| {
+            let FeatureStatistics { mean, variance } = moments(&[values], 1);
+            let deviation = variance[0].sqrt();
+            (mean[0], if deviation > 0.0 { deviation } else { 1.0 })
+        };
+        self.all_targets().map(scale).collect()
+    }
+}
+
 /// The rows that these ranges (neither end ever goes back) cover, as disjoint ranges.
 fn used_rows(spans: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();

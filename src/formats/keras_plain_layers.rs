@@ -7,11 +7,11 @@ use serde_json::Value;
 use super::keras_args::{Args, Read, count};
 use crate::model::{
     Activation, Concatenate, Dropout, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Masking, Merge,
-    RepeatVector, Reshape, SpatialDropout1D,
+    RepeatVector, Rescaling, Reshape, SpatialDropout1D,
 };
 
 /// The classes, for messages.
-pub(super) const SUPPORTED: &str = "Masking, Dropout, SpatialDropout1D, Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Activation, Flatten, Reshape, RepeatVector, GlobalAveragePooling1D, GlobalMaxPooling1D";
+pub(super) const SUPPORTED: &str = "Masking, Dropout, SpatialDropout1D, Add, Subtract, Multiply, Average, Maximum, Minimum, Concatenate, Activation, Flatten, Reshape, RepeatVector, GlobalAveragePooling1D, GlobalMaxPooling1D, Rescaling";
 
 /// The layer of this class, if it is one without variables.
 pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Layer>>> {
@@ -29,6 +29,7 @@ pub(super) fn read(class: &str, args: &mut Args<'_>) -> Read<Option<Arc<dyn Laye
             Arc::new(Flatten::new())
         }
         "Reshape" => Arc::new(reshape(args)?),
+        "Rescaling" => Arc::new(Rescaling::new(args.number("scale", 1.0)?).offset(args.number("offset", 0.0)?)),
         "RepeatVector" => Arc::new(RepeatVector::new(args.count("n")?)),
         "GlobalAveragePooling1D" => {
             channels_last(args)?;

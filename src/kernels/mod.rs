@@ -74,6 +74,7 @@ mod renorm_correction;
 mod renorm_grad;
 mod renorm_moving;
 mod renorm_scale;
+mod rescale;
 mod rmsprop;
 mod row_weights;
 mod sgd;
@@ -154,6 +155,7 @@ pub use renorm_correction::{RenormCorrection, RenormCorrectionSlots};
 pub use renorm_grad::{RenormGrad, RenormGradSlots};
 pub use renorm_moving::{RenormMoving, RenormMovingSlots};
 pub use renorm_scale::{RenormScale, RenormScaleSlots};
+pub use rescale::{Rescale, RescaleSlots};
 pub use rmsprop::{Rmsprop, RmspropSlots};
 pub use row_weights::{RowWeights, RowWeightsSlots};
 pub use sgd::{Sgd, SgdSlots};
@@ -285,6 +287,7 @@ pub static ALL: &[&KernelInfo] = &[
     RenormGrad::INFO,
     RenormMoving::INFO,
     RenormScale::INFO,
+    Rescale::INFO,
     Rmsprop::INFO,
     RowWeights::INFO,
     Sgd::INFO,

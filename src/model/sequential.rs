@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::functional::{Functional, Symbol};
 use super::layer::{Layer, Shape};
 use super::network::Network;
 use crate::error::Result;
@@ -58,6 +59,19 @@ impl Sequential {
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
+    }
+
+    /// The layers as the begin of a graph, and what the last of them gives.
+    ///
+    /// Errors: layers that do not fit each other.
+    pub fn graph(self) -> Result<(Functional, Symbol)> {
+        let mut graph = Functional::new().seed(self.seed);
+        let mut value = graph.input("input", &self.input_shape)?;
+        for Entry { name, layer, trainable } in self.layers {
+            let layer = graph.place(name.as_deref(), layer, trainable)?;
+            value = graph.call(layer, &[value])?[0];
+        }
+        Ok((graph, value))
     }
 
     /// Checks the layers against each other and places their variables.

@@ -183,6 +183,17 @@ impl Loss {
         Loss { weight, ..self }
     }
 
+    /// The same of predictions and truths in another unit, as if both were divided by it: of the squared, the absolute and Huber's error.
+    /// It is a weight, as Keras's `loss_weights`, so that Keras reads it too; other losses stay as they are.
+    pub fn in_units_of(self, unit: f64) -> Loss {
+        match self.kind {
+            LossKind::MeanSquaredError => self.weight(self.weight / (unit * unit)),
+            LossKind::MeanAbsoluteError => self.weight(self.weight / unit),
+            LossKind::Huber => self.delta(self.delta * unit).weight(self.weight / (unit * unit)),
+            _ => self,
+        }
+    }
+
     /// Keras's name.
     pub fn name(self) -> &'static str {
         self.kind.names().0

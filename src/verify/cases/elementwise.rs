@@ -4,7 +4,7 @@ use super::super::case::{At, Builder};
 use super::super::draw::{FEATURES, LENGTHS, Numbers};
 use crate::kernels::{
     Activate, ActivateGrad, ActivateGradSlots, ActivateSlots, Copy, CopySlots, Fill, FillSlots, Gather, GatherSlots,
-    MoreSlots, Options, activation,
+    MoreSlots, Options, Rescale, RescaleSlots, activation,
 };
 
 /// Elements of the cases that are timed.
@@ -53,6 +53,15 @@ pub(super) fn fill(b: &mut Builder, _: &Options) {
     let value = b.draw.unit();
     let out = b.output("out", n, false, At::Anywhere);
     Fill::record(value, &mut b.plan, FillSlots { out });
+}
+
+pub(super) fn rescale(b: &mut Builder, _: &Options) {
+    let n = b.draw.size(&LENGTHS, TIMED);
+    let accumulate = b.draw.one_in(2);
+    let (scale, offset) = (90.0 * b.draw.unit(), if accumulate { 0.0 } else { 90.0 * b.draw.unit() });
+    let x = b.input("x", n, Numbers::Unit);
+    let y = b.output("y", n, accumulate, At::Aligned);
+    Rescale { n: n as u32, scale, offset, accumulate: accumulate.into() }.record(&mut b.plan, RescaleSlots { x, y });
 }
 
 /// Rows in one binding, or in two that are gathered from one after the other.

@@ -56,6 +56,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "embed_grad" => embedding::embed_grad,
         "embed_links" => embedding::embed_links,
         "fill" => elementwise::fill,
+        "rescale" => elementwise::rescale,
         "gather" => elementwise::gather,
         "grad_norm" => clipping::grad_norm,
         "histogram" => metrics::histogram,

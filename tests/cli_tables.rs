@@ -177,7 +177,7 @@ fn several_targets_are_outputs_each_in_its_own_unit() {
     object(&["train", &data, "--model", &out, "--epochs", "1", "--device", "cpu", "--out", &more]);
     room.assert_train_refused(
         &data,
-        &["--target", "p,q", "--window", "3", "--loss", "binary_crossentropy"],
+        &["--target", "p,q", "--horizon", "1", "--window", "3", "--loss", "binary_crossentropy"],
         &["binary_crossentropy does not fit a target of numbers"],
     );
 }

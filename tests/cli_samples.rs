@@ -218,3 +218,38 @@ fn series_of_unequal_lengths_are_masked() {
     }
     assert!(stdout(&["summary", &out]).contains("(None, None, 12)"), "any length");
 }
+
+/// An array of NumPy's.
+fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    header += &" ".repeat(63 - (10 + header.len()) % 64);
+    header.push('\n');
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), values].concat()
+}
+
+#[test]
+fn arrays_are_trained_on_evaluated_and_asked() {
+    let room = Room::new();
+    let values: Vec<u8> =
+        (0..160u32).flat_map(|i| (if i < 80 { i % 4 } else { 9 - i % 4 } as f32).to_le_bytes()).collect();
+    let labels: Vec<u8> = (0..40).map(|i| u8::from(i < 20)).collect();
+    let (x, y) = (room.path("x_train.npy"), room.path("y_train.npy"));
+    std::fs::write(&x, npy("<f4", "(40, 4)", &values)).unwrap();
+    std::fs::write(&y, npy("|u1", "(40,)", &labels)).unwrap();
+    let out = room.path("arrays.keras");
+    let flags = ["--device", "cpu", "--units", "4", "--epochs", "60", "--learning-rate", "0.01", "--out", &out];
+    let told = talk(&[&["train", &x, "--validation-split", "0.25"][..], &flags].concat());
+    assert!(told.contains("30 series of 4 x 1 -> class: 50 % 0, 50 % 1"), "{told}");
+    let scores = object(&["evaluate", &out, &x, "--labels", &y, "--device", "cpu"]);
+    assert_eq!((&scores["samples"], &scores["accuracy"]), (&Value::from(40), &Value::from(1.0)), "{scores}");
+    let csv = stdout(&["predict", &out, &x, "--device", "cpu"]);
+    assert!(csv.starts_with("row,probability,class\n0,") && csv.lines().count() == 41, "{csv}");
+    room.assert_train_refused(&x, &["--target", "y"], &["--target does not fit here"]);
+    room.assert_train_refused(&x, &["--group", "y"], &["--group does not fit here"]);
+    room.assert_train_refused(&x, &["--arrays", "x,y"], &["--arrays is for series in a .npz file"]);
+    room.assert_train_refused(
+        &room.rows(),
+        &["--labels", &y, "--window", "2"],
+        &["--labels is for .npy and .npz files"],
+    );
+}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gatenorm::data::{Dataset, SampleKind, TableOptions};
+use gatenorm::data::{Dataset, SampleKind, SeriesOptions, TableOptions};
 use gatenorm::exec::{Device, DeviceOptions};
 use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
@@ -64,6 +64,12 @@ pub struct TableFlags {
     /// target].
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
+    /// The labels of series in a .npy file, a .npy file too [default: y_train.npy for x_train.npy].
+    #[arg(long, value_name = "FILE.npy")]
+    pub labels: Option<PathBuf>,
+    /// The names of series and labels in a .npz file [default: x,y, or x_train,y_train, and the like].
+    #[arg(long, value_name = "SERIES,LABELS", value_delimiter = ',')]
+    pub arrays: Option<Vec<String>>,
     #[command(flatten)]
     pub reading: ReadingFlags,
 }
@@ -71,10 +77,19 @@ pub struct TableFlags {
 impl TableFlags {
     /// Reads the data of a new model; the loss, where it was named, says what the target is.
     pub fn load(&self, path: &Path, loss: Option<Loss>) -> Result<Dataset> {
-        if is_ts(path) {
-            self.refuse("a .ts file says itself what its series are", &["all"])?;
-            return Dataset::ts(path).load();
+        if Dataset::is_series(path) {
+            self.refuse_for_series()?;
+            let mut options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
+            if is_array(path) {
+                options = match loss {
+                    Some(loss) if loss.judges_classes() => options.categorical_target(),
+                    Some(_) => options.numeric_target(),
+                    None => options,
+                };
+            }
+            return options.load();
         }
+        self.refuse_arrays()?;
         if self.window.or(self.row_steps).is_none() {
             return Err(Error::usage(
                 "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
@@ -94,16 +109,20 @@ impl TableFlags {
             one_input_and_output(model.network(), model_file)?;
         }
         let spec = DataSpec { new_categories, ..self.agreed(spec, path, model_file)? };
+        if spec.samples == SampleKind::Series {
+            return self.add_arrays(spec.series(path, targets)?)?.load();
+        }
         if targets { spec.load(path) } else { spec.load_inputs(path) }
     }
 
     /// For a model that does not say how its input is made.
     fn load_unsaid(&self, path: &Path, model: &Model, file: &Path, targets: bool) -> Result<Dataset> {
-        if is_ts(path) {
-            self.refuse("a .ts file says itself what its series are", &["all"])?;
-            let options = Dataset::ts(path);
+        if Dataset::is_series(path) {
+            self.refuse_for_series()?;
+            let options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
             return if targets { options.load() } else { options.no_target().load() };
         }
+        self.refuse_arrays()?;
         let steps = match *model.network().input_shape() {
             [steps, _] => Some(steps).filter(|&steps| steps != ANY_LENGTH),
             _ => None,
@@ -135,10 +154,12 @@ impl TableFlags {
 
     /// The model's spec, once no flag contradicts it.
     fn agreed(&self, spec: &DataSpec, path: &Path, file: &Path) -> Result<DataSpec> {
-        if is_ts(path) != (spec.samples == SampleKind::Series) {
+        if Dataset::is_series(path) != (spec.samples == SampleKind::Series) {
             let (data, file) = (path.display(), file.display());
             return Err(Error::usage(match spec.samples {
-                SampleKind::Series => format!("{file} takes the series of .ts files, which {data} is not"),
+                SampleKind::Series => {
+                    format!("{file} takes the series of .ts, .arff, .npy and .npz files, which {data} is not")
+                }
                 _ => {
                     format!("{file} takes CSV files with the columns {}, which {data} is not", spec.columns.join(", "))
                 }
@@ -154,7 +175,10 @@ impl TableFlags {
                 self.refuse("the model takes rows that are whole samples", &["--window", "--stride"])?;
                 differs("--row-steps", self.row_steps, Some(spec.window), file)?;
             }
-            SampleKind::Series => self.refuse("a .ts file says itself what its series are", &["all"])?,
+            SampleKind::Series => self.refuse_for_series()?,
+        }
+        if spec.samples != SampleKind::Series {
+            self.refuse_arrays()?;
         }
         let targets = (!spec.targets.is_empty()).then(|| spec.targets.join(","));
         let asked = self.target.as_ref().map(|targets| targets.join(","));
@@ -179,8 +203,36 @@ impl TableFlags {
         let refused = |(flag, given): &&(&str, bool)| *given && (flags == ["all"] || flags.contains(flag));
         match given.iter().find(refused) {
             Some((flag, _)) => Err(Error::usage(format!("{flag} does not fit here: {why}. Leave {flag} out"))),
-            None if flags == ["all"] => self.reading.refuse(why),
             None => Ok(()),
+        }
+    }
+
+    /// Refuses what files of series say themselves.
+    fn refuse_for_series(&self) -> Result<()> {
+        let why = "a file of series says itself what they are";
+        self.refuse(why, &["all"])?;
+        self.reading.refuse_for_series(why)
+    }
+
+    /// Refuses what is for arrays alone.
+    fn refuse_arrays(&self) -> Result<()> {
+        let given = [("--labels", self.labels.is_some()), ("--arrays", self.arrays.is_some())];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => {
+                Err(Error::usage(format!("{flag} is for .npy and .npz files. Leave {flag} out for a table")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn add_arrays(&self, mut options: SeriesOptions) -> Result<SeriesOptions> {
+        if let Some(labels) = &self.labels {
+            options = options.labels(labels);
+        }
+        match self.arrays.as_deref() {
+            None => Ok(options),
+            Some([series, labels]) => Ok(options.arrays(series, labels)),
+            Some(_) => Err(Error::usage("--arrays names two arrays: the series and the labels, such as --arrays x,y")),
         }
     }
 }
@@ -208,9 +260,9 @@ pub fn one_input_and_output(network: &Network, file: &Path) -> Result<()> {
     )))
 }
 
-/// Whether a file is one of series, by the end of its name.
-pub fn is_ts(path: &Path) -> bool {
-    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("ts"))
+/// Whether a file holds arrays, by the end of its name.
+fn is_array(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npy") || end.eq_ignore_ascii_case("npz"))
 }
 
 /// What the loss says of the target; without one the values tell.

@@ -1,7 +1,7 @@
 //! How the values of a table are understood.
 
 use clap::{Args, ValueEnum};
-use gatenorm::data::{DateOrder, Encoding, Missing, TableOptions, TimeFeature};
+use gatenorm::data::{DateOrder, Encoding, Missing, SeriesOptions, TableOptions, TimeFeature};
 use gatenorm::{Error, Result};
 
 use super::options::at_least_one;
@@ -100,13 +100,7 @@ impl ReadingFlags {
             });
         }
         if let Some(missing) = self.missing {
-            options = options.missing(match missing {
-                MissingName::Error => Missing::Error,
-                MissingName::Drop => Missing::Drop,
-                MissingName::Ffill => Missing::Ffill,
-                MissingName::Interpolate => Missing::Interpolate,
-                MissingName::Mask => Missing::Mask,
-            });
+            options = options.missing(missing.policy());
         }
         if let Some(marks) = &self.na {
             options = options.missing_marks(marks);
@@ -146,8 +140,25 @@ impl ReadingFlags {
         options
     }
 
+    /// The same of a file of series, for which most are refused.
+    pub fn add_missing(&self, options: SeriesOptions) -> SeriesOptions {
+        match self.missing {
+            Some(missing) => options.missing(missing.policy()),
+            None => options,
+        }
+    }
+
     /// Refuses all of them.
     pub fn refuse(&self, why: &str) -> Result<()> {
+        self.refuse_given(why, &[])
+    }
+
+    /// Refuses all but what becomes of missing values.
+    pub fn refuse_for_series(&self, why: &str) -> Result<()> {
+        self.refuse_given(why, &["--missing"])
+    }
+
+    fn refuse_given(&self, why: &str, but: &[&str]) -> Result<()> {
         let given = [
             ("--categorical", self.categorical.is_some()),
             ("--encoding", self.encoding.is_some()),
@@ -157,9 +168,21 @@ impl ReadingFlags {
             ("--group", self.group.is_some()),
             ("--horizon", self.horizon.is_some()),
         ];
-        match given.iter().find(|(_, given)| *given) {
+        match given.iter().find(|(flag, given)| *given && !but.contains(flag)) {
             Some((flag, _)) => Err(Error::usage(format!("{flag} does not fit here: {why}. Leave {flag} out"))),
             None => Ok(()),
+        }
+    }
+}
+
+impl MissingName {
+    fn policy(self) -> Missing {
+        match self {
+            MissingName::Error => Missing::Error,
+            MissingName::Drop => Missing::Drop,
+            MissingName::Ffill => Missing::Ffill,
+            MissingName::Interpolate => Missing::Interpolate,
+            MissingName::Mask => Missing::Mask,
         }
     }
 }

@@ -351,7 +351,8 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         let config = folder.join(run_config::FILE);
         talk!("again: gatenorm train --config {} --out again.keras", report::typed(&config));
     }
-    let (out, data) = (report::typed(&args.out), report::typed(args.held_out.validation.as_ref().unwrap_or(&args.data)));
+    let (out, data) =
+        (report::typed(&args.out), report::typed(args.held_out.validation.as_ref().unwrap_or(&args.data)));
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())

@@ -1,6 +1,13 @@
 //! Sequences and targets in host memory.
 
-use super::{baselines::Baseline, options::TableOptions, reading::Reading, samples::RowCounts, ts::TsOptions};
+use super::{
+    baselines::Baseline,
+    options::TableOptions,
+    reading::Reading,
+    samples::RowCounts,
+    sequences::{Format, SeriesOptions},
+};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
@@ -136,8 +143,29 @@ impl Dataset {
 
     /// Starts reading a `.ts` file of labelled series, the format of the UEA and UCR archives:
     /// `Dataset::ts("JapaneseVowels_TRAIN.ts").load()?`.
-    pub fn ts(path: impl AsRef<Path>) -> TsOptions {
-        TsOptions::new(path.as_ref())
+    pub fn ts(path: impl AsRef<Path>) -> SeriesOptions {
+        SeriesOptions::new(path.as_ref(), Format::Ts)
+    }
+
+    /// Starts reading a file of series, of the format that its name ends in: `.ts`, `.arff`, `.npy` or `.npz`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if it ends in none of them.
+    pub fn series(path: impl AsRef<Path>) -> Result<SeriesOptions> {
+        let path = path.as_ref();
+        match Format::of(path) {
+            Some(format) => Ok(SeriesOptions::new(path, format)),
+            None => Err(Error::usage(format!(
+                "{} is no file of series by its name. Use one that ends in .ts, .arff, .npy or .npz",
+                path.display()
+            ))),
+        }
+    }
+
+    /// Whether [`series`](Dataset::series) reads such a file, by the end of its name.
+    pub fn is_series(path: impl AsRef<Path>) -> bool {
+        Format::of(path.as_ref()).is_some()
     }
 
     pub(super) fn new(source: Source) -> Dataset {
@@ -347,12 +375,15 @@ impl Dataset {
         self.samples.start
     }
 
-    /// The rows of all samples one after another, `[S, T, F]`; behind a sample's own steps they hold `padding`, `[F]`.
+    /// The rows of all samples one after another, `[S, T, F]`; behind a sample's own steps, and where the model is to mask
+    /// them, they hold `padding`, `[F]`.
     pub(crate) fn padded_rows(&self, padding: &[f32]) -> Vec<f32> {
         let features = self.features();
         let mut rows = Vec::with_capacity(self.len() * self.steps() * features);
         for (i, span) in self.spans().enumerate() {
-            rows.extend_from_slice(&self.source.rows[span.start * features..span.end * features]);
+            for row in self.source.rows[span.start * features..span.end * features].chunks(features) {
+                rows.extend_from_slice(if row[0].is_nan() { padding } else { row });
+            }
             (i * self.steps() + span.len()..(i + 1) * self.steps()).for_each(|_| rows.extend_from_slice(padding));
         }
         rows

@@ -49,6 +49,8 @@ struct Class {
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     pub path: &'a Path,
+    /// What is counted: `line`, or `sample`.
+    pub unit: &'static str,
     pub line: u64,
     /// The target's column, where it has a name.
     pub column: Option<&'a str>,
@@ -255,7 +257,7 @@ pub(super) fn canonical(text: &str) -> (String, Option<f64>) {
 impl Place<'_> {
     pub fn error(self, message: String) -> Error {
         let column = self.column.map_or(String::new(), |column| format!(", column `{}`", shown(column)));
-        Error::input(self.path, format!("line {}{column}: {message}", self.line))
+        Error::input(self.path, format!("{} {}{column}: {message}", self.unit, self.line))
     }
 
     pub fn not_a_number(self, text: &str, fault: Fault) -> Error {

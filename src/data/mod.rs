@@ -12,6 +12,7 @@
 //! # Ok::<(), gatenorm::Error>(())
 //! ```
 
+mod arff;
 mod arrays;
 mod axis;
 mod baselines;
@@ -24,10 +25,12 @@ mod layout;
 mod lengths;
 mod lines;
 mod missing;
+mod npy;
 mod options;
 mod reading;
 mod records;
 mod samples;
+mod sequences;
 mod series;
 pub(crate) mod spelling;
 mod split;
@@ -47,9 +50,9 @@ pub use dataset::{Dataset, SampleKind};
 pub use options::TableOptions;
 pub use reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature};
 pub use samples::RowCounts;
+pub use sequences::SeriesOptions;
 pub use split::SplitBy;
 pub use statistics::FeatureStatistics;
-pub use ts::TsOptions;
 
 /// Milliseconds since 1970 of a date, with or without a time and its distance from UTC, as [`Dataset::split_at`] takes them. None
 /// where it is no date, or day and month cannot be told apart.

@@ -126,7 +126,7 @@ impl Table {
         numerals: &mut Numerals,
     ) -> Result<()> {
         for (field, labels) in layout.targets.iter().zip(&mut self.labels) {
-            let place = Place { path, line: records.line, column: Some(&field.name) };
+            let place = Place { path, unit: "line", line: records.line, column: Some(&field.name) };
             let text = records.text(field.index);
             if !numerals.is_missing(text) {
                 let plain = numerals.plain(text).map_err(|fault| place.not_a_number(text, fault))?;

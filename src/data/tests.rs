@@ -9,6 +9,8 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod arff;
+mod arrays;
 mod categories;
 mod classes;
 mod errors;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Reading, SampleKind, TableOptions};
+use crate::data::{Dataset, Reading, SampleKind, SeriesOptions, TableOptions};
 use crate::error::Result;
 
 /// How a model's input is made from a file: kept with the model, so that it takes raw rows again.
@@ -49,11 +49,7 @@ impl DataSpec {
     /// Reads a file as this says, with its targets: one of the classes, or any number where there are none.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
-            let options = Dataset::ts(path).channels(self.columns.len());
-            return match &self.classes {
-                Some(classes) => options.label_classes(classes).load(),
-                None => options.load(),
-            };
+            return self.series(path.as_ref(), true)?.load();
         }
         let mut options = self.table(path.as_ref());
         if !self.targets.is_empty() {
@@ -68,9 +64,21 @@ impl DataSpec {
     /// Reads a file as this says, without targets, as for rows to predict on.
     pub fn load_inputs(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
-            return Dataset::ts(path).channels(self.columns.len()).no_target().load();
+            return self.series(path.as_ref(), false)?.load();
         }
         self.table(path.as_ref()).no_target().load()
+    }
+
+    /// How to read a file of series as this says.
+    ///
+    /// Errors: a name that ends in no format of series.
+    pub fn series(&self, path: &Path, targets: bool) -> Result<SeriesOptions> {
+        let options = Dataset::series(path)?.channels(self.columns.len()).missing(self.reading.missing);
+        Ok(match &self.classes {
+            _ if !targets => options.no_target(),
+            Some(classes) => options.label_classes(classes),
+            None => options,
+        })
     }
 
     fn table(&self, path: &Path) -> TableOptions {

@@ -1,9 +1,12 @@
 //! `.ts` files of labelled series.
 
 use super::*;
-use crate::{data::TsOptions, model::ANY_LENGTH};
+use crate::{
+    data::{Missing, SeriesOptions},
+    model::ANY_LENGTH,
+};
 
-fn options(content: impl AsRef<[u8]>) -> (TestFile, TsOptions) {
+fn options(content: impl AsRef<[u8]>) -> (TestFile, SeriesOptions) {
     let file = TestFile::new(content);
     let options = Dataset::ts(&file.path);
     (file, options)
@@ -15,7 +18,7 @@ fn load(content: impl AsRef<[u8]>) -> Dataset {
 }
 
 /// The message of a failed load holds every one of `parts`, names the file, and is one paragraph.
-fn assert_says(content: impl AsRef<[u8]>, change: impl FnOnce(TsOptions) -> TsOptions, parts: &[&str]) {
+fn assert_says(content: impl AsRef<[u8]>, change: impl FnOnce(SeriesOptions) -> SeriesOptions, parts: &[&str]) {
     let (_file, options) = options(content);
     let message = change(options).load().expect_err(&format!("{parts:?}")).to_string();
     for part in parts {
@@ -149,7 +152,7 @@ fn a_header_that_cannot_be_used_is_explained() {
 #[test]
 fn a_file_that_does_not_fit_the_model_is_explained() {
     assert_says(TWO, |options| options.channels(5), &["2 channels", "model takes 5"]);
-    let classes = |options: TsOptions| options.label_classes(["a", "c"]);
+    let classes = |options: SeriesOptions| options.label_classes(["a", "c"]);
     assert_says(TWO, classes, &["line 10: `b` is not one of the two classes `a`, `c`", "train a model"]);
     assert_says("@targetLabel true\n@data\n1:2\n", classes, &["numbers, but the model knows classes"]);
 }
@@ -196,4 +199,20 @@ fn every_series_of_the_vowels_is_read() {
     let (sample, target) = train.sample(0);
     assert_eq!((sample[0], sample[12], target), (1.860936, 1.891651, vec![0.0]));
     assert_eq!(sample.len(), 20 * 12);
+}
+
+#[test]
+fn missing_values_follow_the_policy() {
+    let gaps = format!("{HEADER}1,?,3:a\n4,5,NaN:b\n7,8:?\n");
+    let read = |how: Missing| {
+        let (_file, options) = options(&gaps);
+        options.missing(how).load().unwrap()
+    };
+    assert_eq!(read(Missing::Interpolate).rows()[..6], [1.0, 2.0, 3.0, 4.0, 5.0, 5.0]);
+    let masked = read(Missing::Mask);
+    assert_eq!((masked.len(), masked.has_masked_rows(), masked.row_counts().without_target), (2, true, 1));
+    let unequal = format!("{HEADER}1,?,3:a\n4,5:b\n");
+    let (_file, options) = options(&unequal);
+    let padded = options.missing(Missing::Mask).load().unwrap().padded_rows(&[9.0]);
+    assert_eq!(padded, [1.0, 9.0, 3.0, 4.0, 5.0, 9.0]);
 }

@@ -1,0 +1,266 @@
+//! Files whose samples are series of their own: how to read them, and from what was read to a [`Dataset`].
+
+use super::{
+    arff,
+    dataset::{Dataset, Source},
+    missing::{fill_forward, interpolate},
+    npy,
+    reading::{Missing, Reading},
+    samples::RowCounts,
+    ts,
+};
+use crate::{Error, Result, model::ANY_LENGTH};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// How to read a file of series, of equal length or not; made by [`Dataset::series`] (and [`Dataset::ts`], ...), finished by
+/// [`load`](SeriesOptions::load).
+///
+/// - `.ts` (UEA, UCR): comments that begin with `#`, a header of lines such as `@classLabel true 1 2 3`, whose keys may be written in
+///   any case, `@data`, then a series a line: `1.5,2.5,3.5:4,5,6:2` has two channels of three steps, and the class 2. With
+///   `@targetLabel true` the last field is a number. Time stamps are refused.
+/// - `.arff` (Weka, UEA, UCR): a row is a series of one channel and its class or target; with a relational attribute a quoted field
+///   holds a channel in each of its lines. Steps at a series' end that are missing in all channels (`?`) are none.
+/// - `.npy`: an array `[samples, steps, features]`, or `[samples, steps]` of one feature, and its labels in a file of their own;
+///   `.npz`: both in one. Numbers of any size and byte order, in C or Fortran order.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `load`"]
+pub struct SeriesOptions {
+    pub(super) path: PathBuf,
+    format: Format,
+    pub(super) targets: bool,
+    pub(super) label_classes: Option<Vec<String>>,
+    channels: Option<usize>,
+    pub(super) missing: Missing,
+    pub(super) labels: Option<PathBuf>,
+    pub(super) arrays: Option<[String; 2]>,
+    /// Whether the targets are numbers, or classes; as their values say where it is not said.
+    pub(super) numbers: Option<bool>,
+}
+
+/// How a file of series is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Ts,
+    Arff,
+    Npy,
+    Npz,
+}
+
+impl Format {
+    /// By the end of the file's name.
+    pub fn of(path: &Path) -> Option<Format> {
+        let end = path.extension()?.to_str()?.to_ascii_lowercase();
+        Some(match end.as_str() {
+            "ts" => Format::Ts,
+            "arff" => Format::Arff,
+            "npy" => Format::Npy,
+            "npz" => Format::Npz,
+            _ => return None,
+        })
+    }
+}
+
+/// Series as they were read.
+pub(super) struct Parsed {
+    pub channels: usize,
+    /// Values of each step and channel, one series after another; NaN where one is missing.
+    pub rows: Vec<f32>,
+    /// `[S]`: the steps of each series.
+    pub lengths: Vec<u32>,
+    /// `[S]`: the line of each series, or its index.
+    pub places: Vec<u32>,
+    /// `[S, O]`; NaN where a target is missing. Empty without targets.
+    pub targets: Vec<f32>,
+    /// O
+    pub outputs: usize,
+    pub classes: Option<Vec<String>>,
+}
+
+impl SeriesOptions {
+    pub(super) fn new(path: &Path, format: Format) -> Self {
+        SeriesOptions {
+            path: path.to_owned(),
+            format,
+            targets: true,
+            label_classes: None,
+            channels: None,
+            missing: Missing::Error,
+            labels: None,
+            arrays: None,
+            numbers: None,
+        }
+    }
+
+    /// Reads no target, as for series to predict on; the file may hold some or not.
+    pub fn no_target(mut self) -> Self {
+        self.targets = false;
+        self
+    }
+
+    /// The names of the classes 0, 1, ..., as a saved model knows them; without it the file's, sorted, numbers by size. Any
+    /// other value is an error.
+    pub fn label_classes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.label_classes = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// How many channels the series must have, as a saved model knows it.
+    pub fn channels(mut self, channels: usize) -> Self {
+        self.channels = Some(channels);
+        self
+    }
+
+    /// What becomes of missing values; an error by default. Without a mask, a series that still lacks one is left out, and so is one
+    /// without its target.
+    pub fn missing(mut self, missing: Missing) -> Self {
+        self.missing = missing;
+        self
+    }
+
+    /// The labels of an array: `.npy`, `[samples]` or `[samples, outputs]`. Without it, those of `x_train.npy` are sought in
+    /// `y_train.npy`.
+    pub fn labels(mut self, path: impl AsRef<Path>) -> Self {
+        self.labels = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// The names of the series and of the labels in an `.npz` file; without it `x` and `y`, or `x_train` and `y_train`, and the like.
+    pub fn arrays(mut self, series: impl Into<String>, labels: impl Into<String>) -> Self {
+        self.arrays = Some([series.into(), labels.into()]);
+        self
+    }
+
+    /// The labels of arrays are numbers, though they may be whole.
+    pub fn numeric_target(mut self) -> Self {
+        self.numbers = Some(true);
+        self
+    }
+
+    /// The labels of arrays are classes.
+    pub fn categorical_target(mut self) -> Self {
+        self.numbers = Some(false);
+        self
+    }
+
+    /// Reads the file. A sample has the shape `[T, channels]`; where series have unequal lengths, [`Dataset::lengths`] tells
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] if the options contradict each other or the format; [`Error::Io`] if a file cannot be read; else
+    /// [`Error::Input`], which names the line (from 1), or the sample of an array (from 0), the channel and step, and the cure: a header
+    /// that contradicts itself or the series, time stamps, a value that is missing (unless it was said what becomes of it), infinite,
+    /// beyond f32 or no number, channels of unequal length, an unknown class, no series, no target, arrays of another shape or type, a
+    /// file that was cut off.
+    pub fn load(self) -> Result<Dataset> {
+        self.check()?;
+        let parsed = match self.format {
+            Format::Ts => ts::read(&self)?,
+            Format::Arff => arff::read(&self)?,
+            Format::Npy | Format::Npz => npy::read(&self, self.format == Format::Npz)?,
+        };
+        if let Some(wanted) = self.channels.filter(|&wanted| wanted != parsed.channels) {
+            let found = parsed.channels;
+            let message =
+                format!("the series have {found} channels, but the model takes {wanted}. Use a file with {wanted}");
+            return Err(Error::input(&self.path, message));
+        }
+        self.assemble(parsed)
+    }
+
+    fn check(&self) -> Result<()> {
+        let array = matches!(self.format, Format::Npy | Format::Npz);
+        let misplaced = [
+            ("--labels is for series in a .npy file", self.labels.is_some() && self.format != Format::Npy),
+            ("--arrays is for series in a .npz file", self.arrays.is_some() && self.format != Format::Npz),
+            (
+                "a file of series says itself whether its targets are numbers or classes",
+                self.numbers.is_some() && !array,
+            ),
+        ];
+        match misplaced.iter().find(|(_, is)| *is) {
+            Some((why, _)) => Err(Error::usage(format!("{why}. Leave it out for {}", self.path.display()))),
+            None => Ok(()),
+        }
+    }
+
+    /// Fills in what is missing, leaves out what cannot be used, and makes samples of the rest.
+    fn assemble(&self, mut parsed: Parsed) -> Result<Dataset> {
+        let channels = parsed.channels;
+        let (mut kept, mut counts) = (Vec::new(), RowCounts { series: parsed.lengths.len(), ..RowCounts::default() });
+        let (mut start, mut masked) = (0, false);
+        for (i, &length) in parsed.lengths.iter().enumerate() {
+            let values = &mut parsed.rows[start * channels..(start + length as usize) * channels];
+            counts.filled += self.fill(values, channels);
+            let incomplete = values.chunks(channels).filter(|step| step.iter().any(|value| value.is_nan())).count();
+            counts.incomplete += incomplete;
+            let labels = &parsed.targets[(i * parsed.outputs).min(parsed.targets.len())..];
+            let unlabelled = labels.iter().take(parsed.outputs).any(|label| label.is_nan());
+            counts.without_target += usize::from(unlabelled);
+            let usable =
+                if self.missing == Missing::Mask { incomplete < values.len() / channels } else { incomplete == 0 };
+            if usable && !unlabelled {
+                kept.push((i, start));
+                masked |= incomplete > 0;
+            }
+            blot_out(values, channels, if usable { f32::NAN } else { 0.0 });
+            start += length as usize;
+        }
+        counts.rows = start;
+        let pick = |values: &[u32]| kept.iter().map(|&(i, _)| values[i]).collect::<Vec<u32>>();
+        let lengths = pick(&parsed.lengths);
+        let Some(&longest) = lengths.iter().max() else {
+            return Err(Error::input(
+                &self.path,
+                "no series is left: each lacks a value or its target. Fill them in, or use another way of `--missing`",
+            ));
+        };
+        let (steps, unequal) = (longest as usize, lengths.iter().any(|&length| length != longest));
+        let outputs = parsed.outputs;
+        let has_targets = !parsed.targets.is_empty();
+        let targets =
+            kept.iter().filter(|_| has_targets).flat_map(|&(i, _)| &parsed.targets[i * outputs..(i + 1) * outputs]);
+        let columns = (1..=channels).map(|channel| format!("channel {channel}")).collect();
+        let name = if parsed.classes.is_some() { "class" } else { "target" };
+        Ok(Dataset::new(Source {
+            input_shape: vec![if unequal { ANY_LENGTH } else { steps }, channels],
+            steps,
+            target_shape: if has_targets { vec![outputs] } else { vec![] },
+            targets: targets.copied().collect(),
+            starts: kept.iter().map(|&(_, start)| start as u32).collect(),
+            lengths: unequal.then_some(lengths),
+            places: pick(&parsed.places),
+            rows: Arc::new(parsed.rows),
+            masked,
+            target_names: if has_targets { vec![name.to_owned()] } else { Vec::new() },
+            classes: parsed.classes,
+            reading: Reading { missing: self.missing, ..Reading::default() },
+            counts,
+            ..Source::of_series(0, columns)
+        }))
+    }
+
+    /// Fills in the values of a series, channel by channel.
+    fn fill(&self, values: &mut [f32], channels: usize) -> usize {
+        let fill = match self.missing {
+            Missing::Ffill => fill_forward,
+            Missing::Interpolate => interpolate,
+            _ => return 0,
+        };
+        let mut filled = 0;
+        for channel in 0..channels {
+            let mut column: Vec<f32> = values.iter().skip(channel).step_by(channels).copied().collect();
+            filled += fill(&mut column);
+            values.iter_mut().skip(channel).step_by(channels).zip(column).for_each(|(value, new)| *value = new);
+        }
+        filled
+    }
+}
+
+/// Steps that lack a value become this all over.
+fn blot_out(values: &mut [f32], channels: usize, with: f32) {
+    values.chunks_mut(channels).filter(|step| step.iter().any(|value| value.is_nan())).for_each(|step| step.fill(with));
+}

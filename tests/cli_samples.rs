@@ -81,7 +81,7 @@ fn series_that_do_not_fit_are_refused() {
     let rows = room.write("rows.csv", "a,b,y\n1,2,0\n3,4,1\n");
     assert_refused(
         &["evaluate", &out, &rows, "--device", "cpu"],
-        &["slopes.keras takes the series of .ts files", "rows.csv"],
+        &["slopes.keras takes the series of .ts, .arff", "rows.csv"],
     );
     let other = room.write("other.ts", "@classLabel true up down\n@data\n1,2,3,4:up\n");
     assert_refused(&["evaluate", &out, &other, "--device", "cpu"], &["other.ts", "1 channels", "model takes 2"]);

@@ -51,7 +51,7 @@ const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 const NORMAL_DENSITY_AT_0: f64 = 0.398_942_280_401_432_7;
 
 /// y = activation(x).
-pub(super) fn activation_value<T: Real>(kind: u32, x: T) -> T {
+pub(crate) fn activation_value<T: Real>(kind: u32, x: T) -> T {
     if x.is_nan() {
         return x;
     }

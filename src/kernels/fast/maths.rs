@@ -21,7 +21,7 @@ pub(super) fn exp_negative(x: f32) -> f32 {
 
 /// 1 / (1 + e^-x).
 #[inline(always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(crate) fn sigmoid(x: f32) -> f32 {
     let e = exp_negative(-x.abs());
     let above = if x >= 0.0 { 1.0 } else { e };
     above / (1.0 + e)
@@ -29,7 +29,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 
 /// tanh: near 0, where (1 - e) / (1 + e) would cancel, an odd polynomial.
 #[inline(always)]
-pub(super) fn tanh(x: f32) -> f32 {
+pub(crate) fn tanh(x: f32) -> f32 {
     let a = x.abs();
     let z = x * x;
     let p = ((-0.005_704_042_6 * z + 0.020_637_862) * z - 0.053_739_157) * z + 0.133_314_32;

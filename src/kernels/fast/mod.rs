@@ -22,8 +22,10 @@ pub(super) use gru::gru_sequence;
 pub(super) use gru_grad::gru_sequence_grad;
 pub(super) use lstm::lstm_sequence;
 pub(super) use lstm_grad::lstm_sequence_grad;
+pub(crate) use maths::{sigmoid, tanh};
 pub(super) use product::matmul;
 pub(super) use sums::{column_sum, grad_norm};
+pub(crate) use vectorised::vectorised;
 pub use workers::Workers;
 
 #[cfg(test)]

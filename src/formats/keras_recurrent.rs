@@ -4,58 +4,41 @@ use serde_json::Value;
 
 use super::keras_args::{Args, Read, object};
 use super::keras_layers::activation;
-use crate::model::{Activation, Bidirectional, Gru, Lstm, MergeMode, Wrapped};
+use crate::model::{Activation, Bidirectional, Gru, Lstm, MergeMode, Recurrent, Wrapped};
 
 /// Classes read here: Keras's, and this crate's variant of the LSTM.
 pub(super) const SUPPORTED: &str = "LSTM, GRU, Bidirectional";
 
-pub(super) fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
+/// The arguments that LSTM and GRU share.
+fn recurrent(args: &mut Args<'_>) -> Read<Recurrent> {
     args.in_f32()?;
-    let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
-    let activation = activation(args, "activation", Activation::Tanh)?;
     args.ignore(&["unroll", "use_cudnn", "implementation"]);
-    let lstm = match args.get("seed").and_then(Value::as_u64) {
-        Some(seed) => Lstm::new(args.count("units")?).seed(seed),
-        None => Lstm::new(args.count("units")?),
-    };
-    let mut lstm = lstm
-        .activation(activation)
-        .recurrent_activation(recurrent_activation)
-        .use_bias(args.flag("use_bias", true)?)
-        .unit_forget_bias(args.flag("unit_forget_bias", true)?)
-        .return_sequences(args.flag("return_sequences", false)?)
-        .return_state(args.flag("return_state", false)?)
-        .go_backwards(args.flag("go_backwards", false)?)
-        .stateful(args.flag("stateful", false)?)
-        .zero_output_for_mask(args.flag("zero_output_for_mask", false)?)
-        .dropout(args.number("dropout", 0.0)?)
-        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?);
-    lstm.weights = args.recurrent()?;
+    Ok(Recurrent {
+        units: args.count("units")?,
+        activation: activation(args, "activation", Activation::Tanh)?,
+        recurrent_activation: activation(args, "recurrent_activation", Activation::Sigmoid)?,
+        use_bias: args.flag("use_bias", true)?,
+        return_sequences: args.flag("return_sequences", false)?,
+        return_state: args.flag("return_state", false)?,
+        go_backwards: args.flag("go_backwards", false)?,
+        stateful: args.flag("stateful", false)?,
+        zero_output_for_mask: args.flag("zero_output_for_mask", false)?,
+        dropout: args.number("dropout", 0.0)?,
+        recurrent_dropout: args.number("recurrent_dropout", 0.0)?,
+        seed: args.get("seed").and_then(Value::as_u64),
+        weights: args.recurrent()?,
+    })
+}
+
+pub(super) fn lstm(args: &mut Args<'_>) -> Read<Lstm> {
+    let mut lstm = Lstm::new(1).unit_forget_bias(args.flag("unit_forget_bias", true)?);
+    lstm.recurrent = recurrent(args)?;
     Ok(lstm)
 }
 
 pub(super) fn gru(args: &mut Args<'_>) -> Read<Gru> {
-    args.in_f32()?;
-    let recurrent_activation = activation(args, "recurrent_activation", Activation::Sigmoid)?;
-    let activation = activation(args, "activation", Activation::Tanh)?;
-    args.ignore(&["unroll", "use_cudnn", "implementation"]);
-    let gru = match args.get("seed").and_then(Value::as_u64) {
-        Some(seed) => Gru::new(args.count("units")?).seed(seed),
-        None => Gru::new(args.count("units")?),
-    };
-    let mut gru = gru
-        .activation(activation)
-        .recurrent_activation(recurrent_activation)
-        .use_bias(args.flag("use_bias", true)?)
-        .reset_after(args.flag("reset_after", true)?)
-        .return_sequences(args.flag("return_sequences", false)?)
-        .return_state(args.flag("return_state", false)?)
-        .go_backwards(args.flag("go_backwards", false)?)
-        .stateful(args.flag("stateful", false)?)
-        .zero_output_for_mask(args.flag("zero_output_for_mask", false)?)
-        .dropout(args.number("dropout", 0.0)?)
-        .recurrent_dropout(args.number("recurrent_dropout", 0.0)?);
-    gru.weights = args.recurrent()?;
+    let mut gru = Gru::new(1).reset_after(args.flag("reset_after", true)?);
+    gru.recurrent = recurrent(args)?;
     Ok(gru)
 }
 

@@ -1,7 +1,9 @@
-//! What recurrent layers share: where their states lie, what of them is given, and in which order.
+//! What recurrent layers share: what comes before their time steps, where their states lie, what of them is given, and in which order.
 
+use super::projection::{Gates, Projection, dropout_mask};
 use super::recorder::{Recorder, Tensor};
-use crate::kernels::{Columns, Copy, CopyColumns, CopyHow, CopySlots, Multiply, Sweep};
+use super::recurrent::Recurrent;
+use crate::kernels::{Columns, Copy, CopyColumns, CopyHow, CopySlots, Extras, Multiply, SequenceSlots, Sweep};
 use crate::plan::{ALIGNMENT, Slot};
 
 /// The states of all time steps, `[T+1, N, H]`, and what of them a layer gives.
@@ -16,6 +18,46 @@ pub(super) struct Outputs {
     pub flipped: bool,
     /// `[T, N]`: blanks masked time steps.
     pub blank: Option<Slot>,
+}
+
+/// What a recurrent layer's time steps are recorded on.
+pub(super) struct Start {
+    pub outputs: Outputs,
+    pub projection: Projection,
+    pub slots: SequenceSlots,
+}
+
+impl Start {
+    /// Records what comes before the time steps: dropout and the projection of all of them. `reverse` reads the sequence from its end;
+    /// whether the output is turned round too is the layer's `go_backwards`, which a wrapper may leave off.
+    pub fn record(
+        args: &Recurrent,
+        recorder: &mut Recorder,
+        input: &Tensor,
+        reverse: bool,
+        places: Gates,
+        bias: impl FnOnce(&mut Recorder) -> Slot,
+    ) -> Start {
+        let (steps, samples, units) = (input.steps.unwrap_or(1), recorder.samples, args.units);
+        let mask = input.mask.clone();
+        let outputs = Outputs {
+            sweep: Sweep { steps, reverse },
+            samples,
+            units,
+            sequences: args.return_sequences,
+            flipped: args.go_backwards,
+            blank: mask.clone().filter(|_| args.zero_output_for_mask),
+        };
+        let gates = recorder.plan.scratch("gates", &[steps, samples, units, 4]);
+        // As in Keras: only together with recurrent dropout each gate has a mask of its own.
+        let masks = if args.recurrent_dropout == 0.0 { 1 } else { 4 };
+        let of_x = dropout_mask(recorder, "dropout", args.dropout, args.seed, [input.features, masks]);
+        let dropout = dropout_mask(recorder, "recurrent_dropout", args.recurrent_dropout, args.seed, [units, 4]);
+        let bias = args.use_bias.then(|| bias(recorder));
+        let projection = Projection::record(recorder, input, &gates, places, bias, of_x);
+        let (u, h) = (recorder.variable("recurrent_kernel"), outputs.states(recorder, "h"));
+        Start { outputs, projection, slots: SequenceSlots { u, gates, h, extras: Extras { mask, dropout } } }
+    }
 }
 
 impl Outputs {

@@ -111,19 +111,19 @@ pub(super) fn number(value: f64) -> Value {
 /// The methods of a layer that set a weight's arguments, under Keras's names.
 macro_rules! weight_setters {
     ($($($weight:ident).+ : $initializer:ident, $regularizer:ident, $constraint:ident;)*) => { $(
-        #[doc = concat!("How the weight `", stringify!($($weight).+), "` begins.")]
+        #[doc = concat!("Keras's `", stringify!($initializer), "`: how the weight begins.")]
         pub fn $initializer(mut self, initializer: $crate::model::Initializer) -> Self {
             self.$($weight).+.initializer = initializer;
             self
         }
 
-        #[doc = concat!("What is added to the loss for the weight `", stringify!($($weight).+), "` (nothing by default).")]
+        #[doc = concat!("Keras's `", stringify!($regularizer), "`: what is added to the loss for the weight (nothing by default).")]
         pub fn $regularizer(mut self, regularizer: $crate::model::Regularizer) -> Self {
             self.$($weight).+.regularizer = Some(regularizer);
             self
         }
 
-        #[doc = concat!("What the weight `", stringify!($($weight).+), "` is held to after each step (nothing by default).")]
+        #[doc = concat!("Keras's `", stringify!($constraint), "`: what the weight is held to after each step (nothing by default).")]
         pub fn $constraint(mut self, constraint: $crate::model::Constraint) -> Self {
             self.$($weight).+.constraint = Some(constraint);
             self

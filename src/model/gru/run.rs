@@ -2,12 +2,12 @@
 
 use super::Gru;
 use crate::kernels::{
-    Copy, CopySlots, Extras, GradSweep, GruCell, GruSequence, GruSequenceGrad, GruSequenceGradSlots, GruSequenceSlots,
-    SequenceGradSlots, SequenceSlots, Sweep,
+    Copy, CopySlots, GradSweep, GruCell, GruSequence, GruSequenceGrad, GruSequenceGradSlots, GruSequenceSlots,
+    SequenceGradSlots, SequenceSlots,
 };
-use crate::model::projection::{Gates, Projection, copy_places, dropout_mask, gate_gradient, recurrent_gradient};
+use crate::model::projection::{Gates, Projection, copy_places, gate_gradient, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
-use crate::model::recurrence::Outputs;
+use crate::model::recurrence::{Outputs, Start};
 use crate::plan::Slot;
 
 /// One use of the layer in a plan.
@@ -34,7 +34,7 @@ impl Run {
         let run = Run::new(layer, recorder, input, reverse);
         let Outputs { sweep, samples, units, .. } = run.outputs;
         let initial = inputs.get(1).cloned();
-        let kept = layer.stateful.then(|| recorder.state("state_h", &[samples, units]));
+        let kept = layer.recurrent.stateful.then(|| recorder.state("state_h", &[samples, units]));
         let h = &run.slots.sequence.h;
         let begin = initial.as_ref().map(|tensor| tensor.slot.clone()).or(kept.clone());
         let begins = begin.is_none();
@@ -43,53 +43,30 @@ impl Run {
         }
         GruSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &run.slots);
         let output = run.outputs.tensor(recorder, h, input.mask.as_ref());
-        let last = layer.return_state.then(|| run.outputs.last(recorder, h, "last_h"));
+        let last = layer.recurrent.return_state.then(|| run.outputs.last(recorder, h, "last_h"));
         if let Some(kept) = kept {
             run.outputs.keep(recorder, h, kept);
         }
         let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.clone()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
         recorder.on_backward(move |recorder| run.backward(recorder, &ends));
-        recorder.regularize_activity(layer.weights.activity_regularizer, &given);
+        recorder.regularize_activity(layer.recurrent.weights.activity_regularizer, &given);
         given
     }
 
     fn new(layer: &Gru, recorder: &mut Recorder, input: &Tensor, reverse: bool) -> Run {
-        let (steps, samples, units) = (input.steps.unwrap_or(1), recorder.samples, layer.units);
-        let mask = input.mask.clone();
-        let outputs = Outputs {
-            sweep: Sweep { steps, reverse },
-            samples,
-            units,
-            sequences: layer.return_sequences,
-            flipped: layer.go_backwards,
-            blank: mask.clone().filter(|_| layer.zero_output_for_mask),
+        let args = &layer.recurrent;
+        let bias = |recorder: &mut Recorder| whole_bias(recorder, args.units);
+        let Start { outputs, projection, slots } = Start::record(args, recorder, input, reverse, Gates::GRU, bias);
+        let shape = [outputs.sweep.steps, outputs.samples, args.units];
+        let reset = (!layer.reset_after).then(|| recorder.plan.scratch("reset", &shape));
+        let cell = GruCell {
+            activation: args.activation.of_one(),
+            recurrent_activation: args.recurrent_activation.of_one(),
+            reset_after: layer.reset_after,
         };
-        let gates = recorder.plan.scratch("gates", &[steps, samples, units, 4]);
-        // As in Keras: only together with recurrent dropout each gate has a mask of its own.
-        let masks = if layer.recurrent_dropout == 0.0 { 1 } else { 4 };
-        let of_x = dropout_mask(recorder, "dropout", layer.dropout, layer.seed, [input.features, masks]);
-        let of_h = dropout_mask(recorder, "recurrent_dropout", layer.recurrent_dropout, layer.seed, [units, 4]);
-        let bias = layer.use_bias.then(|| whole_bias(recorder, units));
-        Run {
-            cell: GruCell {
-                activation: layer.activation.of_one(),
-                recurrent_activation: layer.recurrent_activation.of_one(),
-                reset_after: layer.reset_after,
-            },
-            use_bias: layer.use_bias,
-            projection: Projection::record(recorder, input, &gates, Gates::GRU, bias, of_x),
-            slots: GruSequenceSlots {
-                sequence: SequenceSlots {
-                    u: recorder.variable("recurrent_kernel"),
-                    gates,
-                    h: outputs.states(recorder, "h"),
-                    extras: Extras { mask, dropout: of_h },
-                },
-                reset: (!layer.reset_after).then(|| recorder.plan.scratch("reset", &[steps, samples, units])),
-            },
-            outputs,
-        }
+        let slots = GruSequenceSlots { sequence: slots, reset };
+        Run { outputs, cell, use_bias: args.use_bias, projection, slots }
     }
 
     fn backward(&self, recorder: &mut Recorder, ends: &Ends) {

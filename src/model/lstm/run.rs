@@ -2,13 +2,13 @@
 
 use super::Lstm;
 use crate::kernels::{
-    CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Extras, Fill, FillSlots,
-    GradSweep, LstmSequence, LstmSequenceGrad, LstmSequenceGradSlots, LstmSequenceSlots, Multiply, SequenceGradSlots,
-    SequenceSlots, Sweep,
+    CellOptions, ColumnSum, ColumnSumSlots, Columns, Copy, CopyColumns, CopyHow, CopySlots, Fill, FillSlots, GradSweep,
+    LstmSequence, LstmSequenceGrad, LstmSequenceGradSlots, LstmSequenceSlots, Multiply, SequenceGradSlots,
+    SequenceSlots,
 };
-use crate::model::projection::{Gates, Projection, dropout_mask, recurrent_gradient};
+use crate::model::projection::{Gates, Projection, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
-use crate::model::recurrence::Outputs;
+use crate::model::recurrence::{Outputs, Start};
 
 /// One use of the layer in a plan.
 pub(super) struct Run {
@@ -40,7 +40,10 @@ impl Run {
         };
         let run = Run::new(layer, recorder, input, reverse);
         let Outputs { sweep, samples, units, .. } = run.outputs;
-        let kept = layer.stateful.then(|| ["state_h", "state_c"].map(|name| recorder.state(name, &[samples, units])));
+        let kept = layer
+            .recurrent
+            .stateful
+            .then(|| ["state_h", "state_c"].map(|name| recorder.state(name, &[samples, units])));
         let begin = initial.as_ref().map(|states| states.each_ref().map(|tensor| tensor.slot.clone())).or(kept.clone());
         let begins = begin.is_none();
         let [h, c] = [&run.slots.sequence.h, &run.slots.c];
@@ -50,7 +53,8 @@ impl Run {
         LstmSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &run.slots);
         let output = run.outputs.tensor(recorder, h, input.mask.as_ref());
         let states = [(h, "last_h"), (c, "last_c")];
-        let last = layer.return_state.then(|| states.map(|(states, name)| run.outputs.last(recorder, states, name)));
+        let last =
+            layer.recurrent.return_state.then(|| states.map(|(states, name)| run.outputs.last(recorder, states, name)));
         if let Some([kept_h, kept_c]) = kept {
             run.outputs.keep(recorder, h, kept_h);
             run.outputs.keep(recorder, c, kept_c);
@@ -58,49 +62,24 @@ impl Run {
         let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.iter().flatten().cloned()).collect();
         let ends = Ends { input: input.clone(), initial, output, last };
         recorder.on_backward(move |recorder| run.backward(recorder, &ends));
-        recorder.regularize_activity(layer.weights.activity_regularizer, &given);
+        recorder.regularize_activity(layer.recurrent.weights.activity_regularizer, &given);
         given
     }
 
     fn new(layer: &Lstm, recorder: &mut Recorder, input: &Tensor, reverse: bool) -> Run {
-        let (steps, samples, units) = (input.steps.unwrap_or(1), recorder.samples, layer.units);
-        let mask = input.mask.clone();
-        let outputs = Outputs {
-            sweep: Sweep { steps, reverse },
-            samples,
-            units,
-            sequences: layer.return_sequences,
-            flipped: layer.go_backwards,
-            blank: mask.clone().filter(|_| layer.zero_output_for_mask),
+        let args = &layer.recurrent;
+        let bias = |recorder: &mut Recorder| recorder.variable("bias");
+        let Start { outputs, projection, slots } = Start::record(args, recorder, input, reverse, Gates::LSTM, bias);
+        let c = recorder.plan.scratch("c", &[outputs.sweep.steps + 1, outputs.samples, args.units]);
+        let peepholes = layer.peepholes.then(|| recorder.variable("peephole_kernel"));
+        let cell = CellOptions {
+            activation: args.activation.of_one(),
+            recurrent_activation: args.recurrent_activation.of_one(),
+            peepholes: layer.peepholes,
+            coupled: layer.coupled_gates,
         };
-        let gates = recorder.plan.scratch("gates", &[steps, samples, units, 4]);
-        // As in Keras: only together with recurrent dropout each gate has a mask of its own.
-        let by_gate = layer.recurrent_dropout != 0.0;
-        let of_x =
-            dropout_mask(recorder, "dropout", layer.dropout, layer.seed, [input.features, if by_gate { 4 } else { 1 }]);
-        let of_h = dropout_mask(recorder, "recurrent_dropout", layer.recurrent_dropout, layer.seed, [units, 4]);
-        let bias = layer.use_bias.then(|| recorder.variable("bias"));
-        Run {
-            cell: CellOptions {
-                activation: layer.activation.of_one(),
-                recurrent_activation: layer.recurrent_activation.of_one(),
-                peepholes: layer.peepholes,
-                coupled: layer.coupled_gates,
-            },
-            use_bias: layer.use_bias,
-            projection: Projection::record(recorder, input, &gates, Gates::LSTM, bias, of_x),
-            slots: LstmSequenceSlots {
-                sequence: SequenceSlots {
-                    u: recorder.variable("recurrent_kernel"),
-                    gates,
-                    h: outputs.states(recorder, "h"),
-                    extras: Extras { mask, dropout: of_h },
-                },
-                c: recorder.plan.scratch("c", &[steps + 1, samples, units]),
-                peepholes: layer.peepholes.then(|| recorder.variable("peephole_kernel")),
-            },
-            outputs,
-        }
+        let slots = LstmSequenceSlots { sequence: slots, c, peepholes };
+        Run { outputs, cell, use_bias: args.use_bias, projection, slots }
     }
 
     fn backward(&self, recorder: &mut Recorder, ends: &Ends) {

@@ -44,12 +44,32 @@ fn main() -> Result<()> {
             times.push(began.elapsed().as_secs_f64() * 1e6);
         }
         times.sort_by(f64::total_cmp);
-        let name: String = device.to_string().chars().take(50).collect();
-        let (median, least) = (times[times.len() / 2], times[0]);
-        match json {
-            true => println!(r#"{{"device": "{device}", "sequences": {samples}, "ms": {}}}"#, median / 1e3),
-            false => println!("{name:<50} {samples:>9} {median:>14.1} {least:>10.1}"),
-        }
+        report(&device.to_string(), samples, &times, json);
     }
+    rows(json)
+}
+
+/// One row at a time, with the state carried along.
+fn rows(json: bool) -> Result<()> {
+    let mut predictor = model(Device::Cpu)?.predictor()?;
+    let (mut times, began) = (Vec::new(), Instant::now());
+    while began.elapsed() < BUDGET {
+        let began = Instant::now();
+        for i in 0..100 {
+            std::hint::black_box(predictor.step(&[i as f32])?);
+        }
+        times.push(began.elapsed().as_secs_f64() * 1e6 / 100.0);
+    }
+    times.sort_by(f64::total_cmp);
+    report("CPU, one row (Predictor::step)", 1, &times, json);
     Ok(())
+}
+
+fn report(device: &str, samples: usize, times: &[f64], json: bool) {
+    let name: String = device.chars().take(50).collect();
+    let (median, least) = (times[times.len() / 2], times[0]);
+    match json {
+        true => println!(r#"{{"device": "{device}", "sequences": {samples}, "ms": {}}}"#, median / 1e3),
+        false => println!("{name:<50} {samples:>9} {median:>14.1} {least:>10.1}"),
+    }
 }

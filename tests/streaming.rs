@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use gatenorm::data::Dataset;
-use gatenorm::model::{ANY_LENGTH, Bidirectional, Flatten, Gru, Masking};
+use gatenorm::model::{ANY_LENGTH, Bidirectional, Flatten, Gru, Masking, Rescaling};
 use gatenorm::prelude::*;
 
 struct Counting;
@@ -95,6 +95,8 @@ fn a_row_gives_what_the_sequence_that_ends_with_it_gives() {
                 .add(Dense::new(2).activation(Activation::Sigmoid)),
         ),
     );
+    let scaled = front().add(Gru::new(3)).add(Dense::new(1)).add(Rescaling::new(40.0).offset(-3.0));
+    agrees("targets scaled back", compiled(scaled));
     agrees("an output for each step", compiled(front().add(lstm.clone().return_sequences(true)).add(Dense::new(1))));
     agrees(
         "without bias",

@@ -4,6 +4,7 @@
 
 mod ablate;
 mod ablate_tables;
+mod answers;
 mod bn_statistics;
 mod callbacks;
 mod class_weight;
@@ -21,6 +22,7 @@ mod optimizer;
 mod options;
 mod page;
 mod predict;
+mod predict_stream;
 mod profile;
 mod progress;
 mod reading;

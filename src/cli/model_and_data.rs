@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use gatenorm::Error;
 use gatenorm::data::Dataset;
-use gatenorm::train::Model;
+use gatenorm::exec::Device;
+use gatenorm::train::{DataSpec, Model};
 
 use super::options::{DeviceFlags, Read, TableFlags, tell_device};
 use super::report;
@@ -39,6 +41,25 @@ enum NewCategories {
 }
 
 impl ModelAndData {
+    /// The model on the CPU, where rows are predicted one by one, and how it reads them.
+    pub fn load_for_stream(&self) -> Result<(Model, DataSpec)> {
+        if !["auto", "cpu"].contains(&self.device.device.as_str()) {
+            return Err(Error::usage(
+                "rows are predicted one by one on the CPU, where it is fastest: leave --device out",
+            )
+            .into());
+        }
+        let model = Model::load(&self.model, Device::Cpu)?;
+        let Some(spec) = model.data_spec().cloned() else {
+            let text = format!(
+                "{} does not say what its columns are, as a model that was trained here does",
+                self.model.display()
+            );
+            return Err(Error::usage(text).into());
+        };
+        Ok((model, DataSpec { new_categories: self.new_categories == NewCategories::None, ..spec }))
+    }
+
     /// Opens the device, the model and the data, with their targets or without, and tells of them.
     pub fn load(&self, targets: bool) -> Result<(Model, Dataset)> {
         let (device, why) = self.device.open()?;

@@ -72,6 +72,10 @@ impl Parts {
             "Dropout" | "SpatialDropout1D" => return Ok(None),
             "Normalization" => self.normalization(config, width),
             "BatchNormalization" => self.batch_normalization(config, input, width)?,
+            "Rescaling" => {
+                let [scale, offset] = ["scale", "offset"].map(|name| vec![number(config, name) as f32; width]);
+                Stage::Affine { scale, offset }
+            }
             "Masking" => Stage::Mask { width, value: number(config, "mask_value") as f32 },
             "Activation" => Stage::Activate { width, activation: self.activation(config, "activation")? },
             "Dense" => {

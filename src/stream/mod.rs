@@ -13,9 +13,12 @@
 mod arithmetic;
 mod build;
 mod layers;
+mod rows;
 
 use crate::error::{Error, Result};
 use layers::Stage;
+
+pub use rows::RowReader;
 
 /// A model that takes one row at a time.
 ///

@@ -315,3 +315,18 @@ fn a_reader_that_leaves_early_is_no_failure() {
     drop((child.stdout.take(), child.stderr.take()));
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = stdout(&["completions", shell]);
+        assert!(script.contains("evaluate") && script.contains("checkpoint-minutes"), "{shell}");
+    }
+    let room = Room::new();
+    stdout(&["manual", &room.path("man")]);
+    let page = std::fs::read_to_string(room.path("man/gatenorm-train.1")).unwrap();
+    assert!(page.contains("checkpoint") && page.contains(".SH OPTIONS"));
+    assert_refused(&["completions", "ksh"], &["ksh", "bash"]);
+    let file = room.write("file", "");
+    assert_refused(&["manual", &file], &["cannot make the folder"]);
+}

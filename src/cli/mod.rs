@@ -30,6 +30,7 @@ pub mod report;
 mod run_config;
 mod run_folder;
 mod schedule;
+mod shell;
 mod summary;
 mod train;
 mod tune_kernels;
@@ -66,6 +67,8 @@ enum Command {
     Demo(demo::Demo),
     Verify(verify::Verify),
     TuneKernels(tune_kernels::TuneKernels),
+    Completions(shell::Completions),
+    Manual(shell::Manual),
 }
 
 impl Cli {
@@ -91,6 +94,8 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Verify(args) => verify::run(&args),
             Command::TuneKernels(args) => tune_kernels::run(&args),
+            Command::Completions(args) => shell::completions(&args),
+            Command::Manual(args) => shell::manual(&args),
         }
     }
 }

@@ -21,7 +21,7 @@ const USAGE: &str =
                      untrained, several, lengths, arguments)
        interop open FILE.keras DATA.json OUT.json
        interop begin FILE.json DATA.json OUT.keras OUT.json
-       interop predict FILE.keras DATA.json OUT.keras OUT.json
+       interop predict FILE.keras DATA.json OUT.keras|- OUT.json
        interop continue FILE.keras STEPS DATA.json OUT.keras OUT.json
        interop callbacks FILE.keras EPOCHS DATA.json SETTINGS FOLDER";
 
@@ -41,7 +41,9 @@ fn main() -> Outcome {
         ["predict", file, data, saved, out] => {
             let mut model = Model::load(file, Device::Cpu)?;
             let predictions = model.predict_all(&read_data(data)?)?;
-            model.save(saved)?;
+            if saved != "-" {
+                model.save(saved)?;
+            }
             Ok(fs::write(out, json!({ "predictions": predictions }).to_string())?)
         }
         ["continue", file, steps, data, out, report] => {

@@ -8,6 +8,7 @@ mod answers;
 mod bn_statistics;
 mod callbacks;
 mod class_weight;
+mod convert;
 mod demo;
 mod devices;
 mod evaluate;
@@ -63,6 +64,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Summary(summary::Summary),
+    Convert(convert::Convert),
     Devices(devices::Devices),
     Demo(demo::Demo),
     Verify(verify::Verify),
@@ -90,6 +92,7 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Predict(args) => predict::run(&args),
             Command::Summary(args) => summary::run(&args),
+            Command::Convert(args) => convert::run(&args),
             Command::Devices(args) => devices::run(&args),
             Command::Demo(args) => demo::run(&args),
             Command::Verify(args) => verify::run(&args),

@@ -36,6 +36,12 @@ struct Group {
 /// Keras counts a Normalization's batches, but not in the file: the third of its variables is always 0.
 const COUNT_INDEX: usize = 2;
 
+impl Group {
+    fn count_path(&self) -> String {
+        format!("{}/vars/{COUNT_INDEX}", self.path)
+    }
+}
+
 /// The groups of a model's layers: named by class and counted by class, whatever the layers' names are.
 fn groups(network: &Network) -> Vec<Group> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -59,6 +65,18 @@ fn groups(network: &Network) -> Vec<Group> {
         groups.push(Group { path, parts, variables, is_normalization: class == "Normalization" });
     }
     groups
+}
+
+/// The path and shape of every variable, in the model's order.
+pub(super) fn places(network: &Network) -> Vec<(String, Vec<usize>)> {
+    let variables = groups(network).into_iter().flat_map(|group| group.variables);
+    variables.map(|variable| (variable.path, variable.spec.shape)).collect()
+}
+
+/// The paths of the counts of Normalization layers.
+pub(super) fn counts(network: &Network) -> Vec<String> {
+    let groups = groups(network).into_iter().filter(|group| group.is_normalization);
+    groups.map(|group| group.count_path()).collect()
 }
 
 /// Where the variables of a part of a layer lie: a recurrent layer's belong to its cell, a wrapper's to the layers that it wraps.
@@ -101,11 +119,18 @@ pub(super) fn read(arrays: &Arrays, network: &Network, scaling: &[Option<Scaling
 }
 
 fn read_variable(arrays: &Arrays, variable: &Variable) -> Read<Vec<f32>> {
-    let values = floats(arrays, &variable.path, &variable.describe(), &variable.spec.shape)?;
-    let is_variance = variable.spec.name.ends_with("variance");
+    let described = variable.describe();
+    let values = floats(arrays, &variable.path, &described, &variable.spec.shape)?;
+    check_variance(&variable.spec.name, values, &described).map_err(|why| format!("{why}; {DAMAGED}"))?;
+    Ok(values.to_vec())
+}
+
+/// Whether the values of a variable of this name, if they are variances, can be.
+pub(super) fn check_variance(name: &str, values: &[f32], described: &str) -> Read<()> {
+    let is_variance = name.ends_with("variance") || name.contains("variance_");
     match values.iter().find(|&&v| is_variance && v < 0.0) {
-        Some(v) => Err(format!("{} holds {v}, but a variance is at least 0; {DAMAGED}", variable.describe())),
-        None => Ok(values.to_vec()),
+        Some(v) => Err(format!("{described} holds {v}, but a variance is at least 0")),
+        None => Ok(()),
     }
 }
 
@@ -167,7 +192,7 @@ pub(super) fn write(arrays: &mut Arrays, network: &Network, values: impl IntoIte
             arrays.insert(variable.path.clone(), Array::f32(&variable.spec.shape, values));
         }
         if group.is_normalization {
-            arrays.insert(format!("{}/vars/{COUNT_INDEX}", group.path), Array::i64(&[], vec![0]));
+            arrays.insert(group.count_path(), Array::i64(&[], vec![0]));
         }
     }
     Ok(())

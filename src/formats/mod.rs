@@ -1,4 +1,5 @@
-//! Model files: Keras 3's `.keras` archive, read and written without Keras.
+//! Model files: Keras 3's `.keras` archive, read and written without Keras; ONNX files, written; weights alone as `.weights.h5` and
+//! `.safetensors` files.
 //!
 //! [`KerasArchive`] knows zip members, JSON text and named arrays; what a layer or an optimizer is, it does not know. On it stand
 //! `Model::save` and `Model::load`.
@@ -26,9 +27,13 @@ mod keras_schedule;
 mod keras_state;
 mod keras_weight_args;
 mod keras_weights;
+#[cfg(feature = "onnx")]
+mod onnx;
+mod safetensors;
 mod weights_file;
 mod weights_h5;
 
 pub use array::{Array, ArrayData};
 pub use description::{Compile, Description};
 pub use keras_archive::KerasArchive;
+pub use safetensors::WeightNames;

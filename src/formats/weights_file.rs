@@ -1,21 +1,26 @@
-//! A model's variables alone, as Keras's `.weights.h5` files.
+//! A model's variables alone, as Keras's `.weights.h5` files, or as `.safetensors` files.
 
 use std::io::Write;
 use std::path::Path;
 
 use super::keras_state::State;
+use super::safetensors::WeightNames;
 use super::{atomic, keras_state, keras_weights, weights_h5};
 use crate::error::{Error, Result};
 use crate::train::{Compilation, LearningRate, Model};
 
 impl Model {
     /// Writes weights, moving statistics and the optimizer's state as a `.weights.h5` file, which a model of the same layers takes by
-    /// [`Model::load_weights`], here and in Keras. The file is written whole or not at all.
+    /// [`Model::load_weights`], here and in Keras; or, where the name ends in `.safetensors`, what [`Model::save_safetensors`] writes under
+    /// Keras's names. The file is written whole or not at all.
     ///
     /// # Errors
     ///
     /// [`Error::Usage`] if a weight is not finite, [`Error::Io`] if the file cannot be written.
     pub fn save_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        if is_safetensors(path.as_ref()) {
+            return self.save_safetensors(path, WeightNames::Keras);
+        }
         let compilation = Compilation {
             losses: self.losses().to_vec(),
             optimizer: self.optimizer().clone(),
@@ -27,13 +32,17 @@ impl Model {
     }
 
     /// Takes weights, moving statistics and, where the file has it, the optimizer's state from a `.weights.h5` file of a model of the
-    /// same layers, saved here or by Keras.
+    /// same layers, saved here or by Keras; or, where the name ends in `.safetensors`, weights and moving statistics from such a file, whose
+    /// tensors may have Keras's or PyTorch's names ([`WeightNames`]).
     ///
     /// # Errors
     ///
     /// [`Error::Input`] if the file is damaged, or of other layers or another optimizer; the model is then as it was.
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
+        if is_safetensors(path) {
+            return self.take_safetensors(path);
+        }
         let in_file = |why: String| Error::input(path, why);
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
         let arrays = weights_h5::read(bytes).map_err(in_file)?;
@@ -52,4 +61,8 @@ impl Model {
             None => Ok(()),
         }
     }
+}
+
+fn is_safetensors(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("safetensors"))
 }

@@ -44,6 +44,13 @@ impl Model {
         Model::fresh(network, (Losses(losses), optimizer, metrics), device)
     }
 
+    /// Forgets what the optimizer has kept: training begins at its first step, as after weights from elsewhere.
+    pub fn reset_optimizer(&mut self) -> Result<()> {
+        self.compiled.optimizer.initialize(self.executor.as_mut(), &self.network.table)?;
+        self.iterations = 0;
+        Ok(())
+    }
+
     pub(crate) fn progressed(&self) -> Progressed {
         Progressed { seed: self.network.seed, epochs: self.shuffles }
     }

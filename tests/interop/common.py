@@ -27,9 +27,9 @@ def check(name, action):
         print(f"FAIL  {name}: {type(error).__name__}: {error}", flush=True)
 
 
-def run(*arguments):
+def run(*arguments, program=PROGRAM):
     """Runs the program; an error of its own becomes an exception."""
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(done.stderr.strip())
 

@@ -1,4 +1,4 @@
-"""All checks against the real Keras, in a process for each part, two at a time; started by `run`."""
+"""All checks against the real Keras, onnxruntime and PyTorch, in a process for each part, two at a time; started by `run`."""
 
 import importlib
 import multiprocessing
@@ -10,7 +10,7 @@ import warnings
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 # The longest first.
-PARTS = ["from_keras", "compiled", "weight_args", "from_here", "functional", "layers", "callbacks", "refused"]
+PARTS = ["from_keras", "compiled", "weight_args", "onnx_files", "from_here", "functional", "layers", "weight_files", "callbacks", "refused"]
 
 
 def part(name):

@@ -15,10 +15,11 @@ use super::options::keep_apart;
 use super::report;
 use super::report::talk;
 
-/// Writes a model in another format: .keras to .onnx or .safetensors, and weights in .safetensors, with --like, to all three.
+/// Writes a model in another format: .keras to .onnx or .safetensors, and weights in .safetensors, with --like, to all
+/// three.
 ///
-/// The formats follow from the ends of the names. An .onnx file holds the whole model and takes raw rows; a .safetensors file holds the
-/// weights alone, under Keras's names or PyTorch's.
+/// The formats follow from the ends of the names. An .onnx file holds the whole model and takes raw rows; a
+/// .safetensors file holds the weights alone, under Keras's names or PyTorch's.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  gatenorm convert room.keras room.onnx\n  \
                         gatenorm convert room.keras room.safetensors --names pytorch\n  \

@@ -1,8 +1,8 @@
-//! Model files: Keras 3's `.keras` archive, read and written without Keras; ONNX files, written; weights alone as `.weights.h5` and
-//! `.safetensors` files.
+//! Model files: Keras 3's `.keras` archive, read and written without Keras; ONNX files, written; weights alone as
+//! `.weights.h5` and `.safetensors` files.
 //!
-//! [`KerasArchive`] knows zip members, JSON text and named arrays; what a layer or an optimizer is, it does not know. On it stand
-//! `Model::save` and `Model::load`.
+//! [`KerasArchive`] knows zip members, JSON text and named arrays; what a layer or an optimizer is, it does not know.
+//! On it stand `Model::save` and `Model::load`.
 
 mod array;
 pub mod atomic;

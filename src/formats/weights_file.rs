@@ -10,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::train::{Compilation, LearningRate, Model};
 
 impl Model {
-    /// Writes weights, moving statistics and the optimizer's state as a `.weights.h5` file, which a model of the same layers takes by
-    /// [`Model::load_weights`], here and in Keras; or, where the name ends in `.safetensors`, what [`Model::save_safetensors`] writes under
-    /// Keras's names. The file is written whole or not at all.
+    /// Writes weights, moving statistics and the optimizer's state as a `.weights.h5` file, which a model of the same
+    /// layers takes by [`Model::load_weights`], here and in Keras; or, where the name ends in `.safetensors`, what
+    /// [`Model::save_safetensors`] writes under Keras's names. The file is written whole or not at all.
     ///
     /// # Errors
     ///
@@ -31,9 +31,9 @@ impl Model {
         atomic::write_file(path.as_ref(), |file| file.write_all(&bytes))
     }
 
-    /// Takes weights, moving statistics and, where the file has it, the optimizer's state from a `.weights.h5` file of a model of the
-    /// same layers, saved here or by Keras; or, where the name ends in `.safetensors`, weights and moving statistics from such a file, whose
-    /// tensors may have Keras's or PyTorch's names ([`WeightNames`]).
+    /// Takes weights, moving statistics and, where the file has it, the optimizer's state from a `.weights.h5` file of
+    /// a model of the same layers, saved here or by Keras; or, where the name ends in `.safetensors`, weights and
+    /// moving statistics from such a file, whose tensors may have Keras's or PyTorch's names ([`WeightNames`]).
     ///
     /// # Errors
     ///

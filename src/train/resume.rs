@@ -44,10 +44,12 @@ impl Model {
         Model::fresh(network, (Losses(losses), optimizer, metrics), device)
     }
 
-    /// Forgets what the optimizer has kept: training begins at its first step, as after weights from elsewhere.
+    /// Forgets what the optimizer has kept: training begins at its first step, as after weights from elsewhere, and a run that a
+    /// checkpoint was in the middle of cannot go on.
     pub fn reset_optimizer(&mut self) -> Result<()> {
         self.compiled.optimizer.initialize(self.executor.as_mut(), &self.network.table)?;
         self.iterations = 0;
+        self.run_state = None;
         Ok(())
     }
 

@@ -236,7 +236,8 @@ pub(super) fn layer_norm_lstm(site: &mut Site<'_>, args: &mut Args<'_>, input: &
     Ok(layer.output(swept))
 }
 
-/// The LSTM with batch normalisation in its recurrence (Cooijmans et al. 2016), each step with the moving statistics of its own.
+/// The LSTM with batch normalisation in its recurrence (Cooijmans et al. 2016), each step with the moving statistics of
+/// its own.
 pub(super) fn recurrent_batch_norm_lstm(site: &mut Site<'_>, args: &mut Args<'_>, input: &Value) -> Read<Value> {
     let layer = Normed::read(args, input)?;
     let norms = [("x", Some("bias")), ("h", None), ("c", Some("beta_c"))];

@@ -2,8 +2,8 @@
 
 use crate::model::{ANY_LENGTH, Network, Shape};
 
-/// The shapes of all values with steps of any number in the inputs that are sequences, where all layers allow it with the variables
-/// that they have; else the model's own.
+/// The shapes of all values with steps of any number in the inputs that are sequences, where all layers allow it with
+/// the variables that they have; else the model's own.
 pub(super) fn free(network: &Network) -> Vec<Shape> {
     let of_any_length = |shape: &Shape| match shape[..] {
         [_, features] => vec![ANY_LENGTH, features],

@@ -44,8 +44,9 @@ pub(super) fn zeros(graph: &mut Graph, like: &str, shape: &[usize]) -> String {
     graph.op("ConstantOfShape", &[&shape], vec![tensor("value", 0.0)])
 }
 
-/// The steps that count, moved together: the operators `LSTM` and `GRU` know masks that are lengths only, so that they are given
-/// these steps alone, in the order in which they are read, and what they give is put back where the steps were.
+/// The steps that count, moved together: the operators `LSTM` and `GRU` know masks that are lengths only, so that they
+/// are given these steps alone, in the order in which they are read, and what they give is put back where the steps
+/// were.
 pub(super) struct Together {
     /// The places of the steps that count, and behind them those of the others, `[N, T, 1]`.
     places: String,
@@ -80,8 +81,8 @@ impl Together {
         graph.op("GatherND", &[x, &self.places], vec![int("batch_dims", 1)])
     }
 
-    /// For each step the state after the last one that was read, and the state after all; from the states `[N, T, H]` after each
-    /// of the steps together, and the one before them, `[N, 1, H]`.
+    /// For each step the state after the last one that was read, and the state after all; from the states `[N, T, H]`
+    /// after each of the steps together, and the one before them, `[N, 1, H]`.
     pub fn put_back(&self, graph: &mut Graph, states: &str, first: &str) -> (String, String) {
         let states = graph.op("Concat", &[first, states], vec![int("axis", 1)]);
         let steps = graph.op("GatherND", &[&states, &self.counts], vec![int("batch_dims", 1)]);

@@ -27,8 +27,8 @@ pub(super) fn merge(graph: &mut Graph, operator: &str, average: bool, inputs: &[
     Some(merged)
 }
 
-/// What is masked counts as 1 in a product, and is left out of a maximum or minimum; where both are, a product is 0 and the others
-/// are the first.
+/// What is masked counts as 1 in a product, and is left out of a maximum or minimum; where both are, a product is 0 and
+/// the others are the first.
 fn pair(graph: &mut Graph, operator: &str, a: &Value, b: &Value) -> Value {
     let heeds = matches!(operator, "Mul" | "Max" | "Min");
     let (mask_a, mask_b) = (a.mask.as_ref().filter(|_| heeds), b.mask.as_ref().filter(|_| heeds));

@@ -1,7 +1,7 @@
 //! Models as ONNX files: the graph of the layers' calls as operators, for batches of any size.
 //!
-//! A layer is written from its class and Keras's arguments, as `.keras` files hold them. Tensors are batch-major as in Keras,
-//! `[N, T, F]`; masks are tensors beside them.
+//! A layer is written from its class and Keras's arguments, as `.keras` files hold them. Tensors are batch-major as in
+//! Keras, `[N, T, F]`; masks are tensors beside them.
 
 mod activation;
 mod cells;
@@ -61,19 +61,21 @@ impl Value {
 }
 
 impl Model {
-    /// Writes the model as an ONNX file (opset 17), which onnxruntime and others run: it takes raw rows, batches of any size and,
-    /// unless a layer needs a fixed number, any number of time steps; it gives what [`Model::predict`] gives, to rounding.
+    /// Writes the model as an ONNX file (opset 17), which onnxruntime and others run: it takes raw rows, batches of any
+    /// size and, unless a layer needs a fixed number, any number of time steps; it gives what [`Model::predict`] gives,
+    /// to rounding.
     ///
-    /// Inputs have the model's names for them, or else `input`; outputs those of the layers that give them. `LSTM` and `GRU` become the
-    /// operators of these names, those with activations that these do not know, coupled gates or normalisation in the recurrence a
-    /// `Scan`; masks of any pattern are heeded. The states of stateful layers become inputs (`LAYER/state_h`; zeros to begin with) and
-    /// outputs (`LAYER/state_h_next`). Columns, window and classes stand in the file's metadata, lists as JSON. The file is written whole
-    /// or not at all; the same model gives the same bytes.
+    /// Inputs have the model's names for them, or else `input`; outputs those of the layers that give them. `LSTM` and
+    /// `GRU` become the operators of these names, those with activations that these do not know, coupled gates or
+    /// normalisation in the recurrence a `Scan`; masks of any pattern are heeded. The states of stateful layers become
+    /// inputs (`LAYER/state_h`; zeros to begin with) and outputs (`LAYER/state_h_next`). Columns, window and classes
+    /// stand in the file's metadata, lists as JSON. The file is written whole or not at all; the same model gives the
+    /// same bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if a layer has no counterpart, a weight is not finite or the file would pass 2 GiB, which is as much as the format
-    /// holds; [`Error::Io`] if it cannot be written.
+    /// [`Error::Usage`] if a layer has no counterpart, a weight is not finite or the file would pass 2 GiB, which is as
+    /// much as the format holds; [`Error::Io`] if it cannot be written.
     pub fn export(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let weights = self.weights()?;
         let cannot = |why: String| Error::usage(format!("the model cannot be written as ONNX: {why}"));

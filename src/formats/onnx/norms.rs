@@ -4,8 +4,8 @@ use super::graph::{Graph, int, ints};
 use super::site::Site;
 use crate::formats::keras_args::Read;
 
-/// (x - mean) scale + offset, each of a shape that spreads over x. The mean is taken off first: of large numbers with a small spread
-/// a factor and an offset alone would lose it.
+/// (x - mean) scale + offset, each of a shape that spreads over x. The mean is taken off first: of large numbers with a
+/// small spread a factor and an offset alone would lose it.
 pub(super) fn affine(graph: &mut Graph, x: &str, mean: &str, scale: &str, offset: Option<&str>) -> String {
     let centred = graph.op("Sub", &[x, mean], vec![]);
     let scaled = graph.op("Mul", &[&centred, scale], vec![]);
@@ -22,7 +22,8 @@ pub(super) fn scales(variance: &[f32], gamma: Option<&[f32]>, epsilon: f64) -> V
     variance.iter().enumerate().map(scale).collect()
 }
 
-/// Layer normalisation over the last axis. The operator of this name is not used: runtimes take E[x²] - E[x]² for the variance.
+/// Layer normalisation over the last axis. The operator of this name is not used: runtimes take E[x²] - E[x]² for the
+/// variance.
 pub(super) fn of_rows(graph: &mut Graph, x: &str, epsilon: f64, gamma: Option<&str>, beta: Option<&str>) -> String {
     let over_last = || vec![ints("axes", &[-1]), int("keepdims", 1)];
     let mean = graph.op("ReduceMean", &[x], over_last());
@@ -49,7 +50,8 @@ pub(super) struct StepNorm {
 }
 
 impl StepNorm {
-    /// Of the variables `gamma_PART`, `moving_mean_PART` and `moving_variance_PART`, for the steps of `like`, `[N, T, F]`.
+    /// Of the variables `gamma_PART`, `moving_mean_PART` and `moving_variance_PART`, for the steps of `like`, `[N, T,
+    /// F]`.
     pub fn new(site: &mut Site<'_>, part: &str, beta: Option<&str>, epsilon: f64, like: &str) -> Read<StepNorm> {
         let gamma = &site.weight(&format!("gamma_{part}"))?.values;
         let variance = site.weight(&format!("moving_variance_{part}"))?;

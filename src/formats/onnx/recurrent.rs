@@ -1,5 +1,5 @@
-//! Recurrent layers: what of their states is given, and in which order. The recurrence itself is the operator `LSTM` or `GRU`
-//! (`native.rs`) where they have words for it, else a `Scan` (`cells.rs`).
+//! Recurrent layers: what of their states is given, and in which order. The recurrence itself is the operator `LSTM` or
+//! `GRU` (`native.rs`) where they have words for it, else a `Scan` (`cells.rs`).
 
 use serde_json::Value as Json;
 
@@ -33,7 +33,8 @@ pub(super) struct Recurrent {
 
 /// What a recurrence gives.
 pub(super) struct Swept {
-    /// The output after each step in the order of time, `[N, T, H]`; a masked step repeats the one that was read before it.
+    /// The output after each step in the order of time, `[N, T, H]`; a masked step repeats the one that was read before
+    /// it.
     pub outputs: String,
     /// The final states, each `[N, H]`; the first is the output's.
     pub last: Vec<String>,
@@ -63,8 +64,8 @@ impl Recurrent {
         if self.gru { &["state_h"] } else { &["state_h", "state_c"] }
     }
 
-    /// Output and, where they are asked for, final states. Whether the outputs of all steps come in the order in which they were
-    /// made is the layer's `go_backwards`, unless it is `wrapped`.
+    /// Output and, where they are asked for, final states. Whether the outputs of all steps come in the order in which
+    /// they were made is the layer's `go_backwards`, unless it is `wrapped`.
     fn write(&self, site: &mut Site<'_>, inputs: &[Value], wrapped: bool) -> Read<Vec<Value>> {
         let [input, given @ ..] = inputs else { return Err("a recurrent layer without an input".to_owned()) };
         let initial: Vec<String> = if self.stateful {

@@ -19,14 +19,15 @@ use crate::train::{Model, Weight};
 /// Whose names and layouts the tensors of a `.safetensors` file have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WeightNames {
-    /// The paths in `.keras` and `.weights.h5` files, such as `layers/lstm/cell/vars/0`, and Keras's layouts. These tensors, written
-    /// as the data sets of these paths into an HDF5 file, are a `.weights.h5` file.
+    /// The paths in `.keras` and `.weights.h5` files, such as `layers/lstm/cell/vars/0`, and Keras's layouts. These
+    /// tensors, written as the data sets of these paths into an HDF5 file, are a `.weights.h5` file.
     #[default]
     Keras,
     /// Those of a `torch.nn.Module` whose attributes are named as the layers, such as `lstm.weight_ih_l0`, for its
-    /// `load_state_dict`: `LSTM`, `GRU` (with `reset_after`) and `Bidirectional` of them as `nn.LSTM` and `nn.GRU`; `Dense` and
-    /// `TimeDistributed(Dense)` as `nn.Linear`; `BatchNormalization` as `nn.BatchNorm1d`; `LayerNormalization` as `nn.LayerNorm`; `Embedding`
-    /// as `nn.Embedding`; `Normalization` as buffers `mean` and `variance`.
+    /// `load_state_dict`: `LSTM`, `GRU` (with `reset_after`) and `Bidirectional` of them as `nn.LSTM` and `nn.GRU`;
+    /// `Dense` and `TimeDistributed(Dense)` as `nn.Linear`; `BatchNormalization` as `nn.BatchNorm1d`;
+    /// `LayerNormalization` as `nn.LayerNorm`; `Embedding` as `nn.Embedding`; `Normalization` as buffers `mean` and
+    /// `variance`.
     PyTorch,
 }
 
@@ -72,7 +73,8 @@ enum Source {
         index: usize,
         /// Which element of the variable an element of the tensor is.
         element: Box<dyn Fn(usize) -> usize>,
-        /// Where it is false, zeros are written, and what is read is added: the second of two biases that stand for one.
+        /// Where it is false, zeros are written, and what is read is added: the second of two biases that stand for
+        /// one.
         written: bool,
     },
     /// A number of batches, which no variable holds; what is read of it is passed over.
@@ -144,12 +146,14 @@ impl View for Bytes {
 }
 
 impl Model {
-    /// Writes weights and moving statistics, without the optimizer's state, as a `.safetensors` file under Keras's or PyTorch's names;
-    /// [`Model::load_weights`] reads both. The file is written whole or not at all; the same model gives the same bytes.
+    /// Writes weights and moving statistics, without the optimizer's state, as a `.safetensors` file under Keras's or
+    /// PyTorch's names; [`Model::load_weights`] reads both. The file is written whole or not at all; the same model
+    /// gives the same bytes.
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if PyTorch has no such layer, or a weight is not finite; [`Error::Io`] if the file cannot be written.
+    /// [`Error::Usage`] if PyTorch has no such layer, or a weight is not finite; [`Error::Io`] if the file cannot be
+    /// written.
     pub fn save_safetensors(&mut self, path: impl AsRef<Path>, names: WeightNames) -> Result<()> {
         let (weights, steps) = (self.weights()?, self.iterations());
         let unsaved = |why: String| Error::usage(format!("the weights cannot be saved: {why}"));

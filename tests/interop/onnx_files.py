@@ -34,6 +34,7 @@ def activations():
     """All of Dense's and Activation's, and what an LSTM's or a GRU's gates may have."""
     x = keras.Input((None, 3))
     outputs = [L.Activation(name)(L.Dense(4, activation=name)(x)) for name in ACTIVATIONS]
+    outputs.append(L.Rescaling(-2.5, 0.5)(outputs[2]))
     return keras.Model(x, outputs + [L.Dense(5, activation="softmax")(x), L.Activation("softmax")(L.Dense(3, use_bias=False)(x))])
 
 
@@ -327,7 +328,7 @@ def describes_itself():
     run("convert", path, file, program=GATENORM)
     session = onnxruntime.InferenceSession(file)
     words = session.get_modelmeta().custom_metadata_map
-    assert json.loads(words["columns"]) == ["a", "b"] and words["window"] == "3" and words["target"] == "y", words
+    assert json.loads(words["columns"]) == ["a", "b"] and words["window"] == "3" and json.loads(words["targets"]) == ["y"], words
     assert json.loads(words["classes"]) == ["no", "yes"], words
     (given,) = session.get_inputs()
     assert (given.name, given.shape) == ("input", ["batch", "time", 2]), (given.name, given.shape)

@@ -41,6 +41,7 @@ pub(super) fn write(site: &mut Site<'_>, call: &Call<'_>) -> Read<Vec<Value>> {
         // Nothing happens in inference.
         "Dropout" | "SpatialDropout1D" => x.clone(),
         "Activation" => x.with(apply(site.graph, activation(args, "activation", Activation::Linear)?, &x.name)),
+        "Rescaling" => rescaling(site.graph, args, x)?,
         "Masking" => masking(site.graph, args, x)?,
         "Flatten" | "Reshape" => reshape(site.graph, x, call.to),
         "RepeatVector" => repeat_vector(site.graph, args, x)?,
@@ -132,6 +133,14 @@ fn normalization(site: &mut Site<'_>, x: &Value) -> Read<Value> {
     let floored: Vec<f32> = variance.values.iter().map(|v| v.max(Normalization::LEAST_VARIANCE)).collect();
     let scale = site.part("scale", &variance.shape, &norms::scales(&floored, None, 0.0));
     Ok(x.with(norms::affine(site.graph, &x.name, &mean, &scale, None)))
+}
+
+/// scale x + offset
+fn rescaling(graph: &mut Graph, args: &mut Args<'_>, x: &Value) -> Read<Value> {
+    let scale = graph.float(args.number("scale", 1.0)? as f32);
+    let offset = graph.float(args.number("offset", 0.0)? as f32);
+    let scaled = graph.op("Mul", &[&x.name, &scale], vec![]);
+    Ok(x.with(graph.op("Add", &[&scaled, &offset], vec![])))
 }
 
 fn masking(graph: &mut Graph, args: &mut Args<'_>, x: &Value) -> Read<Value> {

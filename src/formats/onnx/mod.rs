@@ -29,6 +29,7 @@ use serde_json::{Value as Json, json};
 use super::atomic;
 use super::keras_args::Read;
 use super::keras_weights::finite;
+use crate::data::Reading;
 use crate::error::{Error, Result};
 use crate::model::{ANY_LENGTH, Network, Shape};
 use crate::train::{DataSpec, Model, Weight};
@@ -159,10 +160,13 @@ fn axes(shape: &[usize], time: &str) -> Vec<Dimension> {
 fn metadata(spec: &DataSpec) -> Vec<Property> {
     let mut words = vec![
         ("columns", json!(spec.columns).to_string()),
+        ("targets", json!(spec.targets).to_string()),
         ("window", spec.window.to_string()),
         ("stride", spec.stride.to_string()),
     ];
-    words.extend(spec.target.iter().map(|target| ("target", target.clone())));
+    if spec.reading != Reading::default() {
+        words.push(("reading", json!(spec.reading).to_string()));
+    }
     words.extend(spec.classes.iter().map(|classes| ("classes", json!(classes).to_string())));
     words.into_iter().map(|(key, value)| Property { key: key.to_owned(), value }).collect()
 }

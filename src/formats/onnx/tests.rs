@@ -82,8 +82,8 @@ fn the_lesson_takes_batches_and_sequences_of_any_size() {
         .add(Dense::new(1).activation(Activation::Sigmoid));
     let mut model = compiled(layers);
     let classes = Some(vec!["no, or".to_owned(), "yes".to_owned()]);
-    let (columns, target) = (vec!["a".to_owned(), "b \"c\"".to_owned(), "d".to_owned()], Some("y".to_owned()));
-    model.set_data_spec(Some(DataSpec { columns, target, window: 10, stride: 2, classes, ..DataSpec::default() }));
+    let (columns, targets) = (vec!["a".to_owned(), "b \"c\"".to_owned(), "d".to_owned()], vec!["y".to_owned()]);
+    model.set_data_spec(Some(DataSpec { columns, targets, window: 10, stride: 2, classes, ..DataSpec::default() }));
     let file = written(&mut model);
     let graph = file.graph.as_ref().unwrap();
     assert_eq!((file.ir_version, file.opset_import[0].version), (8, 17));
@@ -102,9 +102,9 @@ fn the_lesson_takes_batches_and_sequences_of_any_size() {
     let words: Vec<(&str, &str)> = file.metadata_props.iter().map(|p| (p.key.as_str(), p.value.as_str())).collect();
     let expected = [
         ("columns", r#"["a","b \"c\"","d"]"#),
+        ("targets", r#"["y"]"#),
         ("window", "10"),
         ("stride", "2"),
-        ("target", "y"),
         ("classes", r#"["no, or","yes"]"#),
     ];
     assert_eq!(words, expected);

@@ -181,3 +181,43 @@ fn several_targets_are_outputs_each_in_its_own_unit() {
         &["binary_crossentropy does not fit a target of numbers"],
     );
 }
+
+#[test]
+fn a_file_is_inspected_before_it_is_learned() {
+    let room = Room::new();
+    let data = export(&room, "march.csv", 0..60, "still");
+    let told = stdout(&["inspect", &data, "--na", "k.A."]);
+    for part in [
+        "57 rows, fields separated by `;`",
+        "Temperatur  numbers",
+        "Wind        categories",
+        "NW (19), SE (19), still (19)",
+        "time: Zeit, 2015-03-01T00:00:00 to 2015-03-03T11:00:00, a step of 3600 s, 1 gap",
+        "task: classify `Regen`, two classes",
+        "--target Regen --window 10 --missing ffill --validation-split 0.2",
+    ] {
+        assert!(told.contains(part), "`{part}` is missing from {told}");
+    }
+    let value = object(&["inspect", &data, "--na", "k.A."]);
+    assert_eq!(
+        (&value["columns"][1]["missing"], &value["columns"][1]["numbers"]["least"]),
+        (&Value::from(5), &Value::from(10.5))
+    );
+    let series = object(&["inspect", "data/japanese_vowels/JapaneseVowels_TRAIN.ts"]);
+    assert_eq!(
+        (&series["series"], &series["channels"], &series["most_steps"]),
+        (&Value::from(270), &Value::from(12), &Value::from(26))
+    );
+    #[cfg(feature = "plots")]
+    {
+        let (svg, png) = (room.path("a.svg"), room.path("a.png"));
+        stdout(&["inspect", &data, "--na", "k.A.", "--picture", &svg]);
+        stdout(&["inspect", &data, "--na", "k.A.", "--picture", &png]);
+        let drawn = std::fs::read_to_string(svg).unwrap();
+        assert!(drawn.contains(">Temperatur<") && drawn.contains(">5 missing<"), "{drawn}");
+        assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+        assert_refused(&["inspect", &data, "--na", "k.A.", "--picture", "a.gif"], &["ends in .svg or .png"]);
+    }
+    let broken = room.write("broken.csv", "a,b\n1,2\nwarm,3\n");
+    assert_refused(&["inspect", &broken], &["line 3, column `a`: `warm` is not a number"]);
+}

@@ -15,6 +15,7 @@ mod evaluate;
 mod forecasts;
 mod head;
 mod held_out;
+mod inspect;
 pub mod interrupt;
 mod model_and_data;
 mod model_file;
@@ -47,7 +48,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
     version,
     arg_required_else_help = true,
     after_help = "Exit status: 0 done, 1 a run or a verification failed, 2 wrong use or input.\n\n\
-                  First steps:\n  gatenorm demo\n  \
+                  First steps:\n  gatenorm demo\n  gatenorm inspect room.csv\n  \
                   gatenorm train room.csv --target Occupancy --window 10 --out room.keras\n  \
                   gatenorm evaluate room.keras other.csv\n  \
                   gatenorm predict room.keras new.csv"
@@ -62,6 +63,7 @@ enum Command {
     Train(Box<train::Train>),
     Ablate(ablate::Ablate),
     Evaluate(evaluate::Evaluate),
+    Inspect(inspect::Inspect),
     Predict(predict::Predict),
     Summary(summary::Summary),
     Convert(convert::Convert),
@@ -90,6 +92,7 @@ impl Cli {
             Command::Train(args) => train::run(&args),
             Command::Ablate(args) => ablate::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
+            Command::Inspect(args) => inspect::run(&args),
             Command::Predict(args) => predict::run(&args),
             Command::Summary(args) => summary::run(&args),
             Command::Convert(args) => convert::run(&args),

@@ -20,6 +20,7 @@ mod cells;
 mod dataset;
 mod dialect;
 mod features;
+mod inspect;
 mod labels;
 mod layout;
 mod lengths;
@@ -47,6 +48,7 @@ mod window;
 mod tests;
 
 pub use dataset::{Dataset, SampleKind};
+pub use inspect::{ColumnInspection, ColumnKind, Inspection, NumberInspection, TimeInspection};
 pub use options::TableOptions;
 pub use reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature};
 pub use samples::RowCounts;

@@ -41,6 +41,18 @@ pub(super) struct Column {
 impl Table {
     /// Reads what the options ask for.
     pub fn read(options: &TableOptions) -> Result<Table> {
+        let (table, header) = Table::read_columns(options)?;
+        table.check_features(&options.path, &header)?;
+        Ok(table)
+    }
+
+    /// The same where it does not matter whether any column is a feature.
+    pub fn read_any(options: &TableOptions) -> Result<Table> {
+        Ok(Table::read_columns(options)?.0)
+    }
+
+    /// The columns, and the names of all there are.
+    fn read_columns(options: &TableOptions) -> Result<(Table, Vec<String>)> {
         let path = options.path.as_path();
         let mut records = Records::open(path)?;
         if !records.advance()? {
@@ -53,8 +65,7 @@ impl Table {
         let layout = Layout::new(path, options, &header, &records, None)?;
         let mut table = Table::new(options, &layout)?;
         table.read_rows(options, &layout, records)?;
-        table.check_features(path, &header)?;
-        Ok(table)
+        Ok((table, header))
     }
 
     fn new(options: &TableOptions, layout: &Layout) -> Result<Table> {

@@ -15,6 +15,7 @@ mod categories;
 mod classes;
 mod errors;
 mod forecasts;
+mod inspect;
 mod missing;
 mod occupancy;
 mod series;

@@ -1,0 +1,195 @@
+//! `gatenorm inspect`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use gatenorm::data::{ColumnInspection, ColumnKind, Dataset, Inspection};
+use gatenorm::model::grouped;
+use serde_json::json;
+
+use super::reading::ReadingFlags;
+use super::report;
+
+/// Shows what is understood of a data file: columns, types, ranges, what is missing, classes, lengths; and proposes how to train.
+#[derive(Args)]
+#[command(after_help = "Example:\n  gatenorm inspect data/occupancy/datatraining.txt --picture occupancy.svg")]
+pub struct Inspect {
+    /// A table, as `train` takes it, or a file of series (.ts, .arff, .npy, .npz).
+    data: PathBuf,
+    #[command(flatten, next_help_heading = "How values are understood")]
+    reading: ReadingFlags,
+    /// Draw the columns of numbers, of a table, as an SVG or PNG.
+    #[cfg(feature = "plots")]
+    #[arg(long, value_name = "FILE.svg|png")]
+    picture: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks and tells.
+pub fn run(args: &Inspect) -> Result<()> {
+    if Dataset::is_series(&args.data) {
+        return series(args);
+    }
+    let inspection = args.reading.add(Dataset::csv(&args.data)).inspect()?;
+    let (task, command) = proposal(&inspection, &args.data);
+    #[cfg(feature = "plots")]
+    if let Some(picture) = &args.picture {
+        draw(args, &inspection, picture)?;
+    }
+    if args.json {
+        let mut object = json!(inspection);
+        object["task"] = task.into();
+        object["command"] = command.into();
+        return report::json(&object);
+    }
+    report::print(table(&inspection))?;
+    if let Some(time) = &inspection.time {
+        let step = time.step.map_or(String::new(), |step| format!(", a step of {step} s"));
+        let gaps = match time.gaps {
+            0 => "no gap".to_owned(),
+            1 => "1 gap".to_owned(),
+            gaps => format!("{} gaps", grouped(gaps)),
+        };
+        let columns = time.columns.join(", ");
+        report::print(format!("time: {columns}, {} to {}{step}, {gaps}", time.first, time.last))?;
+    }
+    if !inspection.group.is_empty() {
+        report::print(format!("{} series by {}", grouped(inspection.series), inspection.group.join(", ")))?;
+    }
+    report::print(format!("task: {task}\ntry: {command}"))
+}
+
+/// A line for each column.
+fn table(inspection: &Inspection) -> String {
+    let number = |value: f64| format!("{:.6}", value).trim_end_matches('0').trim_end_matches('.').to_owned();
+    let row = |column: &ColumnInspection| {
+        let kind = match column.kind {
+            ColumnKind::Numbers => "numbers",
+            ColumnKind::Categories => "categories",
+            ColumnKind::Dates => "dates",
+            ColumnKind::LeftOut => "left out",
+            ColumnKind::Empty => "empty",
+        };
+        let numbers = column.numbers.map(|n| [n.least, n.mean, n.deviation, n.most].map(number));
+        let [least, mean, deviation, most] = numbers.unwrap_or_default();
+        let values = column.categories.as_deref().map(classes).unwrap_or_default();
+        [column.name.clone(), kind.to_owned(), grouped(column.missing), least, mean, deviation, most, values]
+    };
+    let header = ["column", "kind", "missing", "least", "mean", "deviation", "largest", "values"].map(str::to_owned);
+    let rows: Vec<[String; 8]> = std::iter::once(header).chain(inspection.columns.iter().map(row)).collect();
+    let width = |c: usize| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let line = |row: &[String; 8]| {
+        let cell = |(c, (cell, width)): (usize, (&String, usize))| match c {
+            2..=6 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        };
+        row.iter().zip(widths).enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let separator = match inspection.separator {
+        '\t' => "tabs".to_owned(),
+        other => format!("`{other}`"),
+    };
+    let table = rows.iter().map(line).collect::<Vec<_>>().join("\n");
+    format!("{} rows, fields separated by {separator}\n{table}", grouped(inspection.rows))
+}
+
+/// Categories and how many rows each has; a long list is cut.
+fn classes(all: &[(String, usize)]) -> String {
+    const MOST: usize = 6;
+    let shown: Vec<String> =
+        all.iter().take(MOST).map(|(name, count)| format!("{name} ({})", grouped(*count))).collect();
+    let more = if all.len() > MOST { format!(" and {} more", all.len() - MOST) } else { String::new() };
+    shown.join(", ") + &more
+}
+
+/// A likely task, and a command for it.
+fn proposal(inspection: &Inspection, data: &Path) -> (String, String) {
+    let Some(target) = inspection.likely_target() else {
+        return ("none: no column to learn is left".into(), "gatenorm train --help".into());
+    };
+    let count = target.categories.as_ref().map_or(0, Vec::len);
+    let name = &target.name;
+    let (task, how) = match (target.kind, count) {
+        (_, 2) => (format!("classify `{name}`, two classes"), ""),
+        (ColumnKind::Categories, _) => (format!("classify `{name}`, {count} classes"), ""),
+        (_, 3..) => (format!("classify `{name}`, {count} classes"), " --loss sparse_categorical_crossentropy"),
+        _ => (format!("forecast `{name}`"), " --horizon 1"),
+    };
+    let mut command = format!("gatenorm train {} --target {}", report::typed(data), report::typed(Path::new(name)));
+    command += " --window 10";
+    command += how;
+    if inspection.columns.iter().any(|column| column.missing > 0) {
+        command += " --missing ffill";
+    }
+    if !inspection.group.is_empty() {
+        command += &format!(" --group {}", report::typed(Path::new(&inspection.group.join(","))));
+    }
+    (task, command + " --validation-split 0.2 --out model.keras")
+}
+
+/// A file of series.
+fn series(args: &Inspect) -> Result<()> {
+    args.reading.refuse_for_series("a file of series says itself what they are")?;
+    #[cfg(feature = "plots")]
+    if args.picture.is_some() {
+        let why = "--picture draws the columns of a table. Leave it out for a file of series";
+        return Err(gatenorm::Error::usage(why).into());
+    }
+    let options = || -> Result<_> { Ok(args.reading.add_missing(Dataset::series(&args.data)?)) };
+    // Series without labels are worth a look too; what else is wrong is told by the second try.
+    let data = options()?.load().or_else(|_| options()?.no_target().load().map_err(anyhow::Error::from))?;
+    let steps = match data.lengths() {
+        Some(lengths) => [lengths.iter().min(), lengths.iter().max()].map(|n| n.copied().unwrap_or(0) as usize),
+        None => [data.steps(), data.steps()],
+    };
+    let statistics = data.feature_statistics();
+    let counts = data
+        .class_balance()
+        .zip(data.classes())
+        .map(|(counts, names)| names.iter().cloned().zip(counts).collect::<Vec<(String, usize)>>());
+    let path = report::typed(&args.data);
+    let (task, command) = match (&counts, data.has_targets()) {
+        (Some(counts), _) => (
+            format!("classify, {} classes", counts.len()),
+            format!("gatenorm train {path} --validation-split 0.2 --out model.keras"),
+        ),
+        (None, true) => {
+            ("predict numbers".to_owned(), format!("gatenorm train {path} --validation-split 0.2 --out model.keras"))
+        }
+        (None, false) => ("none: there are no labels".to_owned(), format!("gatenorm predict model.keras {path}")),
+    };
+    if args.json {
+        return report::json(&json!({
+            "series": data.len(), "channels": data.features(), "least_steps": steps[0], "most_steps": steps[1],
+            "missing": data.row_counts().incomplete, "means": statistics.mean, "variances": statistics.variance,
+            "classes": counts, "task": task, "command": command,
+        }));
+    }
+    let [least, most] = steps;
+    let steps = if least == most { most.to_string() } else { format!("{least} to {most}") };
+    report::print(format!("{} series of {steps} steps, {} channels", grouped(data.len()), data.features()))?;
+    if let Some(counts) = &counts {
+        report::print(format!("classes: {}", classes(counts)))?;
+    }
+    report::print(format!("task: {task}\ntry: {command}"))
+}
+
+#[cfg(feature = "plots")]
+fn draw(args: &Inspect, inspection: &Inspection, picture: &Path) -> Result<()> {
+    use gatenorm::formats::atomic;
+    use std::io::Write;
+
+    super::options::keep_apart("--picture", picture, &[Some(&args.data)])?;
+    let figure = inspection.figure(&args.data.file_name().unwrap_or_default().to_string_lossy());
+    let is = |end: &str| picture.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+    let content = match (is("svg"), is("png")) {
+        (true, _) => figure.to_svg().into_bytes(),
+        (_, true) => figure.to_png(),
+        _ => return Err(gatenorm::Error::usage("--picture needs a name that ends in .svg or .png").into()),
+    };
+    Ok(atomic::write_file(picture, |file| file.write_all(&content))?)
+}

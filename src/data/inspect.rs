@@ -1,0 +1,244 @@
+//! What is understood of a table before anything is learned from it.
+
+use super::{
+    axis::on_calendar, cells::Cells, dialect, options::TableOptions, reading::Missing, series::Series, table::Table,
+};
+use crate::{
+    Result,
+    plot::{Figure, Line, Panel, Point},
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What was understood of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Inspection {
+    /// What separates its fields.
+    pub separator: char,
+    /// Its rows, without the header.
+    pub rows: usize,
+    /// Its columns, in their order.
+    pub columns: Vec<ColumnInspection>,
+    /// The time axis, where there is one.
+    pub time: Option<TimeInspection>,
+    /// How many series its rows belong to; 1 without groups.
+    pub series: usize,
+    /// The columns that tell series apart.
+    pub group: Vec<String>,
+}
+
+/// What was understood of a column.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ColumnInspection {
+    /// Its name.
+    pub name: String,
+    /// What its values are.
+    pub kind: ColumnKind,
+    /// How many values are missing.
+    pub missing: usize,
+    /// Least, mean, standard deviation and largest of its numbers.
+    pub numbers: Option<NumberInspection>,
+    /// Its categories with how many rows each has; of numbers where they are ten whole ones at most.
+    pub categories: Option<Vec<(String, usize)>>,
+    /// Its numbers from the first row to the last, in parts of as many rows: the part's middle row, its mean, least and largest.
+    #[serde(skip)]
+    pub curve: Vec<[f64; 4]>,
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    /// Numbers.
+    Numbers,
+    /// Words, which are names of categories.
+    Categories,
+    /// Dates.
+    Dates,
+    /// Dates and others, or times of day, which are no feature.
+    LeftOut,
+    /// No value at all.
+    Empty,
+}
+
+/// Of numbers, in their unit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct NumberInspection {
+    /// The least.
+    pub least: f64,
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation.
+    pub deviation: f64,
+    /// The largest.
+    pub most: f64,
+}
+
+/// Of a time axis.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TimeInspection {
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// The first moment, on the calendar.
+    pub first: String,
+    /// The last.
+    pub last: String,
+    /// Seconds of the median step; none of single rows.
+    pub step: Option<f64>,
+    /// Steps longer than 1.5 times that, or than what was asked for.
+    pub gaps: usize,
+}
+
+/// Parts of a curve.
+const PARTS: usize = 240;
+/// More different whole numbers than these are hardly categories.
+const MOST_CLASSES: usize = 10;
+
+impl TableOptions {
+    /// Reads the table and says what was understood, whatever may be missing in it.
+    ///
+    /// # Errors
+    ///
+    /// As of [`load`](TableOptions::load), of what makes a table unreadable.
+    pub fn inspect(self) -> Result<Inspection> {
+        let options = self.no_target().missing(Missing::Drop);
+        let separator = char::from(dialect::delimiter(&options.path)?);
+        let mut reading = options.reading.clone();
+        let table = Table::read_any(&options)?;
+        let series = Series::of(&options, &table, &mut reading)?;
+        let time = series.axis.as_ref().zip(reading.time.as_ref()).map(|(axis, time)| {
+            let moment = |at: Option<&i64>| at.map_or(String::new(), |&at| on_calendar(at).to_string());
+            TimeInspection {
+                columns: time.columns.clone(),
+                first: moment(axis.calendar.iter().min()),
+                last: moment(axis.calendar.iter().max()),
+                step: axis.step(&series.stretches).map(|step| step as f64 / 1000.0),
+                gaps: series.gaps,
+            }
+        });
+        Ok(Inspection {
+            separator,
+            rows: table.lines.len(),
+            series: table.group_names.len().max(1),
+            group: reading.group.clone(),
+            columns: table.columns.into_iter().map(|column| inspect(column.name, column.cells)).collect(),
+            time,
+        })
+    }
+}
+
+fn inspect(name: String, cells: Cells) -> ColumnInspection {
+    let plain = |kind, missing| ColumnInspection {
+        name: String::new(),
+        kind,
+        missing,
+        numbers: None,
+        categories: None,
+        curve: Vec::new(),
+    };
+    let found = match cells {
+        Cells::Missing(count) => plain(ColumnKind::Empty, count),
+        Cells::Dates(_) => plain(ColumnKind::Dates, 0),
+        Cells::Passed => plain(ColumnKind::LeftOut, 0),
+        Cells::Words(words) => {
+            let (names, codes) = words.finish();
+            let mut counts = vec![0; names.len()];
+            codes.iter().filter(|code| **code >= 0.0).for_each(|&code| counts[code as usize] += 1);
+            let missing = codes.iter().filter(|code| code.is_nan()).count();
+            let categories = Some(names.into_iter().zip(counts).collect());
+            ColumnInspection { categories, ..plain(ColumnKind::Categories, missing) }
+        }
+        Cells::Numbers(values) => {
+            let there: Vec<f64> = values.iter().filter(|v| !v.is_nan()).map(|&v| f64::from(v)).collect();
+            ColumnInspection {
+                numbers: Some(of_numbers(&there)),
+                categories: classes(&there),
+                curve: curve(&values),
+                ..plain(ColumnKind::Numbers, values.len() - there.len())
+            }
+        }
+    };
+    ColumnInspection { name, ..found }
+}
+
+fn of_numbers(values: &[f64]) -> NumberInspection {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares = values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>();
+    let (least, most) =
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), &v| (least.min(v), most.max(v)));
+    NumberInspection { least, mean, deviation: (squares / count).sqrt(), most }
+}
+
+/// The few whole numbers that a column holds, by size.
+fn classes(values: &[f64]) -> Option<Vec<(String, usize)>> {
+    let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+    for &value in values {
+        if value.fract() != 0.0 || value.abs() > 1e9 {
+            return None;
+        }
+        *counts.entry(value as i64).or_default() += 1;
+        if counts.len() > MOST_CLASSES {
+            return None;
+        }
+    }
+    Some(counts.into_iter().map(|(value, count)| (value.to_string(), count)).collect())
+}
+
+fn curve(values: &[f32]) -> Vec<[f64; 4]> {
+    let size = values.len().div_ceil(PARTS).max(1);
+    let part = |(i, part): (usize, &[f32])| {
+        let there: Vec<f64> = part.iter().filter(|v| !v.is_nan()).map(|&v| f64::from(v)).collect();
+        let middle = (i * size) as f64 + part.len() as f64 / 2.0;
+        let NumberInspection { least, mean, most, .. } = of_numbers(&there);
+        (!there.is_empty()).then_some([middle, mean, least, most])
+    };
+    values.chunks(size).enumerate().filter_map(part).collect()
+}
+
+impl Inspection {
+    /// The columns of numbers from the first row to the last: their means in parts of the table, and bands from least to largest. A long
+    /// list of columns is cut.
+    pub fn figure(&self, title: &str) -> Figure {
+        const MOST: usize = 10;
+        let numbers: Vec<&ColumnInspection> = self.columns.iter().filter(|column| !column.curve.is_empty()).collect();
+        let panel = |column: &&ColumnInspection| {
+            let points = column.curve.iter().map(|&[x, y, least, most]| Point { x, y, band: (least, most) }).collect();
+            let missing = match column.missing {
+                0 => Vec::new(),
+                missing => vec![(0, format!("{missing} missing"))],
+            };
+            vec![Panel {
+                title: column.name.clone(),
+                x_label: "row".into(),
+                log: false,
+                lines: vec![Line { series: 0, points }],
+                notes: missing,
+            }]
+        };
+        let cut = if numbers.len() > MOST {
+            format!("; the first {MOST} of {} columns", numbers.len())
+        } else {
+            String::new()
+        };
+        Figure {
+            title: title.to_owned(),
+            note: format!("{} rows; lines: means of parts, bands: least to largest{cut}", self.rows),
+            series: vec!["mean".into()],
+            rows: numbers.iter().take(MOST).map(panel).collect(),
+        }
+    }
+
+    /// The column that is likely meant to be predicted: one named so, else the last of few classes, else the last of numbers.
+    pub fn likely_target(&self) -> Option<&ColumnInspection> {
+        const NAMES: [&str; 6] = ["target", "label", "class", "y", "outcome", "output"];
+        let used = |column: &&ColumnInspection| {
+            !self.group.contains(&column.name) && matches!(column.kind, ColumnKind::Numbers | ColumnKind::Categories)
+        };
+        let all = || self.columns.iter().filter(used);
+        let named = all().find(|column| NAMES.contains(&column.name.to_lowercase().as_str()));
+        let few =
+            |column: &&ColumnInspection| column.categories.as_ref().is_some_and(|all| (2..=20).contains(&all.len()));
+        named.or_else(|| all().next_back().filter(few)).or_else(|| all().rfind(|c| c.kind == ColumnKind::Numbers))
+    }
+}

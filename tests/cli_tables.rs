@@ -194,7 +194,7 @@ fn a_file_is_inspected_before_it_is_learned() {
         "NW (19), SE (19), still (19)",
         "time: Zeit, 2015-03-01T00:00:00 to 2015-03-03T11:00:00, a step of 3600 s, 1 gap",
         "task: classify `Regen`, two classes",
-        "--target Regen --window 10 --missing ffill --validation-split 0.2",
+        "--target Regen --window 10 --missing ffill --time Zeit --validation-split 0.2",
     ] {
         assert!(told.contains(part), "`{part}` is missing from {told}");
     }
@@ -220,4 +220,23 @@ fn a_file_is_inspected_before_it_is_learned() {
     }
     let broken = room.write("broken.csv", "a,b\n1,2\nwarm,3\n");
     assert_refused(&["inspect", &broken], &["line 3, column `a`: `warm` is not a number"]);
+}
+
+#[test]
+fn several_files_are_learned_and_predicted_as_one() {
+    let room = Room::new();
+    let (march, april) = (export(&room, "march.csv", 0..20, "still"), export(&room, "april.csv", 0..20, "still"));
+    let (out, flags) =
+        (room.path("both.keras"), ["--target", "Regen", "--window", "4", "--na", "k.A.", "--missing", "ffill"]);
+    let told = talk(&[&["train", &march, &april, "--out", &out][..], &flags, &SHORT].concat());
+    assert!(told.contains("data     34 windows of 4 x 4") && told.contains("march.csv"), "{told}");
+    assert_eq!(object(&["evaluate", &out, &march, &april, "--device", "cpu"])["samples"], 34);
+    let csv = stdout(&["predict", &out, &april, &march, "--device", "cpu"]);
+    assert!(csv.starts_with("file,row,probability,class\n"), "{csv}");
+    assert!(csv.lines().nth(1).unwrap().starts_with(&format!("{april},5,")), "{csv}");
+    assert!(csv.lines().last().unwrap().starts_with(&format!("{march},21,")), "{csv}");
+    assert_refused(
+        &["train", &march, "data/japanese_vowels/JapaneseVowels_TRAIN.ts", "--out", &out],
+        &["several files can be read of tables only", "JapaneseVowels_TRAIN.ts"],
+    );
 }

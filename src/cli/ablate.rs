@@ -36,7 +36,8 @@ use super::report::talk;
 )]
 pub struct Ablate {
     /// A CSV file, as `train` takes it, or a .ts file of labelled series.
-    data: PathBuf,
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
     /// A folder for curves.svg, curves.png and ablation.json with all figures. It is made if it is missing.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -183,7 +184,7 @@ fn train_all(
 #[cfg(feature = "plots")]
 fn draw(args: &Ablate, runs: &[Run], summary: &Summary, samples: usize) -> gatenorm::Result<()> {
     let compared = &args.compared;
-    let file = args.data.file_name().unwrap_or_default().to_string_lossy();
+    let file = args.data[0].file_name().unwrap_or_default().to_string_lossy();
     let title = format!("What normalisation does to the training of LSTMs on {file}");
     let note = format!(
         "{samples} samples, {} in batches of {}; lines: mean over {} seeds, bands: least to most",

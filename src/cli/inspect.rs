@@ -73,7 +73,10 @@ fn table(inspection: &Inspection) -> String {
             ColumnKind::LeftOut => "left out",
             ColumnKind::Empty => "empty",
         };
-        let numbers = column.numbers.map(|n| [n.least, n.mean, n.deviation, n.most].map(number));
+        // The ends are values of the file, of 32 bits.
+        let numbers = column
+            .numbers
+            .map(|n| [(n.least as f32).to_string(), number(n.mean), number(n.deviation), (n.most as f32).to_string()]);
         let [least, mean, deviation, most] = numbers.unwrap_or_default();
         let values = column.categories.as_deref().map(classes).unwrap_or_default();
         [column.name.clone(), kind.to_owned(), grouped(column.missing), least, mean, deviation, most, values]
@@ -124,6 +127,9 @@ fn proposal(inspection: &Inspection, data: &Path) -> (String, String) {
     command += how;
     if inspection.columns.iter().any(|column| column.missing > 0) {
         command += " --missing ffill";
+    }
+    if let Some(time) = &inspection.time {
+        command += &format!(" --time {}", report::typed(Path::new(&time.columns.join(","))));
     }
     if !inspection.group.is_empty() {
         command += &format!(" --group {}", report::typed(Path::new(&inspection.group.join(","))));

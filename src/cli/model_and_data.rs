@@ -19,7 +19,8 @@ pub struct ModelAndData {
     #[arg(value_name = "MODEL.keras")]
     pub model: PathBuf,
     /// A CSV file with the model's columns, or, for a model of series, a .ts file. To evaluate, it needs the target, too.
-    pub data: PathBuf,
+    #[arg(required = true)]
+    pub data: Vec<PathBuf>,
     /// What a category is that the model's training did not meet.
     #[arg(long, value_name = "WHAT", default_value = "error")]
     new_categories: NewCategories,

@@ -76,7 +76,8 @@ pub struct TableFlags {
 
 impl TableFlags {
     /// Reads the data of a new model; the loss, where it was named, says what the target is.
-    pub fn load(&self, path: &Path, loss: Option<Loss>) -> Result<Dataset> {
+    pub fn load(&self, paths: &[PathBuf], loss: Option<Loss>) -> Result<Dataset> {
+        let path = first(paths)?;
         if Dataset::is_series(path) {
             self.refuse_for_series()?;
             let mut options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
@@ -95,15 +96,16 @@ impl TableFlags {
                 "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
             ));
         }
-        self.read(path, loss, self.window.unwrap_or(1), true)
+        self.read(paths, loss, self.window.unwrap_or(1), true)
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
-    pub fn load_for(&self, path: &Path, model: &Model, model_file: &Path, read: Read) -> Result<Dataset> {
+    pub fn load_for(&self, paths: &[PathBuf], model: &Model, model_file: &Path, read: Read) -> Result<Dataset> {
+        let path = first(paths)?;
         let Read { targets, new_categories } = read;
         let Some(spec) = model.data_spec() else {
             one_input_and_output(model.network(), model_file)?;
-            return self.load_unsaid(path, model, model_file, targets);
+            return self.load_unsaid(paths, model, model_file, targets);
         };
         if spec.targets.len() < 2 {
             one_input_and_output(model.network(), model_file)?;
@@ -112,11 +114,12 @@ impl TableFlags {
         if spec.samples == SampleKind::Series {
             return self.add_arrays(spec.series(path, targets)?)?.load();
         }
-        if targets { spec.load(path) } else { spec.load_inputs(path) }
+        if targets { spec.load_all(paths) } else { spec.load_all_inputs(paths) }
     }
 
     /// For a model that does not say how its input is made.
-    fn load_unsaid(&self, path: &Path, model: &Model, file: &Path, targets: bool) -> Result<Dataset> {
+    fn load_unsaid(&self, paths: &[PathBuf], model: &Model, file: &Path, targets: bool) -> Result<Dataset> {
+        let path = first(paths)?;
         if Dataset::is_series(path) {
             self.refuse_for_series()?;
             let options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
@@ -131,11 +134,12 @@ impl TableFlags {
         if self.row_steps.is_none() {
             differs("--window", self.window, steps, file)?;
         }
-        self.read(path, Some(model.loss()), steps.or(self.window).unwrap_or(1), targets)
+        self.read(paths, Some(model.loss()), steps.or(self.window).unwrap_or(1), targets)
     }
 
-    fn read(&self, path: &Path, loss: Option<Loss>, window: usize, targets: bool) -> Result<Dataset> {
-        let mut options = Dataset::csv(path);
+    fn read(&self, paths: &[PathBuf], loss: Option<Loss>, window: usize, targets: bool) -> Result<Dataset> {
+        let path = first(paths)?;
+        let mut options = paths[1..].iter().fold(Dataset::csv(path), |options, path| options.and(path));
         options = match self.row_steps {
             Some(steps) => options.row_steps(steps),
             None => options.window(window).stride(self.stride.unwrap_or(1)),
@@ -234,6 +238,19 @@ impl TableFlags {
             Some([series, labels]) => Ok(options.arrays(series, labels)),
             Some(_) => Err(Error::usage("--arrays names two arrays: the series and the labels, such as --arrays x,y")),
         }
+    }
+}
+
+/// The first of the files; several are tables.
+fn first(paths: &[PathBuf]) -> Result<&Path> {
+    let series = paths.iter().find(|path| paths.len() > 1 && Dataset::is_series(path));
+    match (series, paths) {
+        (Some(series), _) => Err(Error::usage(format!(
+            "several files can be read of tables only, and {} is one of series. Name it alone",
+            series.display()
+        ))),
+        (None, [first, ..]) => Ok(first),
+        (None, []) => Err(Error::usage("there is no file to read")),
     }
 }
 

@@ -19,7 +19,7 @@ use super::report::talk;
 
 /// Predicts on the windows or rows of a CSV file, or on the series of a .ts file, which need not have the target.
 ///
-/// Gives a line of CSV for each sample: `row`, the line in the file of its last row; then, of two classes,
+/// Gives a line of CSV for each sample: of several files `file`; `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
 /// `p(NAME)`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
 #[derive(Args)]
@@ -38,12 +38,12 @@ pub struct Predict {
 
 /// Predicts and reports.
 pub fn run(args: &Predict) -> Result<()> {
-    let from_stdin = args.asked.data.as_os_str() == "-";
+    let from_stdin = args.asked.data == [PathBuf::from("-")];
     if args.stream || from_stdin {
         return predict_stream::run(&args.asked, args.stream && from_stdin);
     }
     if let Some(out) = &args.out {
-        keep_apart("--out", out, &[Some(&args.asked.data), Some(&args.asked.model)])?;
+        keep_apart("--out", out, &args.asked.data.iter().chain([&args.asked.model]).map(Some).collect::<Vec<_>>())?;
         atomic::check(out)?;
     }
     let (mut model, data) = args.asked.load(false)?;
@@ -80,8 +80,12 @@ impl Table {
             |i: usize| outputs.iter().zip(&widths).flat_map(move |(values, w)| &values[i * w..(i + 1) * w]).copied();
         let values: Vec<f32> = (0..data.len()).flat_map(of_sample).collect();
         let answers = Answers::new(model, width);
-        let rows = data.last_rows().zip(values.chunks(width)).map(|(line, values)| answers.row(line, values)).collect();
-        Ok(Table { header: answers.header, rows })
+        let rows = data.last_rows().zip(values.chunks(width)).map(|(line, values)| answers.row(line, values));
+        // Of several files each row says which it is from.
+        let Some(files) = data.files() else { return Ok(Table { rows: rows.collect(), header: answers.header }) };
+        let rows = files.zip(rows).map(|(file, row)| [vec![Value::from(file.display().to_string())], row].concat());
+        let rows = rows.collect();
+        Ok(Table { rows, header: [vec!["file".to_owned()], answers.header].concat() })
     }
 
     fn csv(&self) -> Result<Vec<u8>> {

@@ -40,7 +40,8 @@ use super::{forecasts, options, report, run_config};
 pub struct Train {
     /// A CSV file: a line of column names, then rows of numbers, in the order of time unless with --row-steps. Or a .ts file of
     /// labelled series.
-    data: PathBuf,
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
     /// Where to save the model. It is written whole, after training.
     #[arg(long, value_name = "FILE.keras")]
     out: PathBuf,
@@ -118,7 +119,8 @@ enum Keep {
 pub fn run(args: &Train) -> Result<()> {
     args.optimizer.check()?;
     args.course.check()?;
-    let read = [Some(&args.data), args.held_out.validation.as_ref()];
+    let mut read: Vec<Option<&PathBuf>> = args.data.iter().map(Some).collect();
+    read.push(args.held_out.validation.as_ref());
     keep_apart("--out", &args.out, &read)?;
     let (parts, schedule) = (args.course.epochs.len() > 1, args.optimizer.has_schedule());
     if parts && schedule {
@@ -351,11 +353,18 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         let config = folder.join(run_config::FILE);
         talk!("again: gatenorm train --config {} --out again.keras", report::typed(&config));
     }
-    let (out, data) =
-        (report::typed(&args.out), report::typed(args.held_out.validation.as_ref().unwrap_or(&args.data)));
+    let (out, data) = (
+        report::typed(&args.out),
+        args.held_out.validation.as_deref().map_or_else(|| typed_all(&args.data), report::typed),
+    );
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())
+}
+
+/// Paths as they must be typed.
+fn typed_all(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| report::typed(path)).collect::<Vec<_>>().join(" ")
 }
 
 impl Train {

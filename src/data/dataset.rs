@@ -9,7 +9,12 @@ use super::{
 };
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::{fmt, ops::Range, path::Path, sync::Arc};
+use std::{
+    fmt,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Sequences and their targets in host memory.
 ///
@@ -91,6 +96,9 @@ pub(super) struct Source {
     pub sources: Vec<String>,
     /// `[S]`: the line where every sample ends in its file, or its index in arrays.
     pub places: Vec<u32>,
+    /// `[S]`: which file every sample comes from; empty where it is one.
+    pub files: Vec<u32>,
+    pub file_names: Arc<Vec<PathBuf>>,
     /// `[S]`: which series every sample belongs to, where several are told apart.
     pub groups: Option<Vec<u32>>,
     pub group_names: Arc<Vec<String>>,
@@ -122,6 +130,8 @@ impl Source {
             sources: columns.clone(),
             columns,
             places: (0..samples as u32).collect(),
+            files: Vec::new(),
+            file_names: Arc::default(),
             groups: None,
             group_names: Arc::default(),
             times: None,
@@ -325,6 +335,12 @@ impl Dataset {
         self.source.places[self.samples.clone()].iter().map(|&place| u64::from(place))
     }
 
+    /// The file that each sample comes from, `[S]`, where several were read.
+    pub fn files(&self) -> Option<impl ExactSizeIterator<Item = &Path> + '_> {
+        let file = |&file: &u32| self.source.file_names[file as usize].as_path();
+        (!self.source.files.is_empty()).then(|| self.source.files[self.samples.clone()].iter().map(file))
+    }
+
     /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample.
     pub fn sample(&self, i: usize) -> (Vec<f32>, Vec<f32>) {
         let Some(rows) = self.spans().nth(i) else { return (Vec::new(), Vec::new()) };
@@ -429,6 +445,7 @@ impl Dataset {
             starts: numbers(&all.starts),
             lengths: all.lengths.as_ref().map(numbers),
             places: numbers(&all.places),
+            files: if all.files.is_empty() { Vec::new() } else { numbers(&all.files) },
             groups: all.groups.as_ref().map(numbers),
             times: all.times.as_ref().map(|times| of_source.iter().map(|&i| times[i]).collect()),
             baselines: all.baselines.iter().map(baseline).collect(),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// The fields to read in every row of a file.
 pub(super) struct Layout<'a> {
-    path: &'a Path,
+    pub path: &'a Path,
     /// The features in their order, with those of [`Kind::Any`] that may turn out to be none.
     pub features: Vec<Field>,
     /// The targets; none where the file is read without.

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 #[must_use = "nothing is read before `load`"]
 pub struct TableOptions {
     pub(super) path: PathBuf,
+    /// Further files, whose rows come behind.
+    pub(super) more: Vec<PathBuf>,
     pub(super) target: Target,
     pub(super) columns: Option<Vec<String>>,
     pub(super) windows: Windows,
@@ -54,6 +56,7 @@ impl TableOptions {
     pub(super) fn new(path: &Path) -> Self {
         TableOptions {
             path: path.to_owned(),
+            more: Vec::new(),
             target: Target::Unset,
             columns: None,
             windows: Windows { length: 1, stride: 1 },
@@ -64,6 +67,13 @@ impl TableOptions {
             known: false,
             unknown: Unknown::Error,
         }
+    }
+
+    /// Another file with the same columns, in any order, whose rows come behind those of the files before. No window holds rows of two
+    /// files.
+    pub fn and(mut self, path: impl AsRef<Path>) -> Self {
+        self.more.push(path.as_ref().to_owned());
+        self
     }
 
     /// The column to predict: two classes, written as words or numbers, or several, written as words, unless
@@ -231,6 +241,11 @@ impl TableOptions {
         self.check()?;
         let table = Table::read(&self)?;
         samples::assemble(&self, table)
+    }
+
+    /// All files, in their order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.path).chain(&self.more).map(PathBuf::as_path)
     }
 
     pub(super) fn categorical_names(&self) -> Vec<String> {

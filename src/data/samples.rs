@@ -42,6 +42,7 @@ struct Cut<'a> {
     masked: &'a [bool],
     /// `[R]` for each target, NaN where it is missing.
     labels: &'a [Vec<f32>],
+    files: usize,
 }
 
 /// Makes samples of a table.
@@ -76,6 +77,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
         barred: &barred,
         masked: &masked,
         labels: &labels,
+        files: table.begins.len(),
     };
     let (starts, without_target) = cut.starts();
     if starts.is_empty() {
@@ -87,6 +89,11 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
     let first = targets.next().unwrap_or_default();
     let outputs = reading.horizon.len().max(1);
     let more = targets.map(|values| SampleArray { shape: vec![outputs], values }).collect();
+    let files: Vec<u32> = if table.begins.len() > 1 {
+        series.sorted((0..rows).map(|row| table.file_of(row) as u32).collect())
+    } else {
+        Vec::new()
+    };
     let lines = series.sorted(std::mem::take(&mut table.lines));
     let groups = series.sorted(std::mem::take(&mut table.groups));
     let reach = reading.horizon.last().copied().unwrap_or(0);
@@ -115,6 +122,8 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
         target_shape: if labels.is_empty() { vec![] } else { vec![outputs] },
         targets: first,
         places: last_rows.iter().map(|&row| lines[row]).collect(),
+        files: if files.is_empty() { files } else { last_rows.iter().map(|&row| files[row]).collect() },
+        file_names: Arc::new(options.paths().map(Into::into).collect()),
         groups: (!groups.is_empty()).then(|| starts.iter().map(|&start| groups[start as usize]).collect()),
         group_names: Arc::new(table.group_names),
         times,
@@ -188,6 +197,9 @@ impl Cut<'_> {
         let mut ends = Vec::new();
         if self.barred.contains(&true) {
             ends.push("a missing value");
+        }
+        if self.files > 1 {
+            ends.push("another file");
         }
         if !reading.group.is_empty() {
             ends.push("another group");

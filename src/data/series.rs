@@ -30,11 +30,13 @@ impl Series {
             true => (None, std::iter::once(0..rows).collect()),
             false => by_group(&table.groups, table.group_names.len()),
         };
+        let file = |row: usize| table.file_of(order.as_ref().map_or(row, |order| order[row] as usize));
+        let series = if table.begins.len() > 1 { by_file(&series, file) } else { series };
         let mut found = Series { order, stretches: series, axis: None, gaps: 0 };
         match (&table.times, &mut reading.time) {
             (Some(moments), Some(time)) => {
                 let axis = Axis::of(moments, time.order);
-                match axis.map_err(|doubt| said(&options.path, &time.columns, &table.lines, doubt)) {
+                match axis.map_err(|doubt| said(options, table, &time.columns, doubt)) {
                     // Found, not asked for.
                     Err(_) if time.found => {}
                     axis => found.place(options, table, axis?, time)?,
@@ -63,7 +65,9 @@ impl Series {
             }
             let lines = self.sorted(table.lines.clone());
             let same = axis.instants[row] == axis.instants[row - 1];
-            return Err(Error::input(&options.path, disorder(time, lines[row], lines[row - 1], same, &table.groups)));
+            let at = self.order.as_ref().map_or(row, |order| order[row] as usize);
+            let path = options.paths().nth(table.file_of(at)).unwrap_or(&options.path);
+            return Err(Error::input(path, disorder(time, lines[row], lines[row - 1], same, &table.groups)));
         }
         time.order = time.order.or(axis.order);
         if time.gap.is_none() {
@@ -125,22 +129,47 @@ fn by_group(groups: &[u32], count: usize) -> (Option<Vec<u32>>, Vec<Range<usize>
     (Some(order), ranges)
 }
 
+/// The same series, cut where one file ends and another begins.
+fn by_file(series: &[Range<usize>], file: impl Fn(usize) -> usize) -> Vec<Range<usize>> {
+    let mut pieces = Vec::with_capacity(series.len());
+    for rows in series {
+        let mut begin = rows.start;
+        for row in rows.start + 1..rows.end {
+            if file(row) != file(row - 1) {
+                pieces.push(begin..row);
+                begin = row;
+            }
+        }
+        pieces.push(begin..rows.end);
+    }
+    pieces
+}
+
 fn names(columns: &[String]) -> String {
     let names = columns.iter().map(|name| format!("`{}`", shown(name))).collect::<Vec<_>>().join(", ");
     format!("{} {names}", if columns.len() == 1 { "column" } else { "columns" })
 }
 
 /// What is doubtful about moments, and what to do.
-fn said(path: &std::path::Path, columns: &[String], lines: &[u32], doubt: Doubt) -> Error {
+fn said(options: &TableOptions, table: &Table, columns: &[String], doubt: Doubt) -> Error {
     let columns = names(columns);
+    let file = |row: usize| options.paths().nth(table.file_of(row)).unwrap_or(&options.path);
+    let (Doubt::Order(first) | Doubt::Mixed(first, _) | Doubt::Impossible(first, _) | Doubt::Zone(first, _)) = doubt;
+    let path = file(first);
+    // Two rows may stand in two files.
+    let line = |row: usize| match file(row) == path {
+        true => table.lines[row].to_string(),
+        false => format!("{} of {}", table.lines[row], file(row).display()),
+    };
     let message = match doubt {
         Doubt::Order(row) => format!(
             "{columns}: day and month cannot be told apart, first on line {}, and no value has a day beyond 12. Say it with `--dates day-first` or `--dates month-first`",
-            lines[row]
+            line(row)
         ),
         Doubt::Mixed(day, month) => format!(
             "{columns}: the day stands first on line {}, the month on line {}. Write all dates in one way",
-            lines[day], lines[month]
+            line(day),
+            line(month)
         ),
         Doubt::Impossible(row, order) => {
             let (first, other) = match order {
@@ -149,12 +178,13 @@ fn said(path: &std::path::Path, columns: &[String], lines: &[u32], doubt: Doubt)
             };
             format!(
                 "line {}, {columns}: there is no such date with the {first} first. Correct it, or use `--dates {other}`",
-                lines[row]
+                line(row)
             )
         }
         Doubt::Zone(said, unsaid) => format!(
             "{columns}: line {} says how far its time is from UTC, line {} does not. Write all in one way",
-            lines[said], lines[unsaid]
+            line(said),
+            line(unsaid)
         ),
     };
     Error::input(path, message)

@@ -28,8 +28,11 @@ pub(super) struct Table {
     pub group_names: Vec<String>,
     /// `[R]`: when each row was; none without a time axis.
     pub times: Option<Vec<Moment>>,
-    /// `[R]`: the line of each row.
+    /// `[R]`: the line of each row in its file.
     pub lines: Vec<u32>,
+    /// The first row of each file.
+    pub begins: Vec<usize>,
+    known_groups: HashMap<String, u32>,
 }
 
 /// A column and what it holds.
@@ -53,19 +56,36 @@ impl Table {
 
     /// The columns, and the names of all there are.
     fn read_columns(options: &TableOptions) -> Result<(Table, Vec<String>)> {
-        let path = options.path.as_path();
-        let mut records = Records::open(path)?;
-        if !records.advance()? {
-            return Err(Error::input(path, "the file is empty. It needs a line of column names and rows of numbers"));
+        let mut read: Option<(Table, Vec<String>)> = None;
+        for path in options.paths() {
+            let mut records = Records::open(path)?;
+            if !records.advance()? {
+                return Err(Error::input(
+                    path,
+                    "the file is empty. It needs a line of column names and rows of numbers",
+                ));
+            }
+            let header = layout::header(path, &records)?;
+            if !records.advance()? {
+                return Err(Error::input(path, "the file has a header and no rows. Add rows of numbers below it"));
+            }
+            let (mut table, first) = match read.take() {
+                Some((table, first)) => {
+                    check_header(options, path, &first, &header)?;
+                    (table, first)
+                }
+                None => {
+                    let layout = Layout::new(path, options, &header, &records, None)?;
+                    (Table::new(options, &layout)?, header.clone())
+                }
+            };
+            let names: Vec<String> = table.columns.iter().map(|column| column.name.clone()).collect();
+            let layout = Layout::new(path, options, &header, &records, Some(&names))?;
+            table.begins.push(table.lines.len());
+            table.read_rows(options, &layout, records)?;
+            read = Some((table, first));
         }
-        let header = layout::header(path, &records)?;
-        if !records.advance()? {
-            return Err(Error::input(path, "the file has a header and no rows. Add rows of numbers below it"));
-        }
-        let layout = Layout::new(path, options, &header, &records, None)?;
-        let mut table = Table::new(options, &layout)?;
-        table.read_rows(options, &layout, records)?;
-        Ok((table, header))
+        read.ok_or_else(|| Error::usage("there is no file to read"))
     }
 
     fn new(options: &TableOptions, layout: &Layout) -> Result<Table> {
@@ -81,20 +101,21 @@ impl Table {
             group_names: Vec::new(),
             times: (!layout.time.is_empty()).then(Vec::new),
             lines: Vec::new(),
+            begins: Vec::new(),
+            known_groups: HashMap::new(),
         })
     }
 
     /// Reads the rows of a file from the held record on.
     fn read_rows(&mut self, options: &TableOptions, layout: &Layout, mut records: Records) -> Result<()> {
-        let path = options.path.as_path();
+        let path = layout.path;
         let most = u32::MAX as usize / options.row_steps.unwrap_or(1);
         let mut numerals = Numerals::new(options.reading.missing_marks.as_deref(), records.delimiter);
-        let mut known_groups = HashMap::new();
         loop {
             layout.check_width(&records)?;
             self.read_features(options.reading.missing, layout, &records, &mut numerals)?;
             self.read_targets(options.reading.missing, path, layout, &records, &mut numerals)?;
-            self.read_group(path, layout, &records, &numerals, &mut known_groups)?;
+            self.read_group(path, layout, &records, &numerals)?;
             self.read_time(options, layout, &records)?;
             if self.lines.len() == most {
                 return Err(Error::input(path, format!("more than {most} rows are too many. Split the file")));
@@ -151,14 +172,7 @@ impl Table {
         Ok(())
     }
 
-    fn read_group(
-        &mut self,
-        path: &Path,
-        layout: &Layout,
-        records: &Records,
-        numerals: &Numerals,
-        known: &mut HashMap<String, u32>,
-    ) -> Result<()> {
+    fn read_group(&mut self, path: &Path, layout: &Layout, records: &Records, numerals: &Numerals) -> Result<()> {
         if layout.group.is_empty() {
             return Ok(());
         }
@@ -173,11 +187,11 @@ impl Table {
             ));
         }
         let name = layout.group.iter().map(|field| records.text(field.index)).collect::<Vec<_>>().join(", ");
-        let number = match known.get(&name) {
+        let number = match self.known_groups.get(&name) {
             Some(&number) => number,
             None => {
                 let number = self.group_names.len() as u32;
-                known.insert(name.clone(), number);
+                self.known_groups.insert(name.clone(), number);
                 self.group_names.push(name);
                 number
             }
@@ -188,6 +202,11 @@ impl Table {
 
     fn read_time(&mut self, options: &TableOptions, layout: &Layout, records: &Records) -> Result<()> {
         let Some(times) = &mut self.times else { return Ok(()) };
+        if layout.time.is_empty() {
+            // It was found in the first file, and this one lacks it.
+            self.times = None;
+            return Ok(());
+        }
         let parts: Vec<&str> = layout.time.iter().map(|field| records.text(field.index)).collect();
         match row_moment(&parts) {
             Some(moment) => times.push(moment),
@@ -201,10 +220,15 @@ impl Table {
                     "line {}, {several} {columns}: `{text}` is no moment. Write dates as 2015-02-04 17:51:00, or seconds, or name columns of year, month, day and hour; correct the value, or remove the row",
                     records.line
                 );
-                return Err(Error::input(&options.path, message));
+                return Err(Error::input(layout.path, message));
             }
         }
         Ok(())
+    }
+
+    /// The file that a row stands in, by its number.
+    pub fn file_of(&self, row: usize) -> usize {
+        self.begins.partition_point(|&begin| begin <= row).saturating_sub(1)
     }
 
     /// Whether any column is a feature.
@@ -224,6 +248,21 @@ impl Table {
             return Err(Error::input(path, message));
         }
         Ok(())
+    }
+}
+
+/// Whether a further file has no columns but those of the first, where all are features.
+fn check_header(options: &TableOptions, path: &Path, first: &[String], header: &[String]) -> Result<()> {
+    match header.iter().find(|name| options.columns.is_none() && !first.contains(name)) {
+        Some(name) => Err(Error::input(
+            path,
+            format!(
+                "column `{}` is not in {}. Use files with the same columns, or list the ones to use with `--columns`",
+                shown(name),
+                options.path.display()
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Reading, SampleKind, SeriesOptions, TableOptions};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How a model's input is made from a file: kept with the model, so that it takes raw rows again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,10 +48,15 @@ impl DataSpec {
 
     /// Reads a file as this says, with its targets: one of the classes, or any number where there are none.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Dataset> {
+        self.load_all(&[path.as_ref()])
+    }
+
+    /// The same of several tables, whose rows come behind each other.
+    pub fn load_all<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
-            return self.series(path.as_ref(), true)?.load();
+            return self.series(single(paths)?, true)?.load();
         }
-        let mut options = self.table(path.as_ref());
+        let mut options = self.table(paths)?;
         if !self.targets.is_empty() {
             options = options.targets(&self.targets);
         }
@@ -63,10 +68,15 @@ impl DataSpec {
 
     /// Reads a file as this says, without targets, as for rows to predict on.
     pub fn load_inputs(&self, path: impl AsRef<Path>) -> Result<Dataset> {
+        self.load_all_inputs(&[path.as_ref()])
+    }
+
+    /// The same of several tables, whose rows come behind each other.
+    pub fn load_all_inputs<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Dataset> {
         if self.samples == SampleKind::Series {
-            return self.series(path.as_ref(), false)?.load();
+            return self.series(single(paths)?, false)?.load();
         }
-        self.table(path.as_ref()).no_target().load()
+        self.table(paths)?.no_target().load()
     }
 
     /// How to read a file of series as this says.
@@ -81,15 +91,25 @@ impl DataSpec {
         })
     }
 
-    fn table(&self, path: &Path) -> TableOptions {
-        let mut options = Dataset::csv(path).columns(&self.columns).reading(self.reading.clone());
+    fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TableOptions> {
+        let first = paths.first().ok_or_else(|| Error::usage("there is no file to read"))?;
+        let options = paths[1..].iter().fold(Dataset::csv(first), |options, path| options.and(path));
+        let mut options = options.columns(&self.columns).reading(self.reading.clone());
         if self.new_categories {
             options = options.allow_new_categories();
         }
-        match self.samples {
+        Ok(match self.samples {
             SampleKind::Row => options.row_steps(self.window),
             _ => options.window(self.window).stride(self.stride),
-        }
+        })
+    }
+}
+
+/// The only file, as series take one.
+fn single<P: AsRef<Path>>(paths: &[P]) -> Result<&Path> {
+    match paths {
+        [path] => Ok(path.as_ref()),
+        _ => Err(Error::usage("several files can be read of tables only. Name one file of series")),
     }
 }
 

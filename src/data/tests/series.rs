@@ -176,3 +176,67 @@ fn a_model_with_groups_sorts_new_rows_by_them() {
     let options = file.options().no_target().columns(first.source_columns()).reading(first.reading().clone());
     assert_eq!(options.window(3).load().unwrap().starts(), first.starts());
 }
+
+/// Rows of `a` and `y` with a date each, in minutes.
+fn table(columns: [&str; 3], minutes: std::ops::Range<u32>) -> TestFile {
+    let row = |i: u32| {
+        let of = |column: &str| match column {
+            "at" => format!("2015-02-04 10:{i:02}"),
+            "y" => (i % 2).to_string(),
+            _ => i.to_string(),
+        };
+        columns.map(of).join(",") + "\n"
+    };
+    TestFile::new(columns.join(",") + "\n" + &minutes.map(row).collect::<String>())
+}
+
+#[test]
+fn several_files_are_one_data_set_and_no_window_crosses_from_one_to_the_next() {
+    let (first, second) = (table(["at", "a", "y"], 0..4), table(["y", "at", "a"], 4..8));
+    let data = first.options().and(&second.path).target("y").window(3).load().unwrap();
+    assert_eq!((data.columns(), data.starts()), (&["a".to_owned()][..], &[0, 1, 4, 5][..]));
+    assert_eq!(data.sample(2), (vec![4.0, 5.0, 6.0], vec![0.0]));
+    assert_eq!(data.last_rows().collect::<Vec<_>>(), [4, 5, 4, 5], "lines of each file");
+    let files: Vec<&Path> = data.files().unwrap().collect();
+    assert_eq!(files, [&first.path, &first.path, &second.path, &second.path]);
+    let (_, test) = data.split_by_time(0.5).unwrap();
+    assert_eq!(test.files().unwrap().collect::<Vec<_>>(), [&second.path, &second.path]);
+    assert!(data.reading().time.as_ref().unwrap().found, "the first file's dates and the second's");
+    assert!(first.options().target("y").load().unwrap().files().is_none());
+    let grouped = first.options().and(&second.path).target("y").group(["y"]).window(2).columns(["a"]).no_target();
+    let grouped = grouped.load().unwrap();
+    assert_eq!(grouped.sample(0).0, [0.0, 2.0]);
+    assert_eq!((grouped.len(), grouped.sample(1).0), (4, vec![4.0, 6.0]), "not 2 and 4");
+}
+
+#[test]
+fn files_that_do_not_belong_together_are_named() {
+    let first = table(["at", "a", "y"], 0..4);
+    let with = |content: &str| {
+        let other = TestFile::new(content);
+        first.options().and(&other.path).target("y").window(3).load().unwrap_err().to_string()
+    };
+    let extra = with("at,a,b,y\n2015-02-04,1,2,0\n");
+    assert!(extra.contains("column `b` is not in ") && extra.contains("`--columns`"), "{extra}");
+    assert!(with("at,y\n2015-02-04,0\n").contains("there is no column `a`"));
+    assert!(with("at,a,y\n").contains("a header and no rows"));
+    assert!(with("at,a,y\n2015-02-04,warm,0\n").contains("line 2, column `a`: `warm` is not a number"));
+    let back = TestFile::new("at,a,y\n2015-02-06,1,0\n2015-02-05,2,1\n");
+    let text = first.options().and(&back.path).target("y").time(["at"]).load().unwrap_err().to_string();
+    assert!(
+        text.starts_with(&back.path.display().to_string()) && text.contains("line 3, column `at`: earlier"),
+        "{text}"
+    );
+    let short = TestFile::new("at,a,y\n2015-02-06,1,0\n");
+    let text = short
+        .options()
+        .and(&short.path)
+        .target("y")
+        .numeric_target()
+        .window(2)
+        .columns(["a"])
+        .load()
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("at most 1 rows follow on each other without another file"), "{text}");
+}

@@ -1,6 +1,9 @@
 //! Samples given whole, as arrays.
 
-use super::dataset::{Dataset, SampleArray, Source};
+use super::{
+    dataset::Dataset,
+    source::{SampleArray, Source},
+};
 use crate::{Error, Result};
 use std::sync::Arc;
 

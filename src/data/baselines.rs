@@ -1,6 +1,6 @@
 //! What the simplest forecasts say of the same samples, to compare models with.
 
-use super::{dataset::SampleArray, reading::Reading};
+use super::{reading::Reading, source::SampleArray};
 use std::ops::Range;
 
 /// A forecast that needs no model.

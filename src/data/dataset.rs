@@ -3,18 +3,12 @@
 use super::{
     baselines::Baseline,
     options::TableOptions,
-    reading::Reading,
-    samples::RowCounts,
     sequences::{Format, SeriesOptions},
+    source::{SampleArray, Source},
 };
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt,
-    ops::Range,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, ops::Range, path::Path, sync::Arc};
 
 /// Sequences and their targets in host memory.
 ///
@@ -36,25 +30,6 @@ pub struct Dataset {
     pub(super) sample_weights: Option<Arc<SampleArray>>,
 }
 
-/// Values for each sample of a source.
-#[derive(Clone, Debug)]
-pub(super) struct SampleArray {
-    /// Without the sample axis.
-    pub shape: Vec<usize>,
-    /// `[S, ..shape]`
-    pub values: Vec<f32>,
-}
-
-impl SampleArray {
-    fn size(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    pub(super) fn part(&self, samples: &Range<usize>) -> &[f32] {
-        &self.values[samples.start * self.size()..samples.end * self.size()]
-    }
-}
-
 /// What a sample is in the file that it comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -66,83 +41,6 @@ pub enum SampleKind {
     Row,
     /// A series of its own, as in a `.ts` file or in arrays.
     Series,
-}
-
-/// What all parts of a data set share.
-#[derive(Clone)]
-pub(super) struct Source {
-    pub kind: SampleKind,
-    /// Rows from one window to the next; 1 for samples that are no windows.
-    pub stride: usize,
-    /// `[T, F]`, or `[F]` where a sample is a single row without a time axis; T is [`ANY_LENGTH`](crate::model::ANY_LENGTH) with `lengths`.
-    pub input_shape: Vec<usize>,
-    /// T: of the longest sample, or what all are padded to.
-    pub steps: usize,
-    /// `[O]`, `[T, O]`, or `[]` without targets.
-    pub target_shape: Vec<usize>,
-    /// `[R, F]`
-    pub rows: Arc<Vec<f32>>,
-    /// `[S]`, ascending: every sample's first row.
-    pub starts: Vec<u32>,
-    /// `[S]`: every sample's own number of steps, where they are not all T.
-    pub lengths: Option<Vec<u32>>,
-    /// `[S, ..target_shape]`
-    pub targets: Vec<f32>,
-    /// Whether some rows are NaN all over, for the model to mask.
-    pub masked: bool,
-    /// `[F]`, or `[T · F]` where a sample is a row.
-    pub columns: Vec<String>,
-    /// The columns of the table that they come from.
-    pub sources: Vec<String>,
-    /// `[S]`: the line where every sample ends in its file, or its index in arrays.
-    pub places: Vec<u32>,
-    /// `[S]`: which file every sample comes from; empty where it is one.
-    pub files: Vec<u32>,
-    pub file_names: Arc<Vec<PathBuf>>,
-    /// `[S]`: which series every sample belongs to, where several are told apart.
-    pub groups: Option<Vec<u32>>,
-    pub group_names: Arc<Vec<String>>,
-    /// `[S]`: when every sample begins, and when its last target is, in milliseconds since 1970.
-    pub times: Option<Vec<(i64, i64)>>,
-    /// How many rows behind a window its last target stands.
-    pub reach: usize,
-    pub target_names: Vec<String>,
-    pub classes: Option<Vec<String>>,
-    pub reading: Reading,
-    pub counts: RowCounts,
-    pub baselines: Vec<Baseline>,
-}
-
-impl Source {
-    /// Samples that are no rows of a table, `[S]`.
-    pub(super) fn of_series(samples: usize, columns: Vec<String>) -> Source {
-        Source {
-            kind: SampleKind::Series,
-            stride: 1,
-            input_shape: Vec::new(),
-            steps: 0,
-            target_shape: Vec::new(),
-            rows: Arc::default(),
-            starts: Vec::new(),
-            lengths: None,
-            targets: Vec::new(),
-            masked: false,
-            sources: columns.clone(),
-            columns,
-            places: (0..samples as u32).collect(),
-            files: Vec::new(),
-            file_names: Arc::default(),
-            groups: None,
-            group_names: Arc::default(),
-            times: None,
-            reach: 0,
-            target_names: Vec::new(),
-            classes: None,
-            reading: Reading::default(),
-            counts: RowCounts::default(),
-            baselines: Vec::new(),
-        }
-    }
 }
 
 impl Dataset {
@@ -286,41 +184,9 @@ impl Dataset {
         &self.source.columns
     }
 
-    /// The columns of the table that the features come from; a column of categories makes several features.
-    pub fn source_columns(&self) -> &[String] {
-        &self.source.sources
-    }
-
     /// The name of the first target's column, if it came from a file.
     pub fn target_name(&self) -> Option<&str> {
         self.target_names().first().map(String::as_str)
-    }
-
-    /// The names of the targets' columns, if they came from a file.
-    pub fn target_names(&self) -> &[String] {
-        &self.source.target_names
-    }
-
-    /// How the values of its table were understood.
-    pub fn reading(&self) -> &Reading {
-        &self.source.reading
-    }
-
-    /// What became of the rows of its table; of a part of a data set that of the whole.
-    pub fn row_counts(&self) -> RowCounts {
-        self.source.counts
-    }
-
-    /// Whether some rows have missing values that the model is to mask.
-    pub fn has_masked_rows(&self) -> bool {
-        self.source.masked
-    }
-
-    /// The names of the forecasts that need no model, and what they say of the samples: `[S, ..target shape]` for each target, NaN
-    /// where the past does not reach back far enough. None but for forecasts of numbers.
-    pub fn baselines(&self) -> impl Iterator<Item = (&str, Vec<&[f32]>)> {
-        let part = |array| SampleArray::part(array, &self.samples);
-        self.source.baselines.iter().map(move |of| (of.name.as_str(), of.forecasts.iter().map(part).collect()))
     }
 
     /// The names of the classes 0, 1, ..., such as `["0", "1"]` or `["cat", "dog", "fish"]`, if the target is a column of
@@ -333,12 +199,6 @@ impl Dataset {
     /// index of the sample in them.
     pub fn last_rows(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.source.places[self.samples.clone()].iter().map(|&place| u64::from(place))
-    }
-
-    /// The file that each sample comes from, `[S]`, where several were read.
-    pub fn files(&self) -> Option<impl ExactSizeIterator<Item = &Path> + '_> {
-        let file = |&file: &u32| self.source.file_names[file as usize].as_path();
-        (!self.source.files.is_empty()).then(|| self.source.files[self.samples.clone()].iter().map(file))
     }
 
     /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample.

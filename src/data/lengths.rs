@@ -2,7 +2,8 @@
 
 use super::{
     arrays::{check_values, target_shape},
-    dataset::{Dataset, Source},
+    dataset::Dataset,
+    source::Source,
 };
 use crate::{Error, Result, model::ANY_LENGTH};
 use std::sync::Arc;

@@ -2,11 +2,12 @@
 
 use super::{
     baselines,
-    dataset::{Dataset, SampleArray, SampleKind, Source},
+    dataset::{Dataset, SampleKind},
     features::Features,
     options::TableOptions,
     reading::{Missing, Reading},
     series::Series,
+    source::{SampleArray, Source},
     spelling::shown,
     table::Table,
     window::Windows,

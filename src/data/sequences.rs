@@ -2,11 +2,12 @@
 
 use super::{
     arff,
-    dataset::{Dataset, Source},
+    dataset::Dataset,
     missing::{fill_forward, interpolate},
     npy,
     reading::{Missing, Reading},
     samples::RowCounts,
+    source::Source,
     ts,
 };
 use crate::{Error, Result, model::ANY_LENGTH};

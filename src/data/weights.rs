@@ -1,6 +1,6 @@
 //! What samples count for in training.
 
-use super::dataset::{Dataset, SampleArray};
+use super::{dataset::Dataset, source::SampleArray};
 use crate::{Error, Result};
 use std::sync::Arc;
 

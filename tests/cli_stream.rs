@@ -84,11 +84,33 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
         words.iter().for_each(|word| assert!(text.contains(word), "`{word}` is missing from: {text}"));
     };
     refused("a,colour\n", &[], &["stdin", "the column `b` is missing", "a, colour"]);
-    refused("a,colour,b\n1,red,2\n1,red,x\n", &[], &["stdin: line 3", "`x` in `b` is no number"]);
+    refused("a,colour,b\n1,red,2\n1,red,x\n", &[], &["stdin: line 3", "the value of `b`: `x` is not a number"]);
     refused("a,colour,b\n1,pink,2\n", &[], &["line 2", "`pink` in `colour`", "did not meet", "blue, green, red"]);
     refused("a,colour,b\n1,,2\n", &[], &["line 2", "`colour` is missing"]);
     refused("a,colour,b\n", &["--device", "gpu"], &["leave --device out"]);
     assert!(answers(&model, "a,colour,b\n1,pink,2\n", &["--new-categories", "none"]).status.success());
     let files = gatenorm(&["predict", &model, &data, "--stream"]).output().unwrap();
     assert!(String::from_utf8(files.stderr).unwrap().contains("say `-` for DATA and --stream"));
+}
+
+#[test]
+fn a_stream_reads_fields_as_files_are_read() {
+    let room = Room::new();
+    let rows: String = (0..12)
+        .map(|i| format!("{},{},{},{}\n", ["north", "south"][i / 6], i % 6, ["1", "2.0", "3"][i % 3], i % 2))
+        .collect();
+    let data = room.write("rows.csv", &("site,a,kind,y\n".to_owned() + &rows));
+    let model = room.path("m.keras");
+    let flags = ["--group", "site", "--categorical", "kind", "--na", "n.d.", "--missing", "ffill", "--window", "3"];
+    let more = ["--target", "y", "--units", "4", "--epochs", "1", "--out", &model, "--device", "cpu"];
+    stdout(&[&["train", &data][..], &flags, &more].concat());
+    // Other spellings of a category, and the model's own mark for what is missing, which the row before fills.
+    let lines = |text: &str| String::from_utf8(answers(&model, text, &[]).stdout).unwrap();
+    let plain = lines("a,kind\n1,2\n1,3\n");
+    assert_eq!(plain.lines().count(), 3);
+    assert_eq!(lines("a,kind\n+1,2.0\nn.d.,3.00\n"), plain);
+    let refused = String::from_utf8(answers(&model, "site,a,kind\nnorth,1,2\n", &[]).stderr).unwrap();
+    assert!(refused.contains("`site` tells series apart") && refused.contains("one series"), "{refused}");
+    let refused = String::from_utf8(answers(&model, "a,kind\nNA,2\n", &[]).stderr).unwrap();
+    assert!(refused.contains("line 2: the value of `a`: `NA` is not a number"), "{refused}");
 }

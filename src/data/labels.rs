@@ -246,7 +246,7 @@ pub(super) fn sorted<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String
 }
 
 /// The one name of a class that may be spelled in several ways: `1`, `1.0` and `+1` are all `1`.
-pub(super) fn canonical(text: &str) -> (String, Option<f64>) {
+pub(crate) fn canonical(text: &str) -> (String, Option<f64>) {
     match text.parse::<f64>() {
         // The sum turns -0 to 0.
         Ok(number) if number.is_finite() => ((number + 0.0).to_string(), Some(number)),

@@ -51,12 +51,14 @@ mod tests;
 
 pub use dataset::{Dataset, SampleKind};
 pub use inspect::{ColumnInspection, ColumnKind, Inspection, NumberInspection, TimeInspection};
+pub(crate) use labels::canonical;
 pub use options::TableOptions;
 pub use reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature};
 pub use samples::RowCounts;
 pub use sequences::SeriesOptions;
 pub use split::SplitBy;
 pub use statistics::FeatureStatistics;
+pub(crate) use value::Numerals;
 
 /// Milliseconds since 1970 of a date, with or without a time and its distance from UTC, as [`Dataset::split_at`] takes them. None
 /// where it is no date, or day and month cannot be told apart.

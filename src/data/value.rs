@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 /// Why a field is not a number that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// Empty, or a mark such as `NA` or `NaN`.
     Missing,
     /// An infinity.
@@ -72,7 +72,7 @@ pub(super) fn is_missing(text: &str) -> bool {
 }
 
 /// How one file writes its numbers and what is missing; learned from its values as they come.
-pub(super) struct Numerals<'a> {
+pub(crate) struct Numerals<'a> {
     /// Marks of missing values beside the empty field, instead of the usual ones.
     marks: Option<&'a [String]>,
     /// Whether a comma can be part of a number: not where it separates fields.

@@ -1,6 +1,6 @@
 //! From the fields of a line to a model's features.
 
-use crate::data::{Categorical, Encoding, Missing, SampleKind};
+use crate::data::{Categorical, Encoding, Missing, Numerals, SampleKind, canonical};
 use crate::error::{Error, Result};
 use crate::train::DataSpec;
 
@@ -12,13 +12,12 @@ pub struct RowReader {
     one_hot: bool,
     fills: bool,
     new_categories: bool,
+    /// What marks a missing value, instead of the usual marks.
+    marks: Option<Vec<String>>,
     /// The row, and behind the first one what fills it.
     row: Vec<f32>,
     began: bool,
 }
-
-/// What marks a missing value.
-const MISSING: [&str; 7] = ["", "na", "nan", "null", "none", "?", "-"];
 
 impl RowReader {
     /// For lines with these names of columns.
@@ -34,6 +33,12 @@ impl RowReader {
         }
         if spec.reading.time.as_ref().is_some_and(|time| !time.features.is_empty()) {
             return refuse("the model sees features of the calendar, which are made of a whole file");
+        }
+        let named = |name: &String| header.iter().any(|known| known.as_ref().trim() == name);
+        if let Some(group) = spec.reading.group.iter().find(|name| named(name)) {
+            return refuse(&format!(
+                "`{group}` tells series apart, but a stream is one series. Leave the column out, and give each a stream of its own"
+            ));
         }
         let fills = match spec.reading.missing {
             Missing::Error => false,
@@ -59,7 +64,8 @@ impl RowReader {
             _ => 1,
         };
         let row = vec![0.0; columns.iter().map(width).sum()];
-        Ok(RowReader { columns, one_hot, fills, new_categories: spec.new_categories, row, began: false })
+        let (marks, new_categories) = (spec.reading.missing_marks.clone(), spec.new_categories);
+        Ok(RowReader { columns, one_hot, fills, new_categories, marks, row, began: false })
     }
 
     /// Numbers of a row.
@@ -74,21 +80,26 @@ impl RowReader {
     /// [`Error::Usage`] that names the column and the field: what is no number, no known category, or missing.
     pub fn row<'f>(&mut self, field: impl Fn(usize) -> Option<&'f str>) -> Result<&[f32]> {
         let mut at = 0;
+        let mut numerals = Numerals::new(self.marks.as_deref(), b',');
         for (place, name, categories) in &self.columns {
             let text = field(*place).unwrap_or("").trim();
             let width = categories.as_ref().filter(|_| self.one_hot).map_or(1, |known| known.categories.len());
             let values = &mut self.row[at..at + width];
             at += width;
-            if MISSING.iter().any(|mark| text.eq_ignore_ascii_case(mark)) {
+            if numerals.is_missing(text) {
                 match self.fills && self.began {
                     true => continue,
                     false => return Err(Error::usage(format!("the value of `{name}` is missing"))),
                 }
             }
             match categories {
-                None => values[0] = number(name, text)?,
+                None => {
+                    let wrong = |why: String| Error::usage(format!("the value of `{name}`: {why}"));
+                    values[0] = numerals.number(text).map_err(|fault| wrong(fault.describe(text)))?;
+                }
                 Some(known) => {
-                    let class = known.categories.iter().position(|category| category == text);
+                    let spelled = canonical(text).0;
+                    let class = known.categories.iter().position(|category| *category == spelled);
                     if class.is_none() && !self.new_categories {
                         let names = known.categories.join(", ");
                         return Err(Error::usage(format!(
@@ -105,9 +116,4 @@ impl RowReader {
         self.began = true;
         Ok(&self.row)
     }
-}
-
-fn number(column: &str, text: &str) -> Result<f32> {
-    let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
-    number.ok_or_else(|| Error::usage(format!("`{text}` in `{column}` is no number")))
 }

@@ -14,7 +14,7 @@ use crate::formats::atomic;
 /// callbacks, of the best epoch and of the epoch that is under way.
 ///
 /// The folder gets `last.keras`, a model file like any other with the run's state beside, and with
-/// [`Fit::keep_best`](super::Fit::keep_best) `best-N.keras`. To go on, [load](Model::load) `last.keras`, and call `fit` with
+/// [`Fit::keep_best`](super::Fit::keep_best) a hidden file with the best epoch's model. To go on, [load](Model::load) `last.keras`, and call `fit` with
 /// [`Fit::resume`](super::Fit::resume) and the same data and arguments.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
@@ -54,6 +54,9 @@ impl Checkpoints {
     }
 }
 
+/// Begins the names of files that come and go with the best epoch; nobody else has such files.
+const BEST: &str = ".gatenorm-best-";
+
 /// Saves a run, some time.
 pub(super) struct Saver {
     checkpoints: Checkpoints,
@@ -81,7 +84,7 @@ impl Saver {
 
     /// Saves the model as that of the best epoch so far, before any state that speaks of it.
     pub fn save_best(&mut self, model: &mut Model, loss: f64, epoch: usize) -> Result<()> {
-        let file = format!("best-{epoch}.keras");
+        let file = format!("{BEST}{epoch}.keras");
         model.save(self.checkpoints.folder.join(&file))?;
         self.best = Some(BestEpoch { loss: loss.to_bits(), epoch, file });
         Ok(())
@@ -106,7 +109,7 @@ impl Saver {
         let Ok(entries) = std::fs::read_dir(&self.checkpoints.folder) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let number = name.strip_prefix("best-").and_then(|rest| rest.strip_suffix(".keras"));
+            let number = name.strip_prefix(BEST).and_then(|rest| rest.strip_suffix(".keras"));
             if number.is_some_and(|n| n.parse::<usize>().is_ok()) && Some(name.as_str()) != kept {
                 let _ = std::fs::remove_file(entry.path());
             }

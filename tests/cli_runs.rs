@@ -151,6 +151,19 @@ fn a_folder_tells_of_its_run_which_is_repeated_from_it() {
     fails(resume(folder.path()), &["run.toml", "`windws` is no option of `gatenorm train`"]);
     std::fs::write(&config, "keep = true\n").unwrap();
     fails(resume(folder.path()), &["run.toml", "`keep`", "no text and no number"]);
+    let mut unsaved = gatenorm();
+    unsaved.args([
+        "train",
+        &format!("{DATA}datatest.txt"),
+        "--target",
+        "Occupancy",
+        "--window",
+        "2",
+        "--device",
+        "cpu",
+    ]);
+    unsaved.args(["--checkpoint-every", "2", "--out"]).arg(out("unsaved.keras"));
+    fails(unsaved, &["--checkpoint-every", "Give it a folder with --checkpoint"]);
     let mut nowhere = gatenorm();
     nowhere.arg("train").arg("--resume").arg(out("nowhere"));
     fails(nowhere, &["run.toml", "cannot read"]);

@@ -1,6 +1,6 @@
 //! What people and programs read: talk on stderr, results on stdout.
 
-use std::fmt::{Arguments, Display};
+use std::fmt::{self, Arguments, Display};
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -9,8 +9,6 @@ use gatenorm::Error;
 use gatenorm::data::{Dataset, Missing, SampleKind};
 use gatenorm::model::grouped;
 use serde_json::Value;
-
-use super::interrupt::{Interrupted, STATUS};
 
 /// Writes a line to stderr. Unlike `eprintln!` it does not panic where nobody listens.
 macro_rules! talk {
@@ -35,6 +33,21 @@ pub fn json(value: &Value) -> Result<()> {
     print(value)
 }
 
+/// The exit status of a program that was interrupted.
+pub const INTERRUPTED: u8 = 130;
+
+/// A run that was interrupted, and has reported already.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
 /// Tells the error, once, and gives the exit status that belongs to it.
 pub fn failure(error: &anyhow::Error) -> ExitCode {
     // Only writing to stdout gives bare I/O errors; a reader that has seen enough, as `head`, is no failure.
@@ -42,7 +55,7 @@ pub fn failure(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if error.is::<Interrupted>() {
-        return ExitCode::from(STATUS);
+        return ExitCode::from(INTERRUPTED);
     }
     if let Some(refused) = error.downcast_ref::<clap::Error>() {
         // Help and version end up here too. Whoever closed the pipe does not want to read it.

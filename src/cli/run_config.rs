@@ -38,7 +38,11 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>> {
     if resumes {
         refuse_beside_resume(train, typed, &file)?;
     }
-    let said = read(&file)?;
+    let mut said = read(&file)?;
+    if !resumes && path("checkpoint").is_none() {
+        // How often a run was saved says nothing where this one is not.
+        said.retain(|key, _| !key.starts_with("checkpoint-") || key == "checkpoint-best");
+    }
     let mut expanded = Vec::new();
     for (key, value) in &said {
         let arg = train.get_arguments().find(|arg| name(arg) == *key && !UNSAID.contains(&arg.get_id().as_str()));
@@ -53,7 +57,7 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>> {
 
 fn read(file: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
-    text.parse::<Table>().map_err(|e| Error::input(file, format!("{}: {e}", "it is no TOML")))
+    text.parse::<Table>().map_err(|e| Error::input(file, format!("it is no TOML: {e}")))
 }
 
 fn refuse_beside_resume(train: &Command, typed: &ArgMatches, file: &Path) -> Result<()> {

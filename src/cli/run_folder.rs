@@ -23,12 +23,12 @@ pub struct RunFlags {
     /// on with --resume to the same bits, whatever ends it.
     #[arg(long, value_name = "FOLDER", conflicts_with = "resume")]
     pub checkpoint: Option<PathBuf>,
-    /// Save it after every so many epochs.
-    #[arg(long, value_name = "EPOCHS", default_value = "1", value_parser = at_least_one, allow_negative_numbers = true)]
-    checkpoint_every: usize,
-    /// And within an epoch, so many minutes after the last time.
-    #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = above_zero, allow_negative_numbers = true)]
-    checkpoint_minutes: f64,
+    /// Save it after every so many epochs [default: 1].
+    #[arg(long, value_name = "EPOCHS", value_parser = at_least_one, allow_negative_numbers = true)]
+    checkpoint_every: Option<usize>,
+    /// And within an epoch, so many minutes after the last time [default: 10].
+    #[arg(long, value_name = "MINUTES", value_parser = above_zero, allow_negative_numbers = true)]
+    checkpoint_minutes: Option<f64>,
     /// Go on with the run in this folder: nothing else needs to be said.
     #[arg(long, value_name = "FOLDER")]
     pub resume: Option<PathBuf>,
@@ -50,6 +50,11 @@ impl RunFlags {
 
     /// Makes the folder of a new run, or finds that of an old one.
     pub fn begin(&self, options: &Table, device: &Device) -> Result<()> {
+        if self.folder().is_none() && (self.checkpoint_every.is_some() || self.checkpoint_minutes.is_some()) {
+            return Err(Error::usage(
+                "--checkpoint-every and --checkpoint-minutes say how often a run is saved. Give it a folder with --checkpoint",
+            ));
+        }
         let Some(folder) = &self.checkpoint else { return Ok(()) };
         let file = folder.join(FILE);
         if file.exists() {
@@ -67,8 +72,8 @@ impl RunFlags {
     /// Keeps the run in its folder as it goes.
     pub fn add<'a>(&self, fit: Fit<'a>, monitor: &str) -> Fit<'a> {
         let Some(folder) = self.folder() else { return fit };
-        let every = Duration::from_secs_f64(60.0 * self.checkpoint_minutes);
-        let checkpoints = Checkpoints::new(folder).every_epochs(self.checkpoint_every).every(every);
+        let every = Duration::from_secs_f64(60.0 * self.checkpoint_minutes.unwrap_or(10.0));
+        let checkpoints = Checkpoints::new(folder).every_epochs(self.checkpoint_every.unwrap_or(1)).every(every);
         let best = ModelCheckpoint::new(folder.join("best.keras").display().to_string());
         fit.checkpoints(checkpoints)
             .callback(CsvLogger::new(folder.join("history.csv")))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gatenorm::data::Dataset;
 use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
@@ -14,17 +14,18 @@ use serde_json::json;
 
 use super::bn_statistics::StatisticsFlags;
 use super::callbacks::CallbackFlags;
-use super::class_weight::{ClassWeight, class_weight, numbered};
+use super::class_weight::numbered;
+use super::course::{CourseFlags, Keep};
 use super::held_out::HeldOutFlags;
-use super::interrupt::{self, Interrupted};
+use super::interrupt;
 use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
-use super::options::{DeviceFlags, Read, TableFlags, above_zero, at_least_one, keep_apart};
+use super::options::{DeviceFlags, Read, TableFlags, keep_apart};
 use super::page;
 use super::profile::ProfileFlags;
 use super::progress::Show;
-use super::report::talk;
+use super::report::{Interrupted, talk};
 use super::run_folder::RunFlags;
 use super::{forecasts, options, report, run_config};
 
@@ -64,7 +65,7 @@ pub struct Train {
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
     #[command(flatten)]
-    pub run: RunFlags,
+    run: RunFlags,
     /// The options that were typed, as a run's folder keeps them.
     #[arg(skip)]
     pub options: toml::Table,
@@ -78,41 +79,6 @@ pub struct Train {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-}
-
-/// How training goes on.
-#[derive(Args)]
-#[command(next_help_heading = "Training")]
-struct CourseFlags {
-    /// A model to train on, instead of a new one; its layers, optimizer and columns come from the file. Or a description of layers
-    /// to begin anew: FILE.json as Keras's `model.to_json()` gives it, or FILE.toml as the README tells.
-    #[arg(long, value_name = "FILE")]
-    model: Option<PathBuf>,
-    /// Passes over the data; or several numbers of them, separated by commas, each at a --learning-rate of its own.
-    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "10", value_parser = at_least_one, allow_negative_numbers = true)]
-    epochs: Vec<usize>,
-    /// Samples of one training step.
-    #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
-    batch_size: usize,
-    /// Step size [default: 0.001; 0.01 with sgd, or the model's]; or one for each number in --epochs, such as
-    /// `--epochs 50,20 --learning-rate 1e-3,1e-4`.
-    #[arg(long, value_name = "RATE,...", value_delimiter = ',', value_parser = above_zero, allow_negative_numbers = true)]
-    learning_rate: Vec<f64>,
-    /// What samples of a class count for in training, where it is not 1, so that a rare class is not neglected.
-    #[arg(long, value_name = "CLASS=WEIGHT,...", value_delimiter = ',', value_parser = class_weight)]
-    class_weight: Option<Vec<ClassWeight>>,
-    /// Take the samples in the order of the file.
-    #[arg(long)]
-    no_shuffle: bool,
-    /// Which epoch's weights to save: the last, or the one with the least loss (of the validation, where there is one).
-    #[arg(long, default_value = "last")]
-    keep: Keep,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Keep {
-    Last,
-    Best,
 }
 
 /// Checks, trains, saves, reports.
@@ -385,33 +351,5 @@ impl Train {
     fn optimizer(&self, samples: usize) -> gatenorm::Result<Optimizer> {
         let steps = self.course.all_epochs() * samples.div_ceil(self.course.batch_size);
         self.optimizer.optimizer(self.course.learning_rate.first().copied(), steps as u64)
-    }
-}
-
-impl CourseFlags {
-    /// Refuses what clap cannot see.
-    fn check(&self) -> gatenorm::Result<()> {
-        let (parts, rates) = (self.epochs.len(), self.learning_rate.len());
-        if rates == parts || (parts == 1 && rates == 0) {
-            return Ok(());
-        }
-        Err(Error::usage(format!(
-            "--epochs has {parts} numbers, --learning-rate {rates}. Give a rate for each, such as --epochs 50,20 --learning-rate 1e-3,1e-4"
-        )))
-    }
-
-    fn all_epochs(&self) -> usize {
-        self.epochs.iter().sum()
-    }
-
-    /// The learning rate of an epoch, from 0.
-    fn rate_at(&self, epoch: usize) -> f64 {
-        let mut end = 0;
-        let ends = self.epochs.iter().map(|epochs| {
-            end += epochs;
-            end
-        });
-        let part = ends.take_while(|&end| end <= epoch).count();
-        self.learning_rate[part.min(self.learning_rate.len() - 1)]
     }
 }

@@ -1,8 +1,8 @@
 //! Milliseconds per training step of LSTM -> BN -> LSTM -> BN -> Dense(1) with Adam, on every device of this machine.
 //!
 //! `cargo bench --bench train_step [-- SIZE ... device=NAME]`, with sizes seed, small, medium, large (default: the first three), and a
-//! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `gru`, GRUs instead of LSTMs; with `json`, a line of
-//! JSON for each.
+//! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `gru`, GRUs instead of LSTMs; with `chunks=N`, data
+//! that pass through the device, which holds two chunks of 1/N of them together; with `json`, a line of JSON for each.
 
 use std::time::{Duration, Instant};
 
@@ -61,7 +61,7 @@ fn model(size: &Size, cell: Cell, device: &Device) -> Result<Model> {
 }
 
 /// Time from nothing to the end of the first step (shaders compiled), and the median time of later steps.
-fn measure(size: &Size, cell: Cell, device: &Device) -> Result<(Duration, Duration, u64)> {
+fn measure(size: &Size, cell: Cell, device: &Device, chunks: Option<usize>) -> Result<(Duration, Duration, u64)> {
     let began = Instant::now();
     let one = data(size, 1);
     let mut first = model(size, cell, device)?;
@@ -72,6 +72,12 @@ fn measure(size: &Size, cell: Cell, device: &Device) -> Result<(Duration, Durati
     let dispatches = first.counters().dispatches - before;
     let batches = (BUDGET.as_secs_f64() / 5.0 / began.elapsed().as_secs_f64()).clamp(1.0, 200.0) as usize;
     let several = data(size, batches);
+    if let Some(chunks) = chunks {
+        // Of a sample its values, its target, its place in the order, its first row.
+        let batch = 4 * (size.steps * size.features + 3) * size.batch;
+        first.set_device_memory(Some(batch * (batches / chunks).max(2)));
+        first.fit(&several, Fit::epochs(1).batch_size(size.batch))?;
+    }
     let mut times = Vec::new();
     let began = Instant::now();
     while times.len() < 3 || began.elapsed() < BUDGET {
@@ -105,7 +111,8 @@ fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let json = arguments.iter().any(|argument| argument == "json");
     let cell = if arguments.iter().any(|argument| argument == "gru") { Cell::Gru } else { Cell::Lstm };
-    arguments.retain(|argument| argument != "json" && argument != "gru");
+    let chunks = arguments.iter().find_map(|argument| argument.strip_prefix("chunks=")?.parse().ok());
+    arguments.retain(|argument| argument != "json" && argument != "gru" && !argument.starts_with("chunks="));
     let (device, wanted): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("device="));
     let is_wanted = |size: &&Size| if wanted.is_empty() { size.name != "large" } else { wanted.contains(&size.name) };
@@ -118,7 +125,7 @@ fn main() {
     }
     for device in devices(device) {
         for size in SIZES.iter().filter(is_wanted) {
-            match measure(size, cell, &device) {
+            match measure(size, cell, &device, chunks) {
                 Ok((first, step, dispatches)) if json => println!(
                     r#"{{"device": "{device}", "size": "{}", "ms": {}, "first_step_ms": {}, "dispatches": {dispatches}}}"#,
                     size.name,

@@ -29,6 +29,14 @@ pub struct MemoryPlan {
     pub fullest: usize,
 }
 
+/// What memory that buffers share is called, before a number: of real numbers, and of integers.
+const SHARED: [&str; 2] = ["memory", "memory_of_integers"];
+
+/// Whether a name is one of memory that buffers share.
+pub(crate) fn is_shared(name: &str) -> bool {
+    name.split_once('/').is_some_and(|(kind, _)| SHARED.contains(&kind))
+}
+
 /// When a buffer is needed, if it is.
 type Life = Option<RangeInclusive<usize>>;
 
@@ -95,7 +103,7 @@ impl MemoryPlan {
                 Some(memory) => memory,
                 None => {
                     let of_kind = shared.iter().filter(|memory| memory.element == buffer.element).count();
-                    let kind = if buffer.element == Element::Real { "memory" } else { "memory_of_integers" };
+                    let kind = SHARED[usize::from(buffer.element == Element::U32)];
                     let place = plan.places.len();
                     let name = format!("{kind}/{of_kind}");
                     plan.places.push(BufferSpec { name, shape: vec![buffer.len()], ..buffer.clone() });

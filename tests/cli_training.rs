@@ -42,6 +42,29 @@ fn every_optimizer_trains_and_stays_in_the_file() {
 }
 
 #[test]
+fn data_that_pass_through_the_device_train_to_the_same_losses() {
+    let room = Room::new();
+    let losses = |flags: &[&str]| {
+        let (value, talk) = train(&room, &[&["--epochs", "3", "--batch-size", "4"], flags].concat());
+        let of_epoch = |epoch: &Value| epoch["loss"].as_f64().unwrap();
+        (value["epochs"].as_array().unwrap().iter().map(of_epoch).collect::<Vec<f64>>(), talk)
+    };
+    // 288 bytes for two batches, 376 for all.
+    let ((whole, talk), (passed, _)) = (losses(&[]), losses(&["--device-memory", "300B"]));
+    assert_eq!(whole, passed);
+    assert!(talk.contains("MiB on the device (parameters "), "{talk}");
+    let rows = room.rows();
+    let refused = |memory: &str, words: &str| {
+        let flags = [&["--batch-size", "4", "--device-memory", memory], &USUAL[..]].concat();
+        room.assert_train_refused(&rows, &flags, &[words]);
+    };
+    refused("200B", "288 bytes");
+    refused("much", "such as 256MiB");
+    let model = room.path("room.keras");
+    assert_refused(&["predict", &model, "-", "--stream", "--device-memory", "1MiB"], &["leave --device-memory out"]);
+}
+
+#[test]
 fn a_schedule_falls_over_the_whole_training() {
     let room = Room::new();
     let flags = ["--epochs", "3", "--batch-size", "6", "--optimizer", "sgd", "--learning-rate", "0.5"];

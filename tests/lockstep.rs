@@ -71,11 +71,17 @@ impl<E: Executor> Executor for Damaged<E> {
     fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
         self.device.run_timed(plan, at)
     }
-    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
-        self.device.write(spec, values)
+    fn write_part(&mut self, spec: &BufferSpec, first: usize, values: &[f32]) -> Result<()> {
+        self.device.write_part(spec, first, values)
     }
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
         self.device.write_u32(spec, values)
+    }
+    fn release(&mut self, name: &str) {
+        self.device.release(name);
+    }
+    fn sizes(&self) -> Vec<(&str, usize)> {
+        self.device.sizes()
     }
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
         self.device.read(name, range)

@@ -74,14 +74,21 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|v| v.to_bits()).collect()
 }
 
-/// Trains in `folder`, going on after each death, the next of which comes after `deaths` batches; gives what it left and how often it died.
-fn run(folder: &Path, device: &Device, hears: Batches, mut deaths: impl FnMut() -> usize) -> (Left, usize) {
+/// Trains in `folder` with so much memory for data, going on after each death, the next of which comes after `deaths` batches; gives
+/// what it left and how often it died.
+fn run(
+    folder: &Path,
+    device: &Device,
+    (hears, memory): (Batches, Option<usize>),
+    mut deaths: impl FnMut() -> usize,
+) -> (Left, usize) {
     let (train, validation) = (data(0, SAMPLES), data(1000, 20));
     let (last, log) = (folder.join(Checkpoints::LAST), folder.join("log.csv"));
     for died in 0.. {
         let (mut death, mut stopping) = (Death { left: deaths(), hears }, EarlyStopping::new().patience(4));
         let resumes = last.exists();
         let mut model = if resumes { Model::load(&last, device.clone()).unwrap() } else { model(device.clone()) };
+        model.set_device_memory(memory);
         let fit = Fit::epochs(EPOCHS)
             .batch_size(8)
             .validation(&validation)
@@ -118,16 +125,17 @@ fn run(folder: &Path, device: &Device, hears: Batches, mut deaths: impl FnMut() 
 
 fn goes_on_to_the_same_bits(device: &Device) {
     let folder = || tempfile::tempdir().unwrap();
-    let (whole, died) = run(folder().path(), device, Batches::Each, || usize::MAX);
+    let (whole, died) = run(folder().path(), device, (Batches::Each, None), || usize::MAX);
     assert!(died == 0 && whole.scores.len() < EPOCHS, "{device}: early stopping, whose count goes on too, ends it");
-    for hears in [Batches::Each, Batches::Bunched] {
+    // At last with room for two batches of data on the device, beside the validation's.
+    for how in [(Batches::Each, None), (Batches::Bunched, None), (Batches::Bunched, Some(2_400))] {
         // A checkpoint is written after the death of the batch before, so that each process gets one batch further at least.
         let mut number = 0;
         let deaths = || {
             number += 1;
             [2, 3, 7, 5, 13][number % 5]
         };
-        let (cut, died) = run(folder().path(), device, hears, deaths);
+        let (cut, died) = run(folder().path(), device, how, deaths);
         assert!(died >= 4, "{device}: it died {died} times");
         assert_eq!(cut, whole, "{device}");
     }

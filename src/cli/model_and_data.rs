@@ -9,6 +9,7 @@ use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, Model};
 
+use super::memory::MemoryFlags;
 use super::options::{DeviceFlags, Read, TableFlags, tell_device};
 use super::report;
 
@@ -28,6 +29,8 @@ pub struct ModelAndData {
     table: TableFlags,
     #[command(flatten, next_help_heading = "Where and how")]
     device: DeviceFlags,
+    #[command(flatten)]
+    memory: MemoryFlags,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -50,6 +53,11 @@ impl ModelAndData {
             )
             .into());
         }
+        if self.memory.is_given() {
+            return Err(
+                Error::usage("rows that are predicted one by one take no memory: leave --device-memory out").into()
+            );
+        }
         let model = Model::load(&self.model, Device::Cpu)?;
         let Some(spec) = model.data_spec().cloned() else {
             let text = format!(
@@ -64,7 +72,8 @@ impl ModelAndData {
     /// Opens the device, the model and the data, with their targets or without, and tells of them.
     pub fn load(&self, targets: bool) -> Result<(Model, Dataset)> {
         let (device, why) = self.device.open()?;
-        let model = Model::load(&self.model, device)?;
+        let mut model = Model::load(&self.model, device)?;
+        self.memory.apply(&mut model);
         let read = Read { targets, new_categories: self.new_categories == NewCategories::None };
         let data = self.table.load_for(&self.data, &model, &self.model, read)?;
         if targets {

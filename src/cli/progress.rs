@@ -34,7 +34,12 @@ impl Show {
         let seconds = (left as f64 / per_second).round() as u64;
         let rate = if per_second < 10.0 { format!("{per_second:.1}") } else { grouped(per_second as usize) };
         bar.set_position(step as u64);
-        bar.set_message(format!("{rate} steps/s  {scores}  eta {}:{:02}", seconds / 60, seconds % 60));
+        let memory = training.model.device_memory().total().div_ceil(1 << 20);
+        bar.set_message(format!(
+            "{rate} steps/s  {scores}  {memory} MiB on the device  eta {}:{:02}",
+            seconds / 60,
+            seconds % 60
+        ));
     }
 }
 

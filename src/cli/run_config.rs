@@ -16,7 +16,7 @@ const TRAIN: &str = "train";
 /// What a file does not hold: where the run is, and what only looks on.
 const UNSAID: [&str; 6] = ["checkpoint", "resume", "config", "json", "dump_plan", "profile"];
 /// What may be said beside --resume: where and how it computes and reports, not what.
-const BESIDE_RESUME: [&str; 6] = ["resume", "json", "device", "checked", "profile", "report"];
+const BESIDE_RESUME: [&str; 7] = ["resume", "json", "device", "device_memory", "checked", "profile", "report"];
 
 /// The file in a run's folder.
 pub const FILE: &str = "run.toml";

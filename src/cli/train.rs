@@ -18,6 +18,7 @@ use super::class_weight::numbered;
 use super::course::{CourseFlags, Keep};
 use super::held_out::HeldOutFlags;
 use super::interrupt;
+use super::memory::MemoryFlags;
 use super::model_file::Described;
 use super::new_model::LayerFlags;
 use super::optimizer::OptimizerFlags;
@@ -71,6 +72,8 @@ pub struct Train {
     pub options: toml::Table,
     #[command(flatten, next_help_heading = "Where and how")]
     device: DeviceFlags,
+    #[command(flatten)]
+    memory: MemoryFlags,
     /// Print the plan of a training step, its buffers and kernels, before training.
     #[arg(long, conflicts_with = "json")]
     dump_plan: bool,
@@ -112,11 +115,12 @@ pub fn run(args: &Train) -> Result<()> {
     if let Some(last) = args.run.last() {
         model = go_on(&last, model)?;
     }
+    args.memory.apply(&mut model);
     args.statistics.check(&mut model, &train)?;
     let plan = model.plan(&train, Mode::Train, args.course.batch_size.min(train.len()))?;
     let (trainable, others) = model.network().table.count();
-    let (parameters, size) = (grouped(trainable + others), plan.bytes().div_ceil(1 << 20));
-    talk!("model    {}; {parameters} parameters, {size} MiB on the device", model.network().line());
+    let (parameters, memory) = (grouped(trainable + others), model.memory_of(&plan));
+    talk!("model    {}; {parameters} parameters, {memory}", model.network().line());
     if args.dump_plan {
         report::print(&plan)?;
     }

@@ -203,20 +203,25 @@ impl Dataset {
 
     /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample.
     pub fn sample(&self, i: usize) -> (Vec<f32>, Vec<f32>) {
-        let Some(rows) = self.spans().nth(i) else { return (Vec::new(), Vec::new()) };
-        let (features, size) = (self.features(), self.target_size());
+        if i >= self.len() {
+            return (Vec::new(), Vec::new());
+        }
+        let (rows, features, size) = (self.span(i), self.features(), self.target_size());
         let values = rows.start * features..rows.end * features;
         (self.source.rows[values].to_vec(), self.targets()[i * size..(i + 1) * size].to_vec())
     }
 
     /// The rows of each sample, without padding.
     pub(super) fn spans(&self) -> impl ExactSizeIterator<Item = Range<usize>> + '_ {
-        let steps = self.steps();
-        self.samples.clone().map(move |i| {
-            let length = self.source.lengths.as_ref().map_or(steps, |lengths| lengths[i] as usize);
-            let start = self.source.starts[i] as usize;
-            start..start + length
-        })
+        (0..self.len()).map(|sample| self.span(sample))
+    }
+
+    /// The rows of a sample.
+    pub(super) fn span(&self, sample: usize) -> Range<usize> {
+        let i = self.samples.start + sample;
+        let length = self.source.lengths.as_ref().map_or(self.steps(), |lengths| lengths[i] as usize);
+        let start = self.source.starts[i] as usize;
+        start..start + length
     }
 
     /// How many samples each class has, in the order of [`classes`](Dataset::classes).
@@ -249,20 +254,6 @@ impl Dataset {
     /// The first of them.
     pub(super) fn first(&self) -> usize {
         self.samples.start
-    }
-
-    /// The rows of all samples one after another, `[S, T, F]`; behind a sample's own steps, and where the model is to mask
-    /// them, they hold `padding`, `[F]`.
-    pub(crate) fn padded_rows(&self, padding: &[f32]) -> Vec<f32> {
-        let features = self.features();
-        let mut rows = Vec::with_capacity(self.len() * self.steps() * features);
-        for (i, span) in self.spans().enumerate() {
-            for row in self.source.rows[span.start * features..span.end * features].chunks(features) {
-                rows.extend_from_slice(if row[0].is_nan() { padding } else { row });
-            }
-            (i * self.steps() + span.len()..(i + 1) * self.steps()).for_each(|_| rows.extend_from_slice(padding));
-        }
-        rows
     }
 
     /// The resident rows, `[R, F]`, with `padding`, `[F]`, in place of those that the model is to mask.

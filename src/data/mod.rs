@@ -20,6 +20,7 @@ mod cells;
 mod dataset;
 mod dialect;
 mod features;
+mod gather;
 mod inspect;
 mod labels;
 mod layout;
@@ -50,6 +51,7 @@ mod window;
 mod tests;
 
 pub use dataset::{Dataset, SampleKind};
+pub(crate) use gather::Gathered;
 pub use inspect::{ColumnInspection, ColumnKind, Inspection, NumberInspection, TimeInspection};
 pub(crate) use labels::canonical;
 pub use options::TableOptions;

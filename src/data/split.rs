@@ -132,7 +132,7 @@ impl Dataset {
     fn cut_rows(&self, samples: Range<usize>, fraction: f64, parts: &mut (Vec<usize>, Vec<usize>)) {
         let first = samples.start + (samples.len() as f64 * fraction).round() as usize;
         let last = first.checked_sub(1).filter(|last| samples.contains(last));
-        let used = last.and_then(|last| self.spans().nth(last)).map_or(0, |span| span.end + self.source.reach);
+        let used = last.map_or(0, |last| self.span(last).end + self.source.reach);
         parts.0.extend(samples.start..first);
         let starts = self.starts();
         parts.1.extend((first..samples.end).filter(|&i| starts[i] as usize >= used));

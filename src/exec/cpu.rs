@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Counters, Executor, check_content, check_scalars, check_step};
+use super::{Counters, Executor, check_content, check_part, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::fast::Workers;
 use crate::kernels::{Access, Args, Bound, Element, KernelInfo, Options, Real, StepScalars};
@@ -278,13 +278,13 @@ impl<T: Real> Executor for CpuExecutor<T> {
         Ok(workers.enter(|| (0..plan.steps().len()).map(timed).collect()))
     }
 
-    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
-        check_content(spec, Element::Real, values.len())?;
+    fn write_part(&mut self, spec: &BufferSpec, first: usize, values: &[f32]) -> Result<()> {
+        check_part(spec, first, values.len())?;
         self.ensure(spec, true)?;
         self.counters.bytes_in += 4 * values.len() as u64;
         let place = self.places.get(&spec.name).copied();
         if let Some(Memory::Real(memory)) = place.and_then(|place| self.memory.get_mut(place)) {
-            memory.iter_mut().zip(values).for_each(|(m, &v)| *m = T::of(v));
+            memory[first..].iter_mut().zip(values).for_each(|(m, &v)| *m = T::of(v));
         }
         Ok(())
     }
@@ -298,6 +298,24 @@ impl<T: Real> Executor for CpuExecutor<T> {
             memory.iter_mut().zip(values).for_each(|(m, &v)| *m = v);
         }
         Ok(())
+    }
+
+    fn release(&mut self, name: &str) {
+        // It keeps its place, which compiled plans know.
+        if let Some(&place) = self.places.get(name) {
+            self.memory[place] = match self.memory[place] {
+                Memory::Real(_) => Memory::Real(Vec::new()),
+                Memory::U32(_) => Memory::U32(Vec::new()),
+            };
+        }
+    }
+
+    fn sizes(&self) -> Vec<(&str, usize)> {
+        let bytes = |memory: &Memory<T>| match memory {
+            Memory::Real(values) => size_of_val(values.as_slice()),
+            Memory::U32(values) => size_of_val(values.as_slice()),
+        };
+        self.places.iter().map(|(name, &place)| (name.as_str(), bytes(&self.memory[place]))).collect()
     }
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {

@@ -11,7 +11,7 @@ use super::read_back::ReadBack;
 use super::reading::{Progress, ReadPart, Reading, Values};
 use super::submissions::{share, submissions};
 use super::tuning::{self, Choices};
-use super::{Counters, Executor, check_content, check_scalars, check_step};
+use super::{Counters, Executor, check_content, check_part, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::{Blocks, Element, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Slot, Step};
@@ -318,11 +318,11 @@ impl GpuExecutor {
         values.pop().ok_or_else(|| Error::usage("nothing was to be read"))
     }
 
-    fn upload(&mut self, spec: &BufferSpec, bytes: &[u8]) -> Result<()> {
+    fn upload(&mut self, spec: &BufferSpec, first: usize, bytes: &[u8]) -> Result<()> {
         self.ensure(spec, true)?;
         self.counters.bytes_in += bytes.len() as u64;
         if let Some(memory) = self.memory.get(&spec.name) {
-            self.gpu.inner.queue.write_buffer(&memory.buffer, 0, bytes);
+            self.gpu.inner.queue.write_buffer(&memory.buffer, 4 * first as u64, bytes);
         }
         self.gpu.inner.check()
     }
@@ -372,14 +372,24 @@ impl Executor for GpuExecutor {
         self.time_steps(plan.steps().len(), at)
     }
 
-    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
-        check_content(spec, Element::Real, values.len())?;
-        self.upload(spec, bytemuck::cast_slice(values))
+    fn write_part(&mut self, spec: &BufferSpec, first: usize, values: &[f32]) -> Result<()> {
+        check_part(spec, first, values.len())?;
+        self.upload(spec, first, bytemuck::cast_slice(values))
     }
 
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
         check_content(spec, Element::U32, values.len())?;
-        self.upload(spec, bytemuck::cast_slice(values))
+        self.upload(spec, 0, bytemuck::cast_slice(values))
+    }
+
+    fn release(&mut self, name: &str) {
+        if self.memory.remove(name).is_some() {
+            self.compiled.retain(|compiled| !compiled.names.iter().any(|of_plan| of_plan == name));
+        }
+    }
+
+    fn sizes(&self) -> Vec<(&str, usize)> {
+        self.memory.iter().map(|(name, memory)| (name.as_str(), memory.buffer.size() as usize)).collect()
     }
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {

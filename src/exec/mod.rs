@@ -62,6 +62,19 @@ fn check_content(spec: &BufferSpec, element: Element, len: usize) -> Result<()> 
     )))
 }
 
+/// Refuses real numbers that do not lie within a buffer.
+fn check_part(spec: &BufferSpec, first: usize, len: usize) -> Result<()> {
+    let end = first.saturating_add(len);
+    match spec.element == Element::Real && end <= spec.len() {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "real numbers {first}..{end} are not within the buffer `{}` of {} elements",
+            spec.name,
+            spec.len()
+        ))),
+    }
+}
+
 /// Refuses runs with scalars that were not set.
 fn check_scalars(range: &Range<usize>, set: usize) -> Result<()> {
     match range.end <= set {
@@ -105,10 +118,22 @@ pub trait Executor: Send {
     }
 
     /// Writes a buffer whole, creating it, or creating it anew where its size differs.
-    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()>;
+    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
+        check_content(spec, Element::Real, values.len())?;
+        self.write_part(spec, 0, values)
+    }
 
-    /// The same for integers.
+    /// Writes elements from `first` on, after everything that was run; creates the buffer as [`Executor::write`] does.
+    fn write_part(&mut self, spec: &BufferSpec, first: usize, values: &[f32]) -> Result<()>;
+
+    /// Writes a buffer of integers whole.
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()>;
+
+    /// Gives back the memory of a buffer, where there is one. A plan that needs it does not run before it is written again.
+    fn release(&mut self, name: &str);
+
+    /// Every buffer that there is, by name, and its bytes.
+    fn sizes(&self) -> Vec<(&str, usize)>;
 
     /// Reads elements of a buffer, after everything that was run.
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>>;

@@ -155,12 +155,20 @@ impl Executor for Profiler {
         Some(&self.profile)
     }
 
-    fn write(&mut self, spec: &BufferSpec, values: &[f32]) -> Result<()> {
-        self.inner.write(spec, values)
+    fn write_part(&mut self, spec: &BufferSpec, first: usize, values: &[f32]) -> Result<()> {
+        self.inner.write_part(spec, first, values)
     }
 
     fn write_u32(&mut self, spec: &BufferSpec, values: &[u32]) -> Result<()> {
         self.inner.write_u32(spec, values)
+    }
+
+    fn release(&mut self, name: &str) {
+        self.inner.release(name);
+    }
+
+    fn sizes(&self) -> Vec<(&str, usize)> {
+        self.inner.sizes()
     }
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {

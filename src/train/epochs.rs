@@ -117,7 +117,7 @@ impl Model {
     fn shuffle(&mut self, train: &Pass, shuffle: bool) -> Result<()> {
         let order = if shuffle { self.next_order(train.samples) } else { (0..train.samples as u32).collect() };
         self.shuffles += 1;
-        train.feed.set_order(self.executor.as_mut(), &order)
+        self.set_order(&train.feed, order)
     }
 }
 

@@ -1,19 +1,21 @@
-//! A data set on the device, and how a plan gathers a batch from it.
+//! How a data set lies on the device, and how a plan gathers a batch from it.
 
 use std::ops::Range;
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Gathered};
 use crate::error::Result;
 use crate::exec::Executor;
 use crate::kernels::{Gather, GatherSlots, MoreSlots};
 use crate::model::{Recorder, Tensor};
-use crate::plan::{ALIGNMENT, BufferSpec, Slot};
+use crate::plan::{ALIGNMENT, BufferSpec, Limits, Slot};
 
 /// Names and shapes of a data set's buffers on the device.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Feed {
     name: &'static str,
     samples: usize,
+    /// Whether samples pass through it, each with rows of its own.
+    passes: bool,
     rows: usize,
     steps: Option<usize>,
     features: usize,
@@ -46,7 +48,51 @@ impl Feed {
         let more_inputs = data.input_shapes().into_iter().skip(1).map(split).collect();
         let targets = data.target_shapes().into_iter().map(split).collect();
         let weights = data.sample_weights().map(|(_, steps)| steps);
-        Feed { name, samples: data.len(), rows, steps, features, more_inputs, targets, weights }
+        Feed { name, samples: data.len(), passes: false, rows, steps, features, more_inputs, targets, weights }
+    }
+
+    /// The name that its buffers begin with.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How many samples there is room for.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Room for so many of its samples, which pass through it.
+    pub fn with_room(&self, samples: usize) -> Feed {
+        Feed { samples, passes: true, rows: samples * self.steps.unwrap_or(1), ..self.clone() }
+    }
+
+    /// Whether the samples pass through it, so that not all are there at a time.
+    pub fn passes(&self) -> bool {
+        self.passes
+    }
+
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.specs().iter().map(|spec| 4 * spec.len()).sum()
+    }
+
+    /// Whether a device with these limits can hold it.
+    pub fn fits(&self, limits: Limits) -> bool {
+        self.specs().iter().all(|spec| 4 * spec.len() <= limits.max_buffer)
+    }
+
+    /// All its buffers.
+    pub fn specs(&self) -> Vec<BufferSpec> {
+        let all = [self.rows_spec(), self.starts_spec(), self.order_spec()];
+        all.into_iter().chain(self.array_specs()).collect()
+    }
+
+    /// Those of [`Dataset::arrays`], in that order.
+    fn array_specs(&self) -> impl Iterator<Item = BufferSpec> {
+        let inputs = self.more_inputs.iter().enumerate().map(|(i, &shape)| self.array_spec("input", i + 1, shape));
+        let targets = self.targets.iter().enumerate().map(|(i, &shape)| self.array_spec("targets", i, shape));
+        let weights = self.weights.iter().map(|&steps| self.array_spec("weights", 0, (steps, 1)));
+        inputs.chain(targets).chain(weights)
     }
 
     fn buffer(&self, part: &str, shape: &[usize]) -> BufferSpec {
@@ -76,23 +122,35 @@ impl Feed {
             executor.write(&self.rows_spec(), &data.masked_rows(padding))?;
             executor.write_u32(&self.starts_spec(), data.starts())?;
         } else if let Some(padding) = padding {
-            let starts: Vec<u32> = (0..self.samples).map(|i| (i * data.steps()) as u32).collect();
             executor.write(&self.rows_spec(), &data.padded_rows(padding))?;
-            executor.write_u32(&self.starts_spec(), &starts)?;
+            self.set_starts(executor)?;
         } else {
             executor.write(&self.rows_spec(), data.rows())?;
             executor.write_u32(&self.starts_spec(), data.starts())?;
         }
-        for (i, (shape, values)) in self.more_inputs.iter().zip(data.more_inputs()).enumerate() {
-            executor.write(&self.array_spec("input", i + 1, *shape), values)?;
-        }
-        for (i, (shape, values)) in self.targets.iter().zip(data.all_targets()).enumerate() {
-            executor.write(&self.array_spec("targets", i, *shape), values)?;
-        }
-        if let Some((weights, steps)) = data.sample_weights() {
-            executor.write(&self.array_spec("weights", 0, (steps, 1)), weights)?;
+        self.array_specs().zip(data.arrays()).try_for_each(|(spec, values)| executor.write(&spec, values))
+    }
+
+    /// Makes room for samples, each with rows of its own, which batches take in the order in which they lie there.
+    pub fn make_room(&self, executor: &mut dyn Executor) -> Result<()> {
+        let order: Vec<u32> = (0..self.samples as u32).collect();
+        executor.write_u32(&self.order_spec(), &order)?;
+        self.set_starts(executor)
+    }
+
+    /// Puts samples into that room, the first of them at `at`.
+    pub fn put(&self, executor: &mut dyn Executor, at: usize, gathered: &Gathered) -> Result<()> {
+        let values = std::iter::once(&gathered.rows).chain(&gathered.arrays);
+        for (spec, values) in std::iter::once(self.rows_spec()).chain(self.array_specs()).zip(values) {
+            executor.write_part(&spec, at * (spec.len() / self.samples), values)?;
         }
         Ok(())
+    }
+
+    fn set_starts(&self, executor: &mut dyn Executor) -> Result<()> {
+        let steps = self.steps.unwrap_or(1);
+        let starts: Vec<u32> = (0..self.samples).map(|i| (i * steps) as u32).collect();
+        executor.write_u32(&self.starts_spec(), &starts)
     }
 
     /// Sets the order in which batches take the samples; it may name fewer than all.

@@ -9,6 +9,7 @@ use super::feed::Feed;
 use super::history::{History, Scores};
 use super::model::Model;
 use super::run::{Batches, batch_sizes, check_batch_size};
+use super::supply::{TRAINING, VALIDATION, Wanted};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::model::{Mode, hash};
@@ -210,6 +211,10 @@ pub(super) struct Pass {
 }
 
 impl Pass {
+    fn new(feed: Feed, Wanted { data, batch, .. }: &Wanted<'_>) -> Pass {
+        Pass { feed, samples: data.len(), hash: hash_of(data), sizes: batch_sizes(data.len(), *batch) }
+    }
+
     /// What tells this data, cut into these batches, from other data.
     pub fn identity(&self) -> (usize, usize, u64) {
         (self.samples, self.sizes.len(), self.hash)
@@ -254,17 +259,18 @@ impl Model {
         };
         let batch_size = fit.batch_size_for(data.len());
         let weighted = fit.class_weight.as_ref().map(|weights| data.clone().with_class_weight(weights)).transpose()?;
-        let train = self.pass("train", weighted.as_ref().unwrap_or(data), batch_size)?;
-        let validation = match validation {
-            Some(data) => {
-                self.check_data(data, true).map_err(|e| Error::usage(format!("validation data: {e}")))?;
-                let batch_size = fit.validation_batch_size.unwrap_or(batch_size);
-                let mut pass = self.pass("validation", data, batch_size)?;
-                pass.sizes.truncate(fit.validation_steps.unwrap_or(usize::MAX));
-                Some(pass)
-            }
-            None => None,
-        };
+        let mut wanted = vec![Wanted { name: TRAINING, data: weighted.as_ref().unwrap_or(data), batch: batch_size }];
+        if let Some(data) = validation {
+            self.check_data(data, true).map_err(|e| Error::usage(format!("validation data: {e}")))?;
+            let batch = fit.validation_batch_size.unwrap_or(batch_size);
+            wanted.push(Wanted { name: VALIDATION, data, batch });
+        }
+        let mut passes = self.feeds(&wanted)?.into_iter().zip(&wanted).map(|(feed, wanted)| Pass::new(feed, wanted));
+        let train = passes.next().ok_or_else(|| Error::usage("there is nothing to train on"))?;
+        let mut validation = passes.next();
+        if let Some(pass) = &mut validation {
+            pass.sizes.truncate(fit.validation_steps.unwrap_or(usize::MAX));
+        }
         if !fit.resume {
             self.run_state = None;
         }
@@ -272,11 +278,6 @@ impl Model {
         let history = self.run_epochs(&train, validation.as_ref(), fit);
         self.fitting = false;
         history
-    }
-
-    fn pass(&mut self, name: &'static str, data: &Dataset, batch_size: usize) -> Result<Pass> {
-        let feed = self.feed(name, data)?;
-        Ok(Pass { feed, samples: data.len(), hash: hash_of(data), sizes: batch_sizes(data.len(), batch_size) })
     }
 
     /// Trains on given batches of samples, one step each, in this order; gives each step's mean loss and metrics, taken before
@@ -293,13 +294,14 @@ impl Model {
         batches: &[Vec<u32>],
     ) -> Result<Vec<Scores>> {
         self.check_data(data, true)?;
-        let feed = self.feed(name, data)?;
+        let largest = batches.iter().map(Vec::len).max().unwrap_or(0).clamp(1, data.len());
+        let feed = self.feed(name, data, largest)?;
         let mut all = Vec::with_capacity(batches.len());
         for rows in batches {
             if rows.is_empty() || rows.len() > data.len() || rows.iter().any(|&r| r as usize >= data.len()) {
                 return Err(Error::usage(format!("a batch must name 1 to {} samples that there are", data.len())));
             }
-            feed.set_order(self.executor.as_mut(), rows)?;
+            self.set_order(&feed, rows.clone())?;
             let mut tally = self.tally();
             let batch = Batches { feed: &feed, mode: Mode::Train, first: 0, sizes: vec![rows.len()] };
             self.run_batches(&batch, |done| tally.add_all(done))?;

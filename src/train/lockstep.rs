@@ -114,8 +114,9 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 impl Model {
     /// One training step, kernel by kernel in lockstep; gives the batch's mean loss too.
     fn lockstep_step(&mut self, data: &Dataset, rows: &[u32]) -> Result<(LockstepReport, f64)> {
-        let feed = self.feed("lockstep", data)?;
-        feed.set_order(self.executor.as_mut(), rows)?;
+        let feed = self.feed("lockstep", data, rows.len())?;
+        self.set_order(&feed, rows.to_vec())?;
+        self.bring(&feed, 0)?;
         let program = self.program(&feed, Mode::Train, rows.len())?;
         let scalars = self.compiled.optimizer.scalars(self.iterations + 1);
         self.executor.set_scalars(&[scalars])?;

@@ -6,6 +6,7 @@ mod checkpoint;
 mod checkpoints;
 mod confusion_matrix;
 mod data_spec;
+mod device_memory;
 mod epochs;
 mod feed;
 mod fit;
@@ -26,6 +27,8 @@ mod run;
 mod run_state;
 mod scores;
 mod states;
+mod stream;
+mod supply;
 mod trace;
 
 pub use callbacks::{
@@ -36,6 +39,7 @@ pub use checkpoint::Snapshot;
 pub use checkpoints::Checkpoints;
 pub use confusion_matrix::ConfusionMatrix;
 pub use data_spec::DataSpec;
+pub use device_memory::DeviceMemory;
 pub use fit::{Fit, ValidationFreq};
 pub use forecast::ForecastErrors;
 pub use history::{Epoch, History, Scores};

@@ -10,6 +10,7 @@ use super::metric::Metric;
 use super::optimizer::{LearningRate, Optimizer};
 use super::programs::{Compiled, Program, record};
 use super::run_state::RunState;
+use super::supply::Supplies;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::profile::{Profile, Profiler};
@@ -53,6 +54,8 @@ pub struct Model {
     device: Device,
     data_spec: Option<DataSpec>,
     programs: HashMap<(Feed, Mode, usize), Program>,
+    /// The data sets that batches are taken of.
+    pub(super) supplies: Supplies,
     /// What stateful layers keep from batch to batch, by name.
     pub(super) states: HashMap<String, BufferSpec>,
     /// Where the run was that the model was saved in.
@@ -125,6 +128,7 @@ impl Model {
             device,
             data_spec: None,
             programs: HashMap::new(),
+            supplies: Supplies::default(),
             states: HashMap::new(),
             run_state: None,
         };
@@ -358,7 +362,7 @@ impl Model {
 
     /// The plan of a batch of `samples` of this data set, to look at.
     pub fn plan(&mut self, data: &Dataset, mode: Mode, samples: usize) -> Result<Plan> {
-        let feed = Feed::new("data", &self.lengthened(data)?);
+        let feed = self.laid_out(data, samples)?;
         let limits = self.executor.limits();
         let program = record(&self.network, &self.compiled, &feed, mode, samples, limits)?;
         Ok((*program.plan).clone())

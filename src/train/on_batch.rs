@@ -24,7 +24,7 @@ impl Model {
     /// Errors: a batch that does not fit the model, a device that fails.
     pub fn test_on_batch(&mut self, batch: &Dataset) -> Result<Scores> {
         self.check_data(batch, true)?;
-        let feed = self.feed(FEED, batch)?;
+        let feed = self.feed(FEED, batch, batch.len())?;
         self.evaluate_feed(&feed, batch.len(), &batch_sizes(batch.len(), batch.len()), "")
     }
 

@@ -30,9 +30,8 @@ impl Model {
     pub fn estimate_population_statistics(&mut self, data: &Dataset, batch_size: usize) -> Result<()> {
         check_batch_size(batch_size)?;
         self.check_data(data, false)?;
-        let feed = self.feed("population", data)?;
-        let order = self.next_order(data.len());
-        feed.set_order(self.executor.as_mut(), &order)?;
+        let feed = self.feed("population", data, batch_size)?;
+        self.set_order(&feed, self.next_order(data.len()))?;
         let mut first = 0;
         for size in batch_sizes(data.len(), batch_size) {
             let program = self.program(&feed, Mode::Statistics, size)?;
@@ -43,8 +42,10 @@ impl Model {
             }
             // Other elements are dropped in each batch.
             let step = (self.iterations() + 1 + first as u64) as u32;
-            self.executor.set_scalars(&[StepScalars { first: first as u32, step, ..StepScalars::default() }])?;
+            let at = self.bring(&feed, first)?;
+            self.executor.set_scalars(&[StepScalars { first: at as u32, step, ..StepScalars::default() }])?;
             self.executor.run(&program.plan, 0..1)?;
+            self.look_ahead(&feed, first)?;
             first += size;
         }
         Ok(())

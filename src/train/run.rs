@@ -108,6 +108,7 @@ impl<'a, 'f> Bunches<'a, 'f> {
     fn begin(&mut self, model: &mut Model) -> Result<Option<UnderWay>> {
         let all = &self.batches.sizes;
         let sizes = &all[self.told..all.len().min(self.told + self.at_once)];
+        let sizes = &sizes[..model.together(self.batches.feed, self.first, sizes)];
         if sizes.is_empty() {
             return Ok(None);
         }
@@ -139,19 +140,6 @@ impl<'a, 'f> Bunches<'a, 'f> {
 }
 
 impl Model {
-    /// Puts a data set on the device under a name.
-    pub(super) fn feed(&mut self, name: &'static str, data: &Dataset) -> Result<Feed> {
-        if data.lengths().is_none() && !data.has_masked_rows() {
-            let feed = Feed::new(name, data);
-            feed.upload(self.executor.as_mut(), data, None)?;
-            return Ok(feed);
-        }
-        let data = self.lengthened(data)?;
-        let (feed, padding) = (Feed::new(name, &data), self.padding(&data)?);
-        feed.upload(self.executor.as_mut(), &data, Some(&padding))?;
-        Ok(feed)
-    }
-
     /// Runs batches in order; `seen` gets the sums of those done since it was last called.
     pub(super) fn run_batches(&mut self, batches: &Batches<'_>, mut seen: impl FnMut(&[Sums])) -> Result<()> {
         let mut bunches = Bunches::new(batches, false);
@@ -167,7 +155,7 @@ impl Model {
     /// Tells the device to run batches of these sizes, and to hand over what they leave in the log.
     fn begin_some(&mut self, batches: &Batches<'_>, sizes: &[usize], first: usize) -> Result<UnderWay> {
         let training = batches.mode == Mode::Train;
-        let mut at = first;
+        let mut at = self.bring(batches.feed, first)?;
         let mut scalars = Vec::with_capacity(sizes.len());
         for (row, size) in sizes.iter().enumerate() {
             let step = self.iterations + 1 + if training { row as u64 } else { 0 };
@@ -202,6 +190,7 @@ impl Model {
             ReadPart { name: buffers::HEALTH, range: 0..2, element: Element::U32 },
         ];
         let reading = self.executor.begin_read(if training { &wanted } else { &wanted[..1] })?;
+        self.look_ahead(batches.feed, first)?;
         Ok(UnderWay { reading, sizes: sizes.to_vec(), measured, iterations })
     }
 
@@ -270,7 +259,7 @@ impl Model {
     pub fn evaluate_in_batches(&mut self, data: &Dataset, batch_size: usize) -> Result<Scores> {
         self.check_data(data, true)?;
         check_batch_size(batch_size)?;
-        let feed = self.feed("evaluate", data)?;
+        let feed = self.feed("evaluate", data, batch_size)?;
         self.evaluate_feed(&feed, data.len(), &batch_sizes(data.len(), batch_size), "")
     }
 
@@ -282,8 +271,7 @@ impl Model {
         sizes: &[usize],
         prefix: &str,
     ) -> Result<Scores> {
-        let order: Vec<u32> = (0..samples as u32).collect();
-        feed.set_order(self.executor.as_mut(), &order)?;
+        self.set_order(feed, (0..samples as u32).collect())?;
         let batches = Batches { feed, mode: Mode::Evaluate, first: 0, sizes: sizes.to_vec() };
         let mut tally = self.tally();
         self.run_batches(&batches, |batches| tally.add_all(batches))?;
@@ -326,15 +314,16 @@ impl Model {
         batch_size: usize,
     ) -> Result<Vec<Vec<f64>>> {
         self.check_data(data, false)?;
-        let feed = self.feed(name, data)?;
-        let order: Vec<u32> = (0..data.len() as u32).collect();
-        feed.set_order(self.executor.as_mut(), &order)?;
+        let feed = self.feed(name, data, batch_size)?;
+        self.set_order(&feed, (0..data.len() as u32).collect())?;
         let mut out = vec![Vec::new(); self.network().outputs.len()];
         let mut first = 0;
         for size in batch_sizes(data.len(), batch_size) {
             let program = self.program(&feed, Mode::Predict, size)?;
-            self.executor.set_scalars(&[StepScalars { first: first as u32, ..StepScalars::default() }])?;
+            let at = self.bring(&feed, first)?;
+            self.executor.set_scalars(&[StepScalars { first: at as u32, ..StepScalars::default() }])?;
             self.executor.run(&program.plan, 0..1)?;
+            self.look_ahead(&feed, first)?;
             for (out, place) in out.iter_mut().zip(&program.results) {
                 out.extend(self.read_place(place, size)?);
             }

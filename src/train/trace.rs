@@ -42,10 +42,11 @@ impl Model {
         if rows.is_empty() || rows.len() > data.len() || rows.iter().any(|&r| r as usize >= data.len()) {
             return Err(Error::usage(format!("a batch to trace must name 1 to {} samples that there are", data.len())));
         }
-        let feed = self.feed("trace", data)?;
-        feed.set_order(self.executor.as_mut(), rows)?;
+        let feed = self.feed("trace", data, rows.len())?;
+        self.set_order(&feed, rows.to_vec())?;
         let mode = if training { Mode::Gradients } else { Mode::Evaluate };
         let program = self.program(&feed, mode, rows.len())?;
+        self.bring(&feed, 0)?;
         self.executor.set_scalars(&[StepScalars { step: 1, ..StepScalars::default() }])?;
         self.executor.run(&program.plan, 0..1)?;
         let mut tally = self.tally();

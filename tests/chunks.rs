@@ -1,0 +1,158 @@
+//! Data sets that pass through the device in chunks: the same bits as where they lie there whole, in bounded memory.
+
+mod common;
+
+use gatenorm::data::{Dataset, Missing};
+use gatenorm::exec::Counters;
+use gatenorm::model::{Functional, Masking};
+use gatenorm::prelude::*;
+
+/// Samples of a batch.
+const BATCH: usize = 8;
+
+fn devices() -> Vec<Device> {
+    [Device::Cpu].into_iter().chain(common::gpu()).collect()
+}
+
+fn wave(len: usize, rate: f32) -> Vec<f32> {
+    (0..len).map(|i| (i as f32 * rate + (i * i) as f32 * 0.37).sin()).collect()
+}
+
+fn classes(samples: usize) -> Vec<f32> {
+    (0..samples).map(|i| f32::from(u8::from(i.is_multiple_of(3)))).collect()
+}
+
+fn samples(count: usize) -> Dataset {
+    Dataset::from_arrays(wave(count * 10, 0.7), &[count, 5, 2], classes(count), &[count, 1]).unwrap()
+}
+
+fn model(shape: &[usize], masking: bool, device: &Device) -> Model {
+    let layers = Sequential::new(shape);
+    let layers = if masking { layers.add(Masking::new().mask_value(-9.0)) } else { layers };
+    layers
+        .add(Lstm::new(6).return_sequences(true).dropout(0.2))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(4))
+        .add(Dense::new(1).activation(Activation::Sigmoid))
+        .compile(device.clone(), Loss::BinaryCrossentropy, Adam::new(0.01), [Metric::Accuracy, Metric::Auc])
+        .unwrap()
+}
+
+/// All that comes of a model: bits of weights, losses, scores and predictions.
+#[derive(Debug, PartialEq)]
+struct Came {
+    weights: Vec<(String, Vec<u32>)>,
+    losses: Vec<u64>,
+    scores: String,
+    predictions: Vec<u64>,
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
+}
+
+/// Trains, estimates statistics, evaluates and predicts with so much memory for data.
+fn come(mut model: Model, (train, validation): &(Dataset, Dataset), memory: Option<usize>, shuffle: bool) -> Came {
+    model.set_device_memory(memory);
+    let fit = Fit::epochs(3).batch_size(BATCH).validation(validation).shuffle(shuffle);
+    let history = model.fit(train, fit).unwrap();
+    let in_fit = model.device_memory().data;
+    let steps = model.train_on(train, &[vec![5, 1, 3], vec![2]]).unwrap();
+    model.estimate_population_statistics(train, BATCH).unwrap();
+    let scores = model.evaluate_in_batches(train, 5).unwrap();
+    let predictions = model.predict_in_batches(train, 7).unwrap().into_iter().map(f64::to_bits).collect();
+    if let Some(most) = memory {
+        assert!(in_fit <= most && model.device_memory().data <= most, "{most} bytes: {}", model.device_memory());
+    }
+    let weights = model.weights().unwrap().into_iter().map(|w| (w.path, bits(&w.values))).collect();
+    let losses = [history.get("loss"), history.get("val_loss")].concat().into_iter();
+    let losses = losses.chain(steps.iter().filter_map(|scores| scores.get("loss"))).map(f64::to_bits).collect();
+    Came { weights, losses, scores: format!("{scores:?}"), predictions }
+}
+
+/// `memory` holds a part of the data set only.
+#[track_caller]
+fn same_bits(data: Dataset, memory: usize, model: impl Fn(&Device) -> Model) {
+    let parts = data.validation_split(0.25).unwrap();
+    for device in devices() {
+        let whole = come(model(&device), &parts, None, true);
+        assert_eq!(come(model(&device), &parts, Some(memory), true), whole, "{device}");
+        assert_ne!(come(model(&device), &parts, Some(memory), false), whole, "{device}: the order matters");
+    }
+}
+
+#[test]
+fn samples_that_pass_through_give_the_same_bits() {
+    // 52 bytes a sample: 4 chunks of 5 batches and a last one that is short, as its last batch is.
+    same_bits(samples(241), 6_000, |device| model(&[5, 2], false, device));
+}
+
+#[test]
+fn windows_with_rows_to_mask_give_the_same_bits() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let value = |i: usize| if i % 7 == 3 { String::new() } else { (i as f32 * 0.7).sin().to_string() };
+    let rows: String = (0..400).map(|i| format!("{},{},{}\n", value(i), value(i), i % 5 / 3)).collect();
+    std::fs::write(file.path(), "a,b,y\n".to_owned() + &rows).unwrap();
+    let data = Dataset::csv(file.path()).target("y").window(6).missing(Missing::Mask).load().unwrap();
+    // The rows lie there once where all do, so that it takes little memory to have room for them.
+    same_bits(data, 2_200, |device| model(&[6, 2], true, device));
+}
+
+#[test]
+fn samples_of_unequal_lengths_give_the_same_bits() {
+    let sequences: Vec<Vec<f32>> = (0..90).map(|i| wave(2 * (1 + i % 7), 0.3 + i as f32)).collect();
+    let data = Dataset::from_sequences(&sequences, 2, classes(90), &[90, 1]).unwrap();
+    same_bits(data, 3_500, |device| model(&[7, 2], true, device));
+}
+
+#[test]
+fn several_inputs_and_targets_with_weights_for_each_step_give_the_same_bits() {
+    let count = 60;
+    let data = Dataset::from_arrays(wave(count * 12, 0.9), &[count, 4, 3], wave(count * 4, 0.2), &[count, 4, 1]);
+    let data = data.unwrap().with_input(wave(count * 8, 0.4), &[count, 4, 2]).unwrap();
+    let data = data.with_target(wave(count * 8, 0.6), &[count, 4, 2]).unwrap();
+    let data = data.with_sample_weight(wave(count * 4, 0.1).iter().map(|w| 1.0 + w).collect(), &[count, 4]).unwrap();
+    same_bits(data, 5_000, |device| {
+        let mut graph = Functional::new();
+        let inputs = [("a", [4, 3]), ("b", [4, 2])].map(|(name, shape)| graph.input(name, &shape).unwrap());
+        let states = inputs.map(|input| graph.add(Lstm::new(3).return_sequences(true), &[input]).unwrap());
+        let outputs = [1, 2].map(|units| graph.add(Dense::new(units), &[states[units - 1]]).unwrap());
+        let adam = Adam::new(0.01);
+        graph.outputs(&outputs).compile(device.clone(), Loss::MeanSquaredError, adam, []).unwrap()
+    });
+}
+
+#[test]
+fn a_pass_brings_each_sample_once_and_allocates_nothing() {
+    for device in devices() {
+        // 160 batches of 416 bytes a batch in room for 8 of them.
+        let (data, most) = (samples(160 * BATCH), 8 * 52 * BATCH);
+        let mut model = model(&[5, 2], false, &device);
+        model.set_device_memory(Some(most));
+        let mut train = |epochs: usize| -> Counters {
+            let before = model.counters();
+            model.fit(&data, Fit::epochs(epochs).batch_size(BATCH)).unwrap();
+            let after = model.counters();
+            assert_eq!(model.device_memory().data, most, "{device}");
+            Counters {
+                allocations: after.allocations - before.allocations,
+                bytes_in: after.bytes_in - before.bytes_in,
+                ..after
+            }
+        };
+        train(1);
+        let (one, two) = (train(1), train(2));
+        assert_eq!((one.allocations, two.allocations), (0, 0), "{device}");
+        // The place in the order and the first row, 8 bytes of the 52, stand there once and for all; a GPU gets 256 bytes a step.
+        let scalars = if matches!(device, Device::Gpu(_)) { 160 * 256 } else { 0 };
+        assert_eq!(two.bytes_in - one.bytes_in, (160 * BATCH * 44 + scalars) as u64, "{device}");
+    }
+}
+
+#[test]
+fn too_little_memory_for_two_batches_is_refused() {
+    let mut model = model(&[5, 2], false, &Device::Cpu);
+    model.set_device_memory(Some(2 * 52 * BATCH - 1));
+    let error = model.fit(&samples(100), Fit::epochs(1).batch_size(BATCH)).unwrap_err().to_string();
+    assert!(error.contains("832 bytes") && error.contains("smaller batches"), "{error}");
+}

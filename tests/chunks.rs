@@ -122,6 +122,44 @@ fn several_inputs_and_targets_with_weights_for_each_step_give_the_same_bits() {
     });
 }
 
+/// Writes series `[count, 5, 2]`, and classes beside them.
+fn save_series(folder: &std::path::Path, count: usize) {
+    let npy = |shape: String, values: &[f32]| {
+        let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let values = values.iter().flat_map(|value| value.to_le_bytes());
+        let begins = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+        begins.into_iter().chain(values).collect::<Vec<u8>>()
+    };
+    std::fs::write(folder.join("x.npy"), npy(format!("({count}, 5, 2)"), &wave(count * 10, 0.7))).unwrap();
+    std::fs::write(folder.join("y.npy"), npy(format!("({count}, 1)"), &classes(count))).unwrap();
+}
+
+#[test]
+fn series_that_stay_in_their_file_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    save_series(folder.path(), 241);
+    let file = || Dataset::series(folder.path().join("x.npy")).unwrap().numeric_target();
+    let split = |data: Dataset| data.validation_split(0.25).unwrap();
+    let (memory, file) = (split(file().load().unwrap()), split(file().host_memory(1).load().unwrap()));
+    assert!(file.0.is_in_file() && file.1.is_in_file() && !memory.0.is_in_file());
+    for device in devices() {
+        let adapted = |data: &Dataset| {
+            let mut model = Sequential::new(&[5, 2])
+                .add(gatenorm::model::Normalization::new())
+                .add(Lstm::new(6))
+                .add(Dense::new(1).activation(Activation::Sigmoid))
+                .compile(device.clone(), Loss::BinaryCrossentropy, Adam::new(0.01), [Metric::Accuracy])
+                .unwrap();
+            model.adapt(data).unwrap();
+            model
+        };
+        let whole = come(adapted(&memory.0), &memory, None, true);
+        for most in [None, Some(6_000)] {
+            assert_eq!(come(adapted(&file.0), &file, most, true), whole, "{device}");
+        }
+    }
+}
+
 #[test]
 fn a_pass_brings_each_sample_once_and_allocates_nothing() {
     for device in devices() {

@@ -64,6 +64,43 @@ fn data_that_pass_through_the_device_train_to_the_same_losses() {
     assert_refused(&["predict", &model, "-", "--stream", "--device-memory", "1MiB"], &["leave --device-memory out"]);
 }
 
+/// A training on 262 MB of series (zeros that take no place on the disk) in 246 MB of address space, half of which or less is the program.
+#[cfg(target_os = "linux")]
+#[test]
+fn series_larger_than_memory_are_trained_on_from_their_file() {
+    use std::io::{Seek, Write};
+    let room = Room::new();
+    let npy = |name: &str, descr: &str, shape: &str, bytes: u64, values: &[u8]| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        let mut file = fs::File::create(room.path(name)).unwrap();
+        file.write_all(b"\x93NUMPY\x01\x00").unwrap();
+        file.write_all(&(header.len() as u16).to_le_bytes()).unwrap();
+        file.write_all(&[header.as_bytes(), values].concat()).unwrap();
+        let begins = file.stream_position().unwrap() - values.len() as u64;
+        file.set_len(begins + bytes).unwrap();
+    };
+    npy("x.npy", "<f4", "(1000, 256, 256)", 4 * 1000 * 256 * 256, &[]);
+    npy("y.npy", "|u1", "(1000,)", 1000, &[0, 1].repeat(500));
+    let train = |memory: &str| {
+        let mut command = assert_cmd::Command::new("sh");
+        command.args(["-c", "ulimit -v 240000 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_gatenorm")]);
+        command.env("MALLOC_ARENA_MAX", "1").args(["train", &room.path("x.npy"), "--out", &room.path("x.keras")]);
+        command.args(["--device", "cpu", "--units", "1", "--epochs", "1", "--batch-size", "8", "--json"]);
+        command.args(["--host-memory", memory, "--device-memory", "10MiB"]).output().unwrap()
+    };
+    let done = train("1MiB");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let (result, refused) = (serde_json::from_slice::<Value>(&done.stdout).unwrap(), train("1GiB"));
+    assert_eq!((&result["samples"], epochs(&result)), (&1000.into(), 1));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && text.contains("more than there is memory"), "{text}");
+    room.assert_train_refused(
+        &room.rows(),
+        &[&["--host-memory", "1GiB"], &USUAL[..]].concat(),
+        &["--host-memory is for"],
+    );
+}
+
 #[test]
 fn a_schedule_falls_over_the_whole_training() {
     let room = Room::new();

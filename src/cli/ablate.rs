@@ -150,7 +150,7 @@ fn save(folder: &Path, name: &str, content: &[u8]) -> gatenorm::Result<()> {
 }
 
 fn held_out(args: &Ablate, data: Dataset) -> Result<(Dataset, Dataset)> {
-    let (train, validation) = args.held_out.split(data, Some(0.2), 0)?;
+    let (train, validation) = args.held_out.split(data, &args.table, Some(0.2), 0)?;
     Ok((train, validation.context("nothing to measure on")?))
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, SampleKind, SplitBy, moment};
 use gatenorm::train::DataSpec;
 
-use super::options::fraction;
+use super::options::{TableFlags, fraction};
 
 /// Samples to measure on instead of training.
 #[derive(Args)]
@@ -38,10 +38,16 @@ enum SplitName {
 
 impl HeldOutFlags {
     /// The data to train on, and to measure on. Cut before anything is learned of them, so that the scaling too knows the training
-    /// data alone. `otherwise` is the share where none is asked for.
-    pub fn split(&self, data: Dataset, otherwise: Option<f64>, seed: u64) -> Result<(Dataset, Option<Dataset>)> {
+    /// data alone. `table` is how they were read, `otherwise` the share where none is asked for.
+    pub fn split(
+        &self,
+        data: Dataset,
+        table: &TableFlags,
+        otherwise: Option<f64>,
+        seed: u64,
+    ) -> Result<(Dataset, Option<Dataset>)> {
         if let Some(file) = &self.validation {
-            let validation = DataSpec::of(&data).load(file).context("--validation")?;
+            let validation = table.load_like(&DataSpec::of(&data), file).context("--validation")?;
             return Ok((data, Some(validation)));
         }
         if let Some(moment) = self.validation_from {

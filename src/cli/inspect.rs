@@ -152,7 +152,7 @@ fn series(args: &Inspect) -> Result<()> {
         Some(lengths) => [lengths.iter().min(), lengths.iter().max()].map(|n| n.copied().unwrap_or(0) as usize),
         None => [data.steps(), data.steps()],
     };
-    let statistics = data.feature_statistics();
+    let statistics = data.feature_statistics()?;
     let counts = data
         .class_balance()
         .zip(data.classes())

@@ -38,7 +38,7 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// Bytes of a size as it is written.
-fn size(text: &str) -> Result<usize, String> {
+pub fn size(text: &str) -> Result<usize, String> {
     let text = text.trim();
     let unit = UNITS.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, *bytes)));
     let (number, unit) = unit.unwrap_or((text, 1));

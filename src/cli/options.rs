@@ -9,6 +9,7 @@ use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
 use gatenorm::{Error, Result};
 
+use super::memory;
 use super::reading::ReadingFlags;
 use super::report::talk;
 
@@ -70,6 +71,10 @@ pub struct TableFlags {
     /// The names of series and labels in a .npz file [default: x,y, or x_train,y_train, and the like].
     #[arg(long, value_name = "SERIES,LABELS", value_delimiter = ',')]
     pub arrays: Option<Vec<String>>,
+    /// The most memory that the series of a .npy file take, such as 4GiB. Where they take more they stay in the file, and are read while
+    /// they are trained on [default: 1GiB].
+    #[arg(long, value_name = "SIZE", value_parser = memory::size)]
+    pub host_memory: Option<usize>,
     #[command(flatten)]
     pub reading: ReadingFlags,
 }
@@ -220,7 +225,11 @@ impl TableFlags {
 
     /// Refuses what is for arrays alone.
     fn refuse_arrays(&self) -> Result<()> {
-        let given = [("--labels", self.labels.is_some()), ("--arrays", self.arrays.is_some())];
+        let given = [
+            ("--labels", self.labels.is_some()),
+            ("--arrays", self.arrays.is_some()),
+            ("--host-memory", self.host_memory.is_some()),
+        ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => {
                 Err(Error::usage(format!("{flag} is for .npy and .npz files. Leave {flag} out for a table")))
@@ -229,7 +238,18 @@ impl TableFlags {
         }
     }
 
+    /// Reads another file for the same purpose, as `spec` says.
+    pub fn load_like(&self, spec: &DataSpec, path: &Path) -> Result<Dataset> {
+        match (spec.samples, self.host_memory) {
+            (SampleKind::Series, Some(bytes)) => spec.series(path, true)?.host_memory(bytes).load(),
+            _ => spec.load(path),
+        }
+    }
+
     fn add_arrays(&self, mut options: SeriesOptions) -> Result<SeriesOptions> {
+        if let Some(bytes) = self.host_memory {
+            options = options.host_memory(bytes);
+        }
         if let Some(labels) = &self.labels {
             options = options.labels(labels);
         }

@@ -183,7 +183,7 @@ fn begin(args: &Train) -> Result<Prepared> {
     let data = args.table.load(&args.data, args.layers.named_loss())?;
     let head = args.layers.head(&data)?;
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
-    let (train, validation) = args.held_out.split(data, None, seed)?;
+    let (train, validation) = args.held_out.split(data, &args.table, None, seed)?;
     let device = open(args, &train, validation.as_ref())?;
     let mut model = args.layers.compile(&head, &train, device, args.optimizer(train.len())?)?;
     model.set_data_spec(Some(spec));
@@ -197,7 +197,7 @@ fn begin_described(args: &Train, file: &Path, described: &Described) -> Result<P
     let data = args.table.load(&args.data, args.layers.named_loss().or(described.loss()?))?;
     let rate = args.course.learning_rate.first().copied();
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
-    let (train, validation) = args.held_out.split(data, None, seed)?;
+    let (train, validation) = args.held_out.split(data, &args.table, None, seed)?;
     let compile = match compiled {
         true => Compile::default(),
         false => args.layers.compiled(&train, args.optimizer(train.len())?)?,
@@ -224,7 +224,7 @@ fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     let read = Read { targets: true, new_categories: false };
     let data = args.table.load_for(&args.data, &model, file, read)?;
     let spec = DataSpec::of(&data);
-    let (train, validation) = args.held_out.split(data, None, model.network().seed)?;
+    let (train, validation) = args.held_out.split(data, &args.table, None, model.network().seed)?;
     tell_data(&train, validation.as_ref());
     options::tell_device(model.device(), why.as_deref());
     model.set_data_spec(Some(spec));

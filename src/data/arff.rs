@@ -38,6 +38,7 @@ pub(super) fn read(options: &SeriesOptions) -> Result<Parsed> {
     let mut parsed = Parsed {
         channels: 0,
         rows: Vec::new(),
+        file: None,
         lengths: Vec::new(),
         places: Vec::new(),
         targets: Vec::new(),

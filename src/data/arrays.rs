@@ -44,7 +44,7 @@ impl Dataset {
             input_shape: x_shape[1..].to_vec(),
             steps,
             target_shape,
-            rows: Arc::new(x),
+            rows: x.into(),
             starts: (0..samples).map(|i| (i * steps) as u32).collect(),
             lengths: None,
             targets: y,

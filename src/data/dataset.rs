@@ -123,10 +123,11 @@ impl Dataset {
         !self.source.target_shape.is_empty()
     }
 
-    /// The resident rows, `[R, F]`, without any padding. Splits share them: some may belong to no sample of this data set. A row that
-    /// the model is to mask ([`Missing::Mask`](super::Missing::Mask)) is NaN all over.
+    /// The rows in memory, `[R, F]`, without any padding. Splits share them: some may belong to no sample of this data set. A row that
+    /// the model is to mask ([`Missing::Mask`](super::Missing::Mask)) is NaN all over. None where they
+    /// [stay in a file](Dataset::is_in_file).
     pub fn rows(&self) -> &[f32] {
-        &self.source.rows
+        self.source.rows.in_memory()
     }
 
     /// The first row of each sample in [`rows`](Dataset::rows), ascending, `[S]`.
@@ -201,14 +202,20 @@ impl Dataset {
         self.source.places[self.samples.clone()].iter().map(|&place| u64::from(place))
     }
 
-    /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample.
+    /// A copy of sample `i`: its rows `[its length, F]` and its target. Both are empty if there is no such sample, or it stays in a
+    /// file that cannot be read any more.
     pub fn sample(&self, i: usize) -> (Vec<f32>, Vec<f32>) {
+        self.read_sample(i).unwrap_or_default()
+    }
+
+    /// The same, with what went wrong.
+    pub(crate) fn read_sample(&self, i: usize) -> Result<(Vec<f32>, Vec<f32>)> {
         if i >= self.len() {
-            return (Vec::new(), Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
-        let (rows, features, size) = (self.span(i), self.features(), self.target_size());
-        let values = rows.start * features..rows.end * features;
-        (self.source.rows[values].to_vec(), self.targets()[i * size..(i + 1) * size].to_vec())
+        let (mut rows, size) = (Vec::new(), self.target_size());
+        self.source.rows.visit(&[self.span(i)], self.features(), |part| rows.extend_from_slice(part))?;
+        Ok((rows, self.targets()[i * size..(i + 1) * size].to_vec()))
     }
 
     /// The rows of each sample, without padding.
@@ -258,18 +265,23 @@ impl Dataset {
 
     /// The resident rows, `[R, F]`, with `padding`, `[F]`, in place of those that the model is to mask.
     pub(crate) fn masked_rows(&self, padding: &[f32]) -> Vec<f32> {
-        let mut rows = self.source.rows.to_vec();
+        let mut rows = self.rows().to_vec();
         rows.chunks_mut(padding.len()).filter(|row| row[0].is_nan()).for_each(|row| row.copy_from_slice(padding));
         rows
     }
 
     /// Where a row stands that has these very values, if one does: the place of its sample as in
     /// [`last_rows`](Dataset::last_rows), and the step in it, from 1.
-    pub(crate) fn find_row(&self, values: &[f32]) -> Option<(u64, usize)> {
-        let rows =
-            |span: Range<usize>| self.source.rows[span.start * values.len()..].chunks(values.len()).take(span.len());
-        let found = |(place, span)| Some((place, 1 + rows(span).position(|row| row == values)?));
-        self.last_rows().zip(self.spans()).find_map(found)
+    pub(crate) fn find_row(&self, values: &[f32]) -> Result<Option<(u64, usize)>> {
+        for (place, span) in self.last_rows().zip(self.spans()) {
+            let mut found = None;
+            let seek = |rows: &[f32]| found = rows.chunks(values.len()).position(|row| row == values);
+            self.source.rows.visit(&[span], values.len(), seek)?;
+            if let Some(at) = found {
+                return Ok(Some((place, 1 + at)));
+            }
+        }
+        Ok(None)
     }
 
     /// The samples `range` of this data set, over the same rows.

@@ -1,6 +1,6 @@
 //! The values of samples, one sample after another, as a model takes them.
 
-use super::Dataset;
+use super::{Dataset, rows::Rows};
 use crate::Result;
 
 /// Values of some samples.
@@ -22,7 +22,16 @@ impl Dataset {
     /// `padding`, `[F]`.
     pub(crate) fn gather(&self, samples: &[u32], padding: Option<&[f32]>, out: &mut Gathered) -> Result<()> {
         out.rows.clear();
-        samples.iter().for_each(|&i| self.add_rows(i as usize, padding, &mut out.rows));
+        match &self.source.rows {
+            Rows::InMemory(_) => samples.iter().for_each(|&i| self.add_rows(i as usize, padding, &mut out.rows)),
+            Rows::InFile(file) => {
+                file.gather(samples.iter().map(|&i| self.span(i as usize).start), &mut out.rows)?;
+                if let Some(padding) = padding {
+                    let masked = out.rows.chunks_mut(padding.len()).filter(|row| row[0].is_nan());
+                    masked.for_each(|row| row.copy_from_slice(padding));
+                }
+            }
+        }
         out.arrays.resize_with(self.arrays().count(), Vec::new);
         for (array, out) in self.arrays().zip(&mut out.arrays) {
             let size = array.len() / self.len();

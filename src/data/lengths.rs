@@ -58,7 +58,7 @@ impl Dataset {
             input_shape: vec![if unequal { ANY_LENGTH } else { longest }, features],
             steps: longest,
             target_shape,
-            rows: Arc::new(x.concat()),
+            rows: x.concat().into(),
             starts,
             lengths: unequal.then_some(lengths),
             targets: y,
@@ -77,6 +77,9 @@ impl Dataset {
             return Err(Error::usage(
                 "only samples with a time axis and a target each (not one for every step) can be padded",
             ));
+        }
+        if self.is_in_file() {
+            return Err(Error::usage("series that stay in their file cannot be padded. Read them into memory"));
         }
         let longest = self.spans().map(|span| span.len()).max().unwrap_or(0);
         if longest > steps {
@@ -112,7 +115,7 @@ mod tests {
         assert_eq!((data.starts(), data.lengths()), (&[0, 2][..], Some(&[2, 1][..])));
         assert_eq!(data.sample(1), (vec![5.0, 6.0], vec![8.0]));
         assert_eq!(data.padded_rows(&[-1.0, -2.0]), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1.0, -2.0]);
-        assert_eq!(data.feature_statistics().mean, [3.0, 4.0], "padding does not count");
+        assert_eq!(data.feature_statistics().unwrap().mean, [3.0, 4.0], "padding does not count");
         let equal = Dataset::from_sequences(&[vec![1.0], vec![2.0]], 1, vec![], &[]).unwrap();
         assert_eq!((equal.lengths(), equal.input_shape(), equal.has_targets()), (None, &[1, 1][..], false));
     }

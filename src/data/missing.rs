@@ -1,4 +1,42 @@
-//! Filling in missing values, along one column of one stretch of rows.
+//! Filling in missing values, along one column of one stretch of rows, and what else becomes of them in a series.
+
+use super::reading::Missing;
+
+/// What became of the values of a series.
+pub(super) struct Cleaned {
+    /// Values that were filled in.
+    pub filled: usize,
+    /// Steps that lack a value still.
+    pub incomplete: usize,
+    /// Whether a sample can be made of it.
+    pub usable: bool,
+}
+
+/// Fills in what a series lacks, `[steps, channels]`; steps that lack a value still become NaN all over, or 0 where no sample can be made of
+/// it.
+pub(super) fn clean(missing: Missing, values: &mut [f32], channels: usize) -> Cleaned {
+    let filled = match missing {
+        Missing::Ffill => fill_channels(values, channels, fill_forward),
+        Missing::Interpolate => fill_channels(values, channels, interpolate),
+        _ => 0,
+    };
+    let incomplete = values.chunks(channels).filter(|step| step.iter().any(|value| value.is_nan())).count();
+    let usable = if missing == Missing::Mask { incomplete < values.len() / channels } else { incomplete == 0 };
+    let with = if usable { f32::NAN } else { 0.0 };
+    let lacking = values.chunks_mut(channels).filter(|step| step.iter().any(|value| value.is_nan()));
+    lacking.for_each(|step| step.fill(with));
+    Cleaned { filled, incomplete, usable }
+}
+
+fn fill_channels(values: &mut [f32], channels: usize, fill: impl Fn(&mut [f32]) -> usize) -> usize {
+    let mut filled = 0;
+    for channel in 0..channels {
+        let mut column: Vec<f32> = values.iter().skip(channel).step_by(channels).copied().collect();
+        filled += fill(&mut column);
+        values.iter_mut().skip(channel).step_by(channels).zip(column).for_each(|(value, new)| *value = new);
+    }
+    filled
+}
 
 /// Replaces each NaN by the last value before it; those at the front stay. Gives how many were replaced.
 pub(super) fn fill_forward(values: &mut [f32]) -> usize {

@@ -1,6 +1,6 @@
 //! Files to data sets.
 //!
-//! A [`Dataset`] keeps its rows once in host memory; a sample is a start offset into them. It comes from a CSV file
+//! A [`Dataset`] keeps its rows once in host memory, or leaves those of a large `.npy` file there; a sample is a start offset into them. It comes from a CSV file
 //! ([`Dataset::csv`]), a `.ts` file of labelled series ([`Dataset::ts`]) or arrays ([`Dataset::from_arrays`]).
 //!
 //! ```no_run
@@ -28,9 +28,11 @@ mod lengths;
 mod lines;
 mod missing;
 mod npy;
+mod npy_numbers;
 mod options;
 mod reading;
 mod records;
+mod rows;
 mod samples;
 mod sequences;
 mod series;

@@ -2,13 +2,16 @@
 
 use super::{
     labels::{Labels, Place, Rule},
+    npy_numbers::{Header, NumberFile, refused, unreadable},
     reading::Missing,
     records::open,
+    rows::FileRows,
     sequences::{Parsed, SeriesOptions},
     spelling::{list, nearest, shown},
 };
 use crate::{Error, Result};
-use npyz::{DType, NpyFile, Order, TypeChar};
+use half::f16;
+use npyz::{NpyFile, Order, TypeChar};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -42,7 +45,7 @@ const PAIRS: [[&str; 2]; 7] = [
 pub(super) fn read(options: &SeriesOptions, npz: bool) -> Result<Parsed> {
     let path = options.path.as_path();
     let (series, labels) = if npz { from_zip(options)? } else { from_files(options)? };
-    let Array { shape, values } = series;
+    let shape = series.shape().to_vec();
     let (samples, steps, channels) = match shape[..] {
         [samples, steps, channels] => (samples, steps, channels),
         [samples, steps] => (samples, steps, 1),
@@ -58,10 +61,20 @@ pub(super) fn read(options: &SeriesOptions, npz: bool) -> Result<Parsed> {
             format!("the array of series has the shape {shape:?}, which holds nothing or too much. Use another");
         return Err(Error::input(path, message));
     }
-    let rows = numbers(path, values, &[samples, steps, channels], options.missing)?;
+    let (rows, file) = match series {
+        Series::Here(array) => (numbers(path, array.values)?, None),
+        Series::InFile(file) if 4 * samples * steps * channels <= options.most_in_memory() => {
+            (read_whole(path, &file, samples * steps * channels)?, None)
+        }
+        Series::InFile(file) => (Vec::new(), Some(FileRows::new(file, steps, channels))),
+    };
+    rows.chunks(steps * channels)
+        .enumerate()
+        .try_for_each(|(i, values)| check_finite(path, values, i, channels, options.missing))?;
     let mut parsed = Parsed {
         channels,
         rows,
+        file,
         lengths: vec![steps as u32; samples],
         places: (0..samples as u32).collect(),
         targets: Vec::new(),
@@ -74,10 +87,32 @@ pub(super) fn read(options: &SeriesOptions, npz: bool) -> Result<Parsed> {
     Ok(parsed)
 }
 
-type SeriesAndLabels = (Array, Option<(PathBuf, Array)>);
+/// An array of series.
+enum Series {
+    Here(Array),
+    /// Not read yet.
+    InFile(NumberFile),
+}
+
+impl Series {
+    fn shape(&self) -> &[usize] {
+        match self {
+            Series::Here(array) => &array.shape,
+            Series::InFile(file) => &file.shape,
+        }
+    }
+}
+
+type SeriesAndLabels = (Series, Option<(PathBuf, Array)>);
 
 fn from_files(options: &SeriesOptions) -> Result<SeriesAndLabels> {
-    let series = array(&options.path, "", &bytes(&options.path)?)?;
+    let series = match NumberFile::open(&options.path)? {
+        Some(file) => Series::InFile(file),
+        None => {
+            check_size(options)?;
+            Series::Here(array(&options.path, "", &bytes(&options.path)?)?)
+        }
+    };
     if !options.targets {
         return Ok((series, None));
     }
@@ -89,6 +124,33 @@ fn from_files(options: &SeriesOptions) -> Result<SeriesAndLabels> {
     };
     let labels = array(&path, "", &bytes(&path)?)?;
     Ok((series, Some((path, labels))))
+}
+
+fn read_whole(path: &Path, file: &NumberFile, count: usize) -> Result<Vec<f32>> {
+    let mut rows = Vec::new();
+    if rows.try_reserve_exact(count).is_err() {
+        let message = format!(
+            "its series take {} bytes, more than there is memory. Leave them in the file, with a smaller `--host-memory`",
+            4 * count
+        );
+        return Err(Error::input(path, message));
+    }
+    rows.resize(count, 0.0);
+    file.read(0, &mut rows)?;
+    Ok(rows)
+}
+
+/// Whether an array of which no parts can be read is small enough.
+fn check_size(options: &SeriesOptions) -> Result<()> {
+    let (path, most) = (options.path.as_path(), options.most_in_memory());
+    let bytes = path.metadata().map_err(|e| Error::io(path, "read", e))?.len();
+    if bytes <= most as u64 {
+        return Ok(());
+    }
+    let message = format!(
+        "it takes {bytes} bytes, more than the {most} that may be in memory, and only arrays of numbers in C order can stay in their file. Save `numpy.ascontiguousarray(x)`, or allow more with `--host-memory`"
+    );
+    Err(Error::input(path, message))
 }
 
 /// `y_train.npy` beside `x_train.npy`, if it is there.
@@ -132,7 +194,7 @@ fn from_zip(options: &SeriesOptions) -> Result<SeriesAndLabels> {
     };
     let of_series = read(&series)?;
     let of_labels = if options.targets { Some((path.to_owned(), read(&labels)?)) } else { None };
-    Ok((of_series, of_labels))
+    Ok((Series::Here(of_series), of_labels))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
@@ -144,32 +206,10 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
 /// Reads an array; `which` stands before messages.
 fn array(path: &Path, which: &str, content: &[u8]) -> Result<Array> {
     let wrong = |message: String| Error::input(path, format!("{which}{message}"));
-    let file = NpyFile::new(content).map_err(|e| wrong(format!("not a readable .npy array: {e}. Save it again")))?;
-    let sizes: Option<Vec<usize>> = file.shape().iter().map(|&size| usize::try_from(size).ok()).collect();
-    let counted = |shape: Vec<usize>| {
-        let count = shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size))?;
-        Some((shape, count))
-    };
-    let Some((shape, count)) = sizes.and_then(counted) else {
-        return Err(wrong(format!("the shape {:?} is too large for this machine. Use a smaller one", file.shape())));
-    };
-    let refused = |what: &str| {
-        wrong(format!("it holds {what}, which are no numbers. Save it as numbers, such as `x.astype(\"float32\")`"))
-    };
-    let DType::Plain(plain) = file.dtype() else { return Err(refused("records of several fields")) };
-    let size = plain.num_bytes().unwrap_or(0);
+    let file = NpyFile::new(content).map_err(|e| unreadable(path, which, e))?;
     let held = content.len() - header_bytes(content);
-    let order = file.order();
-    let fortran = order == Order::Fortran;
-    if plain.type_char() == TypeChar::Object {
-        return Err(refused("Python objects (dtype object)"));
-    }
-    if held < count.saturating_mul(size) {
-        return Err(wrong(format!(
-            "it was cut off: {held} bytes of values, where the shape {shape:?} of {plain} needs {}. Save or copy it again",
-            count.saturating_mul(size)
-        )));
-    }
+    let Header { shape, plain, order } = Header::of(path, which, file.header(), held as u64)?;
+    let (size, fortran) = (plain.num_bytes().unwrap_or(0), order == Order::Fortran);
     macro_rules! read {
         ($kind:ident, $type:ty, $to:expr) => {{
             let values = file.into_vec::<$type>().map_err(|e| wrong(format!("{e}. Save it again")))?;
@@ -177,6 +217,7 @@ fn array(path: &Path, which: &str, content: &[u8]) -> Result<Array> {
         }};
     }
     let values = match (plain.type_char(), size) {
+        (TypeChar::Float, 2) => read!(Floats, f16, f64::from),
         (TypeChar::Float, 4) => read!(Floats, f32, f64::from),
         (TypeChar::Float, 8) => read!(Floats, f64, |v| v),
         (TypeChar::Int, 1) => read!(Whole, i8, i64::from),
@@ -189,8 +230,8 @@ fn array(path: &Path, which: &str, content: &[u8]) -> Result<Array> {
         (TypeChar::Uint, 8) => read!(Whole, u64, |v| i64::try_from(v).unwrap_or(i64::MAX)),
         (TypeChar::Bool, _) => read!(Whole, bool, i64::from),
         (TypeChar::UnicodeStr, _) => read!(Words, String, |v: String| v),
-        (TypeChar::Float, _) => return Err(refused(&format!("floats of {size} bytes"))),
-        _ => return Err(refused(&format!("values of the type `{plain}`"))),
+        (TypeChar::Float, _) => return Err(refused(path, which, &format!("floats of {size} bytes"))),
+        _ => return Err(refused(path, which, &format!("values of the type `{plain}`"))),
     };
     Ok(Array { shape, values })
 }
@@ -227,24 +268,32 @@ fn in_c_order<V: Clone>(values: Vec<V>, shape: &[usize], fortran: bool) -> Vec<V
     sorted
 }
 
-/// Values of series as f32; NaN, where values may be missing, stays.
-fn numbers(path: &Path, values: Values, shape: &[usize; 3], missing: Missing) -> Result<Vec<f32>> {
-    let rows: Vec<f32> = match values {
-        Values::Floats(values) => values.into_iter().map(|value| value as f32).collect(),
-        Values::Whole(values) => values.into_iter().map(|value| value as f32).collect(),
-        Values::Words(_) => {
-            return Err(Error::input(path, "the array of series holds words. Save it as numbers"));
-        }
-    };
+/// Values of series as f32.
+fn numbers(path: &Path, values: Values) -> Result<Vec<f32>> {
+    match values {
+        Values::Floats(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+        Values::Whole(values) => Ok(values.into_iter().map(|value| value as f32).collect()),
+        Values::Words(_) => Err(Error::input(path, "the array of series holds words. Save it as numbers")),
+    }
+}
+
+/// Whether the values of a series, given by its number, are numbers; NaN is one where values may be missing.
+pub(super) fn check_finite(
+    path: &Path,
+    values: &[f32],
+    series: usize,
+    channels: usize,
+    missing: Missing,
+) -> Result<()> {
     let wrong = |value: &f32| value.is_infinite() || (value.is_nan() && missing == Missing::Error);
-    let Some(at) = rows.iter().position(wrong) else { return Ok(rows) };
-    let (sample, step, feature) = (at / (shape[1] * shape[2]), at / shape[2] % shape[1], at % shape[2]);
-    let what = if rows[at].is_nan() {
+    let Some(at) = values.iter().position(wrong) else { return Ok(()) };
+    let (step, feature) = (at / channels, at % channels);
+    let what = if values[at].is_nan() {
         "NaN, a missing value. Fill it in, or say what becomes of missing values with `--missing`"
     } else {
         "infinite or beyond the largest number of 32 bits, 3.4e38. Correct it or scale the feature down"
     };
-    let message = format!("sample {sample}, step {step}, feature {feature} (each counted from 0) is {what}");
+    let message = format!("sample {series}, step {step}, feature {feature} (each counted from 0) is {what}");
     Err(Error::input(path, message))
 }
 

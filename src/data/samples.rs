@@ -131,7 +131,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
         reach,
         starts: starts.iter().map(|&start| start * per_row as u32).collect(),
         lengths: None,
-        rows: Arc::new(features.rows(&series, &incomplete)),
+        rows: features.rows(&series, &incomplete).into(),
         masked: mask && incomplete.contains(&true),
         columns: names,
         sources: features.sources(),

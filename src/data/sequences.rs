@@ -3,18 +3,16 @@
 use super::{
     arff,
     dataset::Dataset,
-    missing::{fill_forward, interpolate},
-    npy,
+    missing::{Cleaned, clean},
+    npy::{self, check_finite},
     reading::{Missing, Reading},
+    rows::FileRows,
     samples::RowCounts,
     source::Source,
     ts,
 };
 use crate::{Error, Result, model::ANY_LENGTH};
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 /// How to read a file of series, of equal length or not; made by [`Dataset::series`] (and [`Dataset::ts`], ...), finished by
 /// [`load`](SeriesOptions::load).
@@ -39,7 +37,11 @@ pub struct SeriesOptions {
     pub(super) arrays: Option<[String; 2]>,
     /// Whether the targets are numbers, or classes; as their values say where it is not said.
     pub(super) numbers: Option<bool>,
+    host_memory: Option<usize>,
 }
+
+/// Bytes of series that are read into memory, where it is not said.
+const HOST_MEMORY: usize = 1 << 30;
 
 /// How a file of series is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub(super) struct Parsed {
     pub channels: usize,
     /// Values of each step and channel, one series after another; NaN where one is missing.
     pub rows: Vec<f32>,
+    /// Where they stay instead, if they are too many.
+    pub file: Option<FileRows>,
     /// `[S]`: the steps of each series.
     pub lengths: Vec<u32>,
     /// `[S]`: the line of each series, or its index.
@@ -92,6 +96,7 @@ impl SeriesOptions {
             labels: None,
             arrays: None,
             numbers: None,
+            host_memory: None,
         }
     }
 
@@ -146,6 +151,19 @@ impl SeriesOptions {
         self
     }
 
+    /// The most bytes that the series of a `.npy` file take in memory, as f32; 1 GiB by default. Where they are more they stay in the file,
+    /// which must not change then: it is looked through once, and training reads the samples of the next batches while it works. Their
+    /// labels, and some 40 bytes for each sample, are in memory all the same.
+    pub fn host_memory(mut self, bytes: usize) -> Self {
+        self.host_memory = Some(bytes);
+        self
+    }
+
+    /// How many bytes of series are read into memory.
+    pub(super) fn most_in_memory(&self) -> usize {
+        self.host_memory.unwrap_or(HOST_MEMORY)
+    }
+
     /// Reads the file. A sample has the shape `[T, channels]`; where series have unequal lengths, [`Dataset::lengths`] tells
     /// them.
     ///
@@ -177,6 +195,7 @@ impl SeriesOptions {
         let misplaced = [
             ("--labels is for series in a .npy file", self.labels.is_some() && self.format != Format::Npy),
             ("--arrays is for series in a .npz file", self.arrays.is_some() && self.format != Format::Npz),
+            ("--host-memory is for series in a .npy file", self.host_memory.is_some() && self.format != Format::Npy),
             (
                 "a file of series says itself whether its targets are numbers or classes",
                 self.numbers.is_some() && !array,
@@ -193,24 +212,39 @@ impl SeriesOptions {
         let channels = parsed.channels;
         let (mut kept, mut counts) = (Vec::new(), RowCounts { series: parsed.lengths.len(), ..RowCounts::default() });
         let (mut start, mut masked) = (0, false);
-        for (i, &length) in parsed.lengths.iter().enumerate() {
-            let values = &mut parsed.rows[start * channels..(start + length as usize) * channels];
-            counts.filled += self.fill(values, channels);
-            let incomplete = values.chunks(channels).filter(|step| step.iter().any(|value| value.is_nan())).count();
+        let mut judge = |i: usize, values: &mut [f32]| {
+            let Cleaned { filled, incomplete, usable } = clean(self.missing, values, channels);
+            counts.filled += filled;
             counts.incomplete += incomplete;
             let labels = &parsed.targets[(i * parsed.outputs).min(parsed.targets.len())..];
             let unlabelled = labels.iter().take(parsed.outputs).any(|label| label.is_nan());
             counts.without_target += usize::from(unlabelled);
-            let usable =
-                if self.missing == Missing::Mask { incomplete < values.len() / channels } else { incomplete == 0 };
             if usable && !unlabelled {
                 kept.push((i, start));
                 masked |= incomplete > 0;
             }
-            blot_out(values, channels, if usable { f32::NAN } else { 0.0 });
-            start += length as usize;
+            start += values.len() / channels;
+        };
+        match &parsed.file {
+            Some(file) => file.visit_samples(|i, values| {
+                check_finite(&self.path, values, i, channels, self.missing)?;
+                judge(i, values);
+                Ok(())
+            })?,
+            None => {
+                let mut rest = parsed.rows.as_mut_slice();
+                for (i, &length) in parsed.lengths.iter().enumerate() {
+                    let (values, behind) = std::mem::take(&mut rest).split_at_mut(length as usize * channels);
+                    judge(i, values);
+                    rest = behind;
+                }
+            }
         }
         counts.rows = start;
+        let rows = match parsed.file {
+            Some(file) => file.cleaned(Some(self.missing).filter(|_| counts.filled + counts.incomplete > 0)),
+            None => parsed.rows.into(),
+        };
         let pick = |values: &[u32]| kept.iter().map(|&(i, _)| values[i]).collect::<Vec<u32>>();
         let lengths = pick(&parsed.lengths);
         let Some(&longest) = lengths.iter().max() else {
@@ -234,7 +268,7 @@ impl SeriesOptions {
             starts: kept.iter().map(|&(_, start)| start as u32).collect(),
             lengths: unequal.then_some(lengths),
             places: pick(&parsed.places),
-            rows: Arc::new(parsed.rows),
+            rows,
             masked,
             target_names: if has_targets { vec![name.to_owned()] } else { Vec::new() },
             classes: parsed.classes,
@@ -243,25 +277,4 @@ impl SeriesOptions {
             ..Source::of_series(0, columns)
         }))
     }
-
-    /// Fills in the values of a series, channel by channel.
-    fn fill(&self, values: &mut [f32], channels: usize) -> usize {
-        let fill = match self.missing {
-            Missing::Ffill => fill_forward,
-            Missing::Interpolate => interpolate,
-            _ => return 0,
-        };
-        let mut filled = 0;
-        for channel in 0..channels {
-            let mut column: Vec<f32> = values.iter().skip(channel).step_by(channels).copied().collect();
-            filled += fill(&mut column);
-            values.iter_mut().skip(channel).step_by(channels).zip(column).for_each(|(value, new)| *value = new);
-        }
-        filled
-    }
-}
-
-/// Steps that lack a value become this all over.
-fn blot_out(values: &mut [f32], channels: usize, with: f32) {
-    values.chunks_mut(channels).filter(|step| step.iter().any(|value| value.is_nan())).for_each(|step| step.fill(with));
 }

@@ -1,6 +1,6 @@
 //! What all parts of a data set share: its rows, and where samples begin in them.
 
-use super::{baselines::Baseline, dataset::SampleKind, reading::Reading, samples::RowCounts};
+use super::{baselines::Baseline, dataset::SampleKind, reading::Reading, rows::Rows, samples::RowCounts};
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
 /// What all parts of a data set share.
@@ -16,7 +16,7 @@ pub(super) struct Source {
     /// `[O]`, `[T, O]`, or `[]` without targets.
     pub target_shape: Vec<usize>,
     /// `[R, F]`
-    pub rows: Arc<Vec<f32>>,
+    pub rows: Rows,
     /// `[S]`, ascending: every sample's first row.
     pub starts: Vec<u32>,
     /// `[S]`: every sample's own number of steps, where they are not all T.
@@ -57,7 +57,7 @@ impl Source {
             input_shape: Vec::new(),
             steps: 0,
             target_shape: Vec::new(),
-            rows: Arc::default(),
+            rows: Vec::new().into(),
             starts: Vec::new(),
             lengths: None,
             targets: Vec::new(),

@@ -1,10 +1,11 @@
 //! Mean and variance of every feature, for a `Normalization` layer at the model's front.
 
 use super::Dataset;
+use crate::Result;
 use std::ops::Range;
 
 /// Mean and variance of every feature, `[F]`, as Keras's `Normalization` layer takes them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeatureStatistics {
     /// The mean, in the feature's unit.
     pub mean: Vec<f64>,
@@ -15,23 +16,25 @@ pub struct FeatureStatistics {
 impl Dataset {
     /// Mean and biased variance of every feature in f64, over the rows that some sample uses, each counted once however
     /// many windows overlap in it. Padding and rows that the model is to mask do not count.
-    pub fn feature_statistics(&self) -> FeatureStatistics {
-        let features = self.features();
-        let parts: Vec<&[f32]> = used_rows(self.spans())
-            .into_iter()
-            .map(|rows| &self.rows()[rows.start * features..rows.end * features])
-            .collect();
-        moments(&parts, features)
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) if the rows stay in a file that cannot be read any more.
+    pub fn feature_statistics(&self) -> Result<FeatureStatistics> {
+        let (used, features) = (used_rows(self.spans()), self.features());
+        moments(features, |see| self.source.rows.visit(&used, features, see))
     }
-}
 
-impl Dataset {
     /// Mean and standard deviation of each target, over all samples and horizons; the deviation of a constant counts as 1.
     pub fn target_scales(&self) -> Vec<(f64, f64)> {
         let scale = |values: &[f32]| {
-            let FeatureStatistics { mean, variance } = moments(&[values], 1);
-            let deviation = variance[0].sqrt();
-            (mean[0], if deviation > 0.0 { deviation } else { 1.0 })
+            let of_values = moments(1, |see| {
+                see(values);
+                Ok(())
+            });
+            let FeatureStatistics { mean, variance } = of_values.unwrap_or_default();
+            let deviation = variance.first().map_or(0.0, |variance| variance.sqrt());
+            (mean.first().copied().unwrap_or(0.0), if deviation > 0.0 { deviation } else { 1.0 })
         };
         self.all_targets().map(scale).collect()
     }
@@ -49,40 +52,55 @@ fn used_rows(spans: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Two passes over `[_, features]` parts: E[x²] − E[x]² would lose every digit of a small variance about a large mean.
+/// Two passes over the rows, `[_, features]`, that `pass` hands over part by part: E[x²] − E[x]² would lose every digit of a small variance
+/// about a large mean.
 ///
 /// The first pass sums distances from the first row, so that its sums stay small; the second corrects for what the
 /// rounded mean is off.
-fn moments(parts: &[&[f32]], features: usize) -> FeatureStatistics {
-    let rows = || parts.iter().flat_map(|part| part.chunks_exact(features)).filter(|row| !row[0].is_nan());
-    let count = rows().count() as f64;
-    let Some(first) = rows().next() else {
-        return FeatureStatistics { mean: vec![0.0; features], variance: vec![0.0; features] };
-    };
-    let origin: Vec<f64> = first.iter().map(|&x| f64::from(x)).collect();
-    let mut sum = vec![0.0; features];
-    for row in rows() {
-        for ((sum, &x), origin) in sum.iter_mut().zip(row).zip(&origin) {
-            *sum += f64::from(x) - origin;
-        }
+fn moments(features: usize, pass: impl Fn(&mut dyn FnMut(&[f32])) -> Result<()>) -> Result<FeatureStatistics> {
+    fn rows(part: &[f32], features: usize) -> impl Iterator<Item = &[f32]> {
+        part.chunks_exact(features).filter(|row| !row[0].is_nan())
     }
+    let (mut count, mut origin, mut sum) = (0.0, None, vec![0.0; features]);
+    pass(&mut |part| {
+        for row in rows(part, features) {
+            let origin = origin.get_or_insert_with(|| row.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>());
+            count += 1.0;
+            for ((sum, &x), origin) in sum.iter_mut().zip(row).zip(origin.iter()) {
+                *sum += f64::from(x) - origin;
+            }
+        }
+    })?;
+    let Some(origin) = origin else {
+        return Ok(FeatureStatistics { mean: vec![0.0; features], variance: vec![0.0; features] });
+    };
     let mean: Vec<f64> = origin.iter().zip(&sum).map(|(origin, sum)| origin + sum / count).collect();
     let (mut squares, mut rest) = (vec![0.0; features], vec![0.0; features]);
-    for row in rows() {
-        for (f, &x) in row.iter().enumerate() {
-            let distance = f64::from(x) - mean[f];
-            squares[f] += distance * distance;
-            rest[f] += distance;
+    pass(&mut |part| {
+        for row in rows(part, features) {
+            for (f, &x) in row.iter().enumerate() {
+                let distance = f64::from(x) - mean[f];
+                squares[f] += distance * distance;
+                rest[f] += distance;
+            }
         }
-    }
+    })?;
     let variance = squares.iter().zip(&rest).map(|(squares, rest)| (squares - rest * rest / count) / count);
-    FeatureStatistics { variance: variance.map(|variance| f64::max(variance, 0.0)).collect(), mean }
+    Ok(FeatureStatistics { variance: variance.map(|variance| f64::max(variance, 0.0)).collect(), mean })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn moments_of(rows: &[f32], features: usize) -> FeatureStatistics {
+        let pass = |see: &mut dyn FnMut(&[f32])| {
+            see(rows);
+            Ok(())
+        };
+        moments(features, pass).unwrap()
+    }
 
     /// The textbook's two passes, feature by feature.
     fn naive(rows: &[f32], features: usize) -> FeatureStatistics {
@@ -108,7 +126,7 @@ mod tests {
             prop_assume!(noise.len() % 2 == 0);
             let rows: Vec<f32> = noise.iter().map(|x| x + shift).collect();
             let expected = naive(&rows, 2);
-            let actual = moments(&[&rows], 2);
+            let actual = moments_of(&rows, 2);
             for f in 0..2 {
                 prop_assert!((actual.mean[f] - expected.mean[f]).abs() <= 1e-12 * shift.abs().max(1.0) as f64);
                 // The naive mean is off by up to n half-ulps of it, which enters the naive variance squared.
@@ -120,7 +138,7 @@ mod tests {
     #[test]
     fn a_constant_feature_has_no_variance() {
         let rows = vec![1e6f32 + 0.1; 1000];
-        let statistics = moments(&[&rows], 1);
+        let statistics = moments_of(&rows, 1);
         assert_eq!(statistics.mean, [f64::from(1e6f32 + 0.1)]);
         assert_eq!(statistics.variance, [0.0]);
     }
@@ -134,9 +152,9 @@ mod tests {
         let x: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let all = Dataset::from_arrays(x.clone(), &[3, 2, 2], vec![], &[]).unwrap();
         let expected = naive(&x, 2);
-        assert_close(&all.feature_statistics().mean, &expected.mean, 1e-15);
-        assert_close(&all.feature_statistics().variance, &expected.variance, 1e-15);
+        assert_close(&all.feature_statistics().unwrap().mean, &expected.mean, 1e-15);
+        assert_close(&all.feature_statistics().unwrap().variance, &expected.variance, 1e-15);
         let (first, _) = all.split_by_time(0.34).unwrap();
-        assert_eq!(first.feature_statistics(), naive(&x[..4], 2));
+        assert_eq!(first.feature_statistics().unwrap(), naive(&x[..4], 2));
     }
 }

@@ -132,7 +132,7 @@ fn a_row_is_a_sample_of_steps_where_that_is_asked_for() {
     assert_eq!(data.sample(1), (vec![5.0, 6.0, 7.0, 8.0], vec![1.0]));
     assert_eq!(data.last_rows().collect::<Vec<_>>(), [2, 4]);
     assert_eq!((data.sample_kind(), data.stride()), (SampleKind::Row, 1));
-    assert_eq!(data.feature_statistics().mean, [4.0, 5.0]);
+    assert_eq!(data.feature_statistics().unwrap().mean, [4.0, 5.0]);
     let chosen = file.options().target("y").row_steps(2).columns(["b1", "a0"]).load().unwrap();
     assert_eq!((chosen.input_shape(), chosen.rows()), (&[2, 1][..], &[4.0, 1.0, 8.0, 5.0][..]));
 }
@@ -144,8 +144,8 @@ fn a_cut_in_time_shares_no_row_and_a_validation_split_drops_no_sample() {
     assert_eq!(data.len(), 17);
     let (train, test) = data.split_by_time(0.5).unwrap();
     assert_eq!((train.starts(), test.starts()), (&[0, 1, 2, 3, 4, 5, 6, 7, 8][..], &[12, 13, 14, 15, 16][..]));
-    assert_eq!(train.feature_statistics().mean, [5.5]); // rows 0 to 11
-    assert_eq!(test.feature_statistics().mean, [15.5]); // rows 12 to 19
+    assert_eq!(train.feature_statistics().unwrap().mean, [5.5]); // rows 0 to 11
+    assert_eq!(test.feature_statistics().unwrap().mean, [15.5]); // rows 12 to 19
     let (train, test) = data.validation_split(0.2).unwrap();
     assert_eq!((train.len(), test.len()), (13, 4)); // floor(17 * 0.8)
     assert_eq!(test.starts()[0], 13);

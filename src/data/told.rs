@@ -1,6 +1,6 @@
 //! What a data set says of the files that it comes from.
 
-use super::{dataset::Dataset, reading::Reading, samples::RowCounts, source::SampleArray};
+use super::{dataset::Dataset, reading::Reading, rows::Rows, samples::RowCounts, source::SampleArray};
 use std::path::Path;
 
 impl Dataset {
@@ -27,6 +27,11 @@ impl Dataset {
     /// Whether some rows have missing values that the model is to mask.
     pub fn has_masked_rows(&self) -> bool {
         self.source.masked
+    }
+
+    /// Whether the rows stay in a file, of which only what is at work is in memory.
+    pub fn is_in_file(&self) -> bool {
+        matches!(self.source.rows, Rows::InFile(_))
     }
 
     /// The names of the forecasts that need no model, and what they say of the samples: `[S, ..target shape]` for each target, NaN

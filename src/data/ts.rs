@@ -44,7 +44,16 @@ pub(super) fn read(options: &SeriesOptions) -> Result<Parsed> {
     }
     let (targets, classes) = labels.finish(path, None)?;
     let channels = series.channels.unwrap_or(1);
-    Ok(Parsed { channels, rows: series.rows, lengths: series.lengths, places, targets, outputs: 1, classes })
+    Ok(Parsed {
+        channels,
+        rows: series.rows,
+        file: None,
+        lengths: series.lengths,
+        places,
+        targets,
+        outputs: 1,
+        classes,
+    })
 }
 
 fn labels(options: &SeriesOptions, header: &Header) -> Result<Labels> {

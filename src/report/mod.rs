@@ -45,7 +45,7 @@ impl Report<'_> {
         };
         judged::add(&mut page, model, judged, which)?;
         page.heading("Data");
-        self.data(&mut page);
+        self.data(&mut page)?;
         page.heading("Epochs");
         self.epochs(&mut page);
         page.heading("How it was made");
@@ -76,7 +76,7 @@ impl Report<'_> {
         }
     }
 
-    fn data(&self, page: &mut Page) {
+    fn data(&self, page: &mut Page) -> Result<()> {
         let describe = |which: &str, data: &Dataset| {
             let shape = format!("{} x {}", data.steps(), data.features());
             vec![which.to_owned(), grouped(data.len()), shape, balance(data)]
@@ -84,7 +84,7 @@ impl Report<'_> {
         let rows = std::iter::once(describe("training", self.train));
         let rows = rows.chain(self.validation.map(|data| describe("validation", data)));
         page.table(&["", "samples", "steps x features", "target"], rows);
-        let statistics = self.train.feature_statistics();
+        let statistics = self.train.feature_statistics()?;
         let names = self.train.columns();
         let row = |(i, (mean, variance)): (usize, (&f64, &f64))| {
             let name = names.get(i).cloned().unwrap_or_else(|| format!("feature {i}"));
@@ -97,6 +97,7 @@ impl Report<'_> {
         if names.len() > MOST {
             page.note(format!("and {} more", names.len() - MOST));
         }
+        Ok(())
     }
 
     fn epochs(&self, page: &mut Page) {

@@ -16,6 +16,8 @@ pub(super) struct Feed {
     samples: usize,
     /// Whether samples pass through it, each with rows of its own.
     passes: bool,
+    /// Whether they stay in a file.
+    in_file: bool,
     rows: usize,
     steps: Option<usize>,
     features: usize,
@@ -43,12 +45,24 @@ impl Feed {
         let steps = steps.map(|_| data.steps());
         let rows = match data.lengths() {
             Some(lengths) => lengths.len() * data.steps(),
+            None if data.is_in_file() => data.len() * data.steps(),
             None => data.rows().len() / features.max(1),
         };
         let more_inputs = data.input_shapes().into_iter().skip(1).map(split).collect();
         let targets = data.target_shapes().into_iter().map(split).collect();
         let weights = data.sample_weights().map(|(_, steps)| steps);
-        Feed { name, samples: data.len(), passes: false, rows, steps, features, more_inputs, targets, weights }
+        Feed {
+            name,
+            samples: data.len(),
+            passes: false,
+            in_file: data.is_in_file(),
+            rows,
+            steps,
+            features,
+            more_inputs,
+            targets,
+            weights,
+        }
     }
 
     /// The name that its buffers begin with.
@@ -76,9 +90,9 @@ impl Feed {
         self.specs().iter().map(|spec| 4 * spec.len()).sum()
     }
 
-    /// Whether a device with these limits can hold it.
+    /// Whether a device with these limits can hold it whole.
     pub fn fits(&self, limits: Limits) -> bool {
-        self.specs().iter().all(|spec| 4 * spec.len() <= limits.max_buffer)
+        !self.in_file && self.specs().iter().all(|spec| 4 * spec.len() <= limits.max_buffer)
     }
 
     /// All its buffers.

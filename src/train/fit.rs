@@ -211,8 +211,8 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    fn new(feed: Feed, Wanted { data, batch, .. }: &Wanted<'_>) -> Pass {
-        Pass { feed, samples: data.len(), hash: hash_of(data), sizes: batch_sizes(data.len(), *batch) }
+    fn new(feed: Feed, Wanted { data, batch, .. }: &Wanted<'_>) -> Result<Pass> {
+        Ok(Pass { feed, samples: data.len(), hash: hash_of(data)?, sizes: batch_sizes(data.len(), *batch) })
     }
 
     /// What tells this data, cut into these batches, from other data.
@@ -228,14 +228,15 @@ impl Pass {
 }
 
 /// A number made of some samples, evenly spread.
-fn hash_of(data: &Dataset) -> u64 {
+fn hash_of(data: &Dataset) -> Result<u64> {
     const SAMPLES: usize = 16;
     let picked = (0..SAMPLES.min(data.len())).map(|i| i * data.len() / SAMPLES.min(data.len()));
-    let bytes = picked.flat_map(|i| {
-        let (x, y) = data.sample(i);
-        x.into_iter().chain(y).flat_map(f32::to_le_bytes).collect::<Vec<u8>>()
-    });
-    hash(bytes)
+    let mut bytes = Vec::new();
+    for i in picked {
+        let (x, y) = data.read_sample(i)?;
+        bytes.extend(x.into_iter().chain(y).flat_map(f32::to_le_bytes));
+    }
+    Ok(hash(bytes))
 }
 
 impl Model {
@@ -266,8 +267,8 @@ impl Model {
             wanted.push(Wanted { name: VALIDATION, data, batch });
         }
         let mut passes = self.feeds(&wanted)?.into_iter().zip(&wanted).map(|(feed, wanted)| Pass::new(feed, wanted));
-        let train = passes.next().ok_or_else(|| Error::usage("there is nothing to train on"))?;
-        let mut validation = passes.next();
+        let train = passes.next().ok_or_else(|| Error::usage("there is nothing to train on"))??;
+        let mut validation = passes.next().transpose()?;
         if let Some(pass) = &mut validation {
             pass.sizes.truncate(fit.validation_steps.unwrap_or(usize::MAX));
         }

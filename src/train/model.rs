@@ -173,7 +173,7 @@ impl Model {
     /// `adapt`. Give it the training data only.
     pub fn adapt(&mut self, data: &Dataset) -> Result<()> {
         self.check_data(data, false)?;
-        let statistics = data.feature_statistics();
+        let statistics = data.feature_statistics()?;
         let class = |call: &Call| self.network.layers[call.layer].layer.class_name();
         let at_front = |call: &&Call| call.inputs == [0] && class(call) == "Normalization";
         let layer = self.network.calls.iter().find(at_front).map(|call| &self.network.layers[call.layer]);

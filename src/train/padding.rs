@@ -31,7 +31,7 @@ impl Model {
     /// a step of the data holds this row, which would then be masked too.
     pub(super) fn padding(&mut self, data: &Dataset) -> Result<Vec<f32>> {
         let row = self.masked_row()?;
-        match data.find_row(&row) {
+        match data.find_row(&row)? {
             None => Ok(row),
             Some((place, step)) => Err(Error::usage(format!(
                 "step {step} of the sample at {place} is {row:?}, the very values that mark padding, so the model would skip it. Change a value of this step in its last digit"

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::plan::Limits;
 
 /// The most that two chunks of a data set take on the device: larger ones would only be waited for longer.
-const ROOM: usize = 256 << 20;
+const ROOM: usize = 64 << 20;
 
 /// The data sets of a training, which lie on the device at the same time, and stay there until it ends.
 pub(super) const TRAINING: &str = "train";

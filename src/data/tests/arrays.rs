@@ -75,6 +75,7 @@ fn arrays_are_read_however_numpy_writes_them() {
         (0..12).flat_map(|at| ((at % 2 * 6 + at / 2 % 3 * 2 + at / 6) as f32).to_le_bytes()).collect();
     for (what, content) in [
         ("big-endian", npy("'>f4'", false, "(2, 3, 2)", &bytes(|v| v.to_be_bytes()))),
+        ("f16", npy("'<f2'", false, "(2, 3, 2)", &bytes(|v| half::f16::from_f32(v).to_le_bytes()))),
         ("f64", npy("'<f8'", false, "(2, 3, 2)", &bytes(|v| f64::from(v).to_le_bytes()))),
         ("i2, big-endian", npy("'>i2'", false, "(2, 3, 2)", &bytes(|v| (v as i16).to_be_bytes()))),
         ("u1", npy("'|u1'", false, "(2, 3, 2)", &bytes(|v| [v as u8]))),
@@ -149,7 +150,7 @@ fn arrays_that_cannot_be_used_are_explained() {
     says(npy("'|O'", false, "(2, 2)", b"\x80\x04."), &["Python objects (dtype object)", "astype"]);
     says(npy("'<c8'", false, "(1, 2)", &[0; 16]), &["no numbers", "astype"]);
     says(npy("[('a', '<f4'), ('b', '<f4')]", false, "(2,)", &[0; 16]), &["records of several fields"]);
-    says(npy("'<f2'", false, "(2, 2)", &[0; 8]), &["floats of 2 bytes", "float32"]);
+    says(npy("'<f16'", false, "(2, 2)", &[0; 64]), &["floats of 16 bytes", "float32"]);
     says(floats("(4,)", &[0.0; 4]), &["the shape [4]", "[samples, steps, features]"]);
     says(floats("(0, 3, 1)", &[]), &["holds nothing"]);
     says(floats("(1, 2, 2)", &[0.0, 1.0, f32::NAN, 2.0]), &["sample 0, step 1, feature 0", "NaN", "--missing"]);
@@ -200,10 +201,57 @@ fn missing_values_of_series_follow_the_policy() {
     assert_eq!(read(Missing::Interpolate).sample(0).0, [1., 2., 3.]);
     let masked = read(Missing::Mask);
     assert!(masked.len() == 3 && masked.has_masked_rows() && masked.sample(0).0[1].is_nan());
-    assert_eq!(masked.feature_statistics().mean, [39.0 / 7.0]);
+    assert_eq!(masked.feature_statistics().unwrap().mean, [39.0 / 7.0]);
     let left =
         Folder::of(&[("x.npy", floats("(1, 1)", &[nan]))]).options("x.npy").no_target().missing(Missing::Drop).load();
     assert!(left.unwrap_err().to_string().contains("no series is left"));
+}
+
+/// Everything that a data set tells of its samples.
+fn told(data: &Dataset) -> String {
+    let samples: Vec<_> = (0..data.len()).map(|i| data.sample(i)).collect();
+    let statistics = data.feature_statistics().unwrap();
+    let (places, masked) = (data.last_rows().collect::<Vec<_>>(), data.has_masked_rows());
+    format!("{samples:?} {statistics:?} {:?} {places:?} {masked} {:?}", data.row_counts(), data.input_shape())
+}
+
+#[test]
+fn series_that_stay_in_their_file_are_the_same_as_in_memory() {
+    let nan = f32::NAN;
+    let values: Vec<f32> = (0..24).map(|i| if i == 5 || i == 14 { nan } else { (i as f32).sin() }).collect();
+    let x = floats("(6, 2, 2)", &values);
+    let doubles: Vec<u8> = (0..24).flat_map(|i| (0.1 * f64::from(i)).to_be_bytes()).collect();
+    let files = [
+        ("x.npy", x),
+        ("y.npy", whole("(6,)", &[0, 1, 0, 1, 1, 0])),
+        ("doubles.npy", npy("'>f8'", false, "(6, 4)", &doubles)),
+    ];
+    let folder = Folder::of(&files);
+    for how in [Missing::Drop, Missing::Ffill, Missing::Interpolate, Missing::Mask] {
+        let options = || folder.options("x.npy").missing(how);
+        let (memory, file) = (options().load().unwrap(), options().host_memory(95).load().unwrap());
+        assert_eq!((memory.is_in_file(), file.is_in_file(), file.rows().len()), (false, true, 0));
+        assert_eq!(told(&file), told(&memory), "{how:?}");
+        let parts = |data: &Dataset| data.split_random(0.5, 3).map(|(a, b)| told(&a) + &told(&b)).unwrap();
+        assert_eq!(parts(&file), parts(&memory), "{how:?}");
+    }
+    let doubles = || folder.options("doubles.npy").no_target();
+    let file = doubles().host_memory(95).load().unwrap();
+    assert_eq!(told(&file), told(&doubles().host_memory(96).load().unwrap()));
+    assert!(file.pad_to(9).unwrap_err().to_string().contains("stay in their file"));
+    let error = folder.options("x.npy").host_memory(0).load().unwrap_err().to_string();
+    assert_eq!(error, folder.options("x.npy").load().unwrap_err().to_string());
+    assert!(error.contains("sample 1, step 0, feature 1"), "{error}");
+}
+
+#[test]
+fn large_arrays_that_cannot_stay_in_their_file_are_refused() {
+    let fortran = npy("'<f4'", true, "(2, 3)", &[0; 24]);
+    let text = message(fortran, |options| options.host_memory(23));
+    assert!(text.contains("ascontiguousarray") && text.contains("--host-memory"), "{text}");
+    let folder = Folder::of(&[("set.npz", npz(&[("x.npy", floats("(1, 1)", &[0.0]))]))]);
+    let text = folder.options("set.npz").host_memory(1 << 30).load().unwrap_err().to_string();
+    assert!(text.contains("--host-memory is for series in a .npy file"), "{text}");
 }
 
 proptest! {

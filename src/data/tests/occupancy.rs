@@ -27,7 +27,7 @@ fn windows_of_ten_minutes_of_the_occupancy_data() {
     let data = options("datatraining.txt").window(10).load().unwrap();
     assert_eq!((data.len(), data.input_shape()), (8134, &[10, 5][..]));
     assert_eq!(data.last_rows().next(), Some(11));
-    let statistics = data.feature_statistics();
+    let statistics = data.feature_statistics().unwrap();
     // Of all 8,143 rows.
     let expected = [20.619_083_6, 25.731_507_0, 119.519_374_7, 606.546_243_2, 0.003_862_5];
     for (mean, expected) in statistics.mean.iter().zip(expected) {

@@ -46,7 +46,7 @@ fn channels_become_features_and_series_keep_their_lengths() {
     assert_eq!((data.classes().unwrap(), data.target_name()), (&["a".into(), "b".into()][..], Some("class")));
     assert_eq!(data.last_rows().collect::<Vec<_>>(), [9, 10]);
     assert_eq!(data.sample_kind(), SampleKind::Series);
-    assert_eq!(data.feature_statistics().mean, [21.0 / 5.0, 34.0 / 5.0], "only over real steps");
+    assert_eq!(data.feature_statistics().unwrap().mean, [21.0 / 5.0, 34.0 / 5.0], "only over real steps");
     let equal = load(format!("{HEADER}1,2:a\n3,4:b\n"));
     assert_eq!((equal.lengths(), equal.input_shape()), (None, &[2, 1][..]));
 }

@@ -45,6 +45,7 @@ pub mod plan;
 pub mod plot;
 #[cfg(feature = "plots")]
 pub mod report;
+pub mod search;
 pub mod stream;
 pub mod train;
 pub mod verify;

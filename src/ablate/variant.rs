@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::model::{BatchNormalization, LayerNormLstm, Lstm, RecurrentBatchNormLstm, Sequential};
+use crate::model::{Stack, Within};
 
 /// A way to normalise a stack of LSTMs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
     /// LSTMs alone.
@@ -45,20 +45,19 @@ impl Variant {
         })
     }
 
-    /// Adds an LSTM of each of these sizes, normalised this way, for sequences of so many steps; all but the last give whole
-    /// sequences.
-    pub fn add_lstms(self, model: Sequential, units: &[usize], steps: usize) -> Sequential {
-        let last = units.len().saturating_sub(1);
-        units.iter().enumerate().fold(model, |model, (i, &units)| {
-            let lstm = Lstm::new(units).return_sequences(i < last);
-            let recurrent = RecurrentBatchNormLstm::new(units, steps).return_sequences(i < last);
-            match self {
-                Variant::Plain => model.add(lstm),
-                Variant::BatchNorm => model.add(lstm).add(BatchNormalization::new()),
-                Variant::RecurrentBatchNorm => model.add(recurrent),
-                Variant::LayerNorm => model.add(LayerNormLstm::new(units).return_sequences(i < last)),
-            }
-        })
+    /// LSTMs of these sizes, normalised this way.
+    pub fn stack(self, units: &[usize]) -> Stack {
+        let within = match self {
+            Variant::Plain | Variant::BatchNorm => Within::Nothing,
+            Variant::RecurrentBatchNorm => Within::BatchNorm,
+            Variant::LayerNorm => Within::LayerNorm,
+        };
+        Stack { within, batch_norm: self == Variant::BatchNorm, ..Stack::new(units) }
+    }
+
+    /// Whether its LSTMs are Keras's, with dropout and masks, which those that normalise within do not have.
+    pub fn is_behind(self) -> bool {
+        matches!(self, Variant::Plain | Variant::BatchNorm)
     }
 }
 

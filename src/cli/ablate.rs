@@ -9,17 +9,16 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use gatenorm::Error;
 use gatenorm::ablate::{Ablation, Judged, Run, Summary, Variant};
-use gatenorm::data::{Dataset, Missing};
+use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::formats::atomic;
-use gatenorm::model::{Masking, Normalization, Sequential};
 use gatenorm::train::{Adam, Model, Optimizer, Sgd};
 use serde_json::json;
 
 use super::ablate_tables as tables;
 use super::head::Head;
 use super::held_out::HeldOutFlags;
-use super::new_model::LossName;
+use super::new_model::{LossName, NewModel};
 use super::options::{DeviceFlags, TableFlags, above_zero, at_least_one, units};
 use super::report;
 use super::report::talk;
@@ -163,14 +162,8 @@ fn train_all(
     validation: &Dataset,
 ) -> gatenorm::Result<Vec<Run>> {
     let build = |variant: Variant, rate: f64, seed: u64| -> gatenorm::Result<Model> {
-        let mut model = Sequential::new(train.input_shape()).seed(seed).add(Normalization::new());
-        if train.lengths().is_some() || train.reading().missing == Missing::Mask {
-            model = model.add(Masking::new());
-        }
-        let model = variant.add_lstms(model, &compared.units, train.steps());
-        let mut model = head.compile(model, Some(train), device.clone(), compared.optimizer(rate))?;
-        model.adapt(train)?;
-        Ok(model)
+        let stack = variant.stack(&compared.units);
+        NewModel { stack, head, train, seed, scaling: true }.compile(device.clone(), compared.optimizer(rate))
     };
     let (mut done, began) = (0, Instant::now());
     ablation.run(train, validation, build, |run| {

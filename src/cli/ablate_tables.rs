@@ -2,6 +2,8 @@
 
 use gatenorm::ablate::{Run, Spread, Summary};
 
+use super::table::table;
+
 /// One run in a line.
 pub fn run(run: &Run) -> String {
     let (variant, rate, seed) = (run.variant, run.rate, run.seed);
@@ -75,16 +77,4 @@ fn spread(spread: Option<Spread>, digits: usize) -> String {
         Some(Spread { mean, least, most }) => format!("{mean:.digits$} ({least:.digits$} to {most:.digits$})"),
         None => "-".to_owned(),
     }
-}
-
-/// Columns as wide as their widest entry.
-fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -24,6 +24,9 @@ pub struct HeldOutFlags {
     /// How the share is chosen [default: time for windows, else random].
     #[arg(long, value_name = "HOW")]
     split: Option<SplitName>,
+    /// Seed of what is drawn to be measured on [default: that of --seed].
+    #[arg(long, value_name = "N", conflicts_with_all = ["validation", "validation_from"])]
+    split_seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -55,16 +58,32 @@ impl HeldOutFlags {
             return Ok((train, Some(validation)));
         }
         let Some(share) = self.validation_split.or(otherwise) else { return Ok((data, None)) };
-        let by = match self.split {
+        let by = self.by(&data);
+        let (train, validation) = data.split(by, 1.0 - share, self.split_seed.unwrap_or(seed))?;
+        Ok((train, Some(validation)))
+    }
+
+    /// How a share is chosen.
+    fn by(&self, data: &Dataset) -> SplitBy {
+        match self.split {
             Some(SplitName::Time) => SplitBy::Time,
             Some(SplitName::Group) => SplitBy::Group,
             Some(SplitName::Random) => SplitBy::Random,
             None if data.sample_kind() == SampleKind::Window => SplitBy::Time,
             // Files of whole samples are often sorted by class.
             None => SplitBy::Random,
-        };
-        let (train, validation) = data.split(by, 1.0 - share, seed)?;
-        Ok((train, Some(validation)))
+        }
+    }
+
+    /// Whether it was said what to measure on.
+    pub fn is_given(&self) -> bool {
+        self.validation.is_some() || self.validation_from.is_some() || self.validation_split.is_some()
+    }
+
+    /// Whether the samples are drawn by a seed that was not given.
+    pub fn draws(&self, data: &Dataset) -> bool {
+        let share = self.validation.is_none() && self.validation_from.is_none();
+        share && self.split_seed.is_none() && self.by(data) != SplitBy::Time
     }
 }
 

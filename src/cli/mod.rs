@@ -36,8 +36,13 @@ mod run_folder;
 mod schedule;
 mod shell;
 mod summary;
+mod table;
 mod train;
+mod tune;
 mod tune_kernels;
+mod tune_progress;
+mod tune_space;
+mod tune_tables;
 mod verify;
 
 use std::ffi::OsString;
@@ -63,6 +68,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Train(Box<train::Train>),
+    Tune(Box<tune::Tune>),
     Ablate(ablate::Ablate),
     Evaluate(evaluate::Evaluate),
     Inspect(inspect::Inspect),
@@ -82,8 +88,10 @@ impl Cli {
     pub fn parse_from_line(args: Vec<OsString>) -> anyhow::Result<Self> {
         let matches = Self::command().try_get_matches_from(run_config::expand(args)?)?;
         let mut cli = Self::from_arg_matches(&matches)?;
-        if let (Command::Train(train), Some((_, typed))) = (&mut cli.command, matches.subcommand()) {
-            train.options = run_config::typed(typed);
+        match (&mut cli.command, matches.subcommand()) {
+            (Command::Train(train), Some((_, typed))) => train.options = run_config::typed(typed, &run_config::TRAIN),
+            (Command::Tune(tune), Some((_, typed))) => tune.options = run_config::typed(typed, &run_config::TUNE),
+            _ => {}
         }
         Ok(cli)
     }
@@ -92,6 +100,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Train(args) => train::run(&args),
+            Command::Tune(args) => tune::run(&args),
             Command::Ablate(args) => ablate::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Inspect(args) => inspect::run(&args),

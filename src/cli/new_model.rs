@@ -6,9 +6,7 @@ use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, Missing};
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
-use gatenorm::model::{
-    Activation, BatchNormalization, Bidirectional, Lstm, Masking, Normalization, RecurrentBatchNormLstm, Sequential,
-};
+use gatenorm::model::{Activation, Masking, Normalization, Sequential, Stack, Within};
 use gatenorm::train::{Loss, Model, Optimizer};
 use gatenorm::{Error, Result};
 
@@ -38,6 +36,9 @@ pub struct LayerFlags {
     /// layer: it does not open the model.
     #[arg(long, conflicts_with_all = ["model", "bidirectional", "dropout", "recurrent_dropout", "activation"])]
     recurrent_bn: bool,
+    /// Layer normalisation in the LSTMs' recurrence (Ba et al. 2016). Keras has no such layer: it does not open the model.
+    #[arg(long, conflicts_with_all = ["model", "bidirectional", "dropout", "recurrent_dropout", "activation", "recurrent_bn"])]
+    layer_norm: bool,
     /// Leave out the batch normalisation behind each LSTM.
     #[arg(long, conflicts_with = "model")]
     no_batch_norm: bool,
@@ -95,26 +96,20 @@ impl LayerFlags {
 
     /// The model for these data to train on, with first weights and the data's scaling.
     pub fn compile(&self, head: &Head, train: &Dataset, device: Device, optimizer: Optimizer) -> Result<Model> {
-        let mut model = Sequential::new(train.input_shape()).seed(self.seed());
-        if !self.no_scaling {
-            model = model.add(Normalization::new());
-        }
-        if train.lengths().is_some() || train.reading().missing == Missing::Mask {
-            model = model.add(Masking::new());
-        }
-        let units = self.units.as_deref().unwrap_or(&[64, 32]);
-        let count = units.len();
-        for (i, &units) in units.iter().enumerate() {
-            model = self.add_lstm(model, units, train.steps(), i + 1 < count);
-            if !self.no_batch_norm {
-                model = model.add(BatchNormalization::new());
-            }
-        }
-        let mut model = head.compile(model, (!self.no_scaling).then_some(train), device, optimizer)?;
-        if !self.no_scaling {
-            model.adapt(train)?;
-        }
-        Ok(model)
+        let stack = Stack {
+            within: match (self.recurrent_bn, self.layer_norm) {
+                (true, _) => Within::BatchNorm,
+                (_, true) => Within::LayerNorm,
+                _ => Within::Nothing,
+            },
+            batch_norm: !self.no_batch_norm,
+            bidirectional: self.bidirectional,
+            dropout: self.dropout.unwrap_or(0.0),
+            recurrent_dropout: self.recurrent_dropout.unwrap_or(0.0),
+            activation: self.activation.unwrap_or(Activation::Tanh),
+            ..Stack::new(self.units.as_deref().unwrap_or(&[64, 32]))
+        };
+        NewModel { stack, head, train, seed: self.seed(), scaling: !self.no_scaling }.compile(device, optimizer)
     }
 
     /// What a described model that does not say it is compiled with.
@@ -134,16 +129,39 @@ impl LayerFlags {
             None => Ok(()),
         }
     }
+}
 
-    fn add_lstm(&self, model: Sequential, units: usize, steps: usize, return_sequences: bool) -> Sequential {
-        if self.recurrent_bn {
-            return model.add(RecurrentBatchNormLstm::new(units, steps).return_sequences(return_sequences));
+/// A model as `train`, `ablate` and `tune` make it.
+pub struct NewModel<'a> {
+    pub stack: Stack,
+    pub head: &'a Head,
+    pub train: &'a Dataset,
+    pub seed: u64,
+    /// Whether layers scale the columns and bring outputs back to the target's unit.
+    pub scaling: bool,
+}
+
+impl NewModel<'_> {
+    /// The model on a device, with first weights and the data's scaling.
+    pub fn compile(&self, device: Device, optimizer: Optimizer) -> Result<Model> {
+        let NewModel { head, train, .. } = self;
+        let mut model = Sequential::new(train.input_shape()).seed(self.seed);
+        if self.scaling {
+            model = model.add(Normalization::new());
         }
-        let lstm = Lstm::new(units)
-            .return_sequences(return_sequences)
-            .dropout(self.dropout.unwrap_or(0.0))
-            .recurrent_dropout(self.recurrent_dropout.unwrap_or(0.0))
-            .activation(self.activation.unwrap_or(Activation::Tanh));
-        if self.bidirectional { model.add(Bidirectional::new(lstm)) } else { model.add(lstm) }
+        if is_masked(train) {
+            model = model.add(Masking::new());
+        }
+        model = self.stack.add_to(model, train.steps())?;
+        let mut model = head.compile(model, self.scaling.then_some(train), device, optimizer)?;
+        if self.scaling {
+            model.adapt(train)?;
+        }
+        Ok(model)
     }
+}
+
+/// Whether a model of these data must skip steps.
+pub fn is_masked(data: &Dataset) -> bool {
+    data.lengths().is_some() || data.reading().missing == Missing::Mask
 }

@@ -82,6 +82,11 @@ pub struct TableFlags {
 impl TableFlags {
     /// Reads the data of a new model; the loss, where it was named, says what the target is.
     pub fn load(&self, paths: &[PathBuf], loss: Option<Loss>) -> Result<Dataset> {
+        self.load_windows(paths, loss, self.window)
+    }
+
+    /// The same with another number of rows in a sample.
+    pub fn load_windows(&self, paths: &[PathBuf], loss: Option<Loss>, window: Option<usize>) -> Result<Dataset> {
         let path = first(paths)?;
         if Dataset::is_series(path) {
             self.refuse_for_series()?;
@@ -96,12 +101,12 @@ impl TableFlags {
             return options.load();
         }
         self.refuse_arrays()?;
-        if self.window.or(self.row_steps).is_none() {
+        if window.or(self.row_steps).is_none() {
             return Err(Error::usage(
                 "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
             ));
         }
-        self.read(paths, loss, self.window.unwrap_or(1), true)
+        self.read(paths, loss, window.unwrap_or(1), true)
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.

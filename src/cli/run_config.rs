@@ -11,32 +11,48 @@ use toml::{Table, Value};
 
 use super::Cli;
 
-/// The command whose options these are.
-const TRAIN: &str = "train";
-/// What a file does not hold: where the run is, and what only looks on.
-const UNSAID: [&str; 6] = ["checkpoint", "resume", "config", "json", "dump_plan", "profile"];
-/// What may be said beside --resume: where and how it computes and reports, not what.
-const BESIDE_RESUME: [&str; 7] = ["resume", "json", "device", "device_memory", "checked", "profile", "report"];
+/// A command whose options a file keeps.
+pub struct Kept {
+    pub command: &'static str,
+    /// The file in a run's folder.
+    pub file: &'static str,
+    /// What a file does not hold: where the run is, and what only looks on.
+    unsaid: &'static [&'static str],
+    /// What may be said beside --resume: where and how it computes and reports, not what.
+    beside_resume: &'static [&'static str],
+}
 
-/// The file in a run's folder.
-pub const FILE: &str = "run.toml";
+/// `gatenorm train`
+pub const TRAIN: Kept = Kept {
+    command: "train",
+    file: "run.toml",
+    unsaid: &["checkpoint", "resume", "config", "json", "dump_plan", "profile"],
+    beside_resume: &["resume", "json", "device", "device_memory", "checked", "profile", "report"],
+};
+/// `gatenorm tune`
+pub const TUNE: Kept = Kept {
+    command: "tune",
+    file: "tune.toml",
+    unsaid: &["folder", "resume", "json"],
+    beside_resume: &["resume", "json", "device", "checked", "budget", "out"],
+};
 
 /// The command line with the options of a file that --config or --resume names in their places; what is typed goes before what the file
 /// says.
 pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>> {
     let command = Cli::command().ignore_errors(true);
     let Ok(matches) = command.clone().try_get_matches_from(&args) else { return Ok(args) };
-    let (Some(typed), Some(train)) = (matches.subcommand_matches(TRAIN), command.find_subcommand(TRAIN)) else {
-        return Ok(args);
-    };
+    let of =
+        |kept: Kept| Some((matches.subcommand_matches(kept.command)?, command.find_subcommand(kept.command)?, kept));
+    let Some((typed, of_kept, kept)) = [TRAIN, TUNE].into_iter().find_map(of) else { return Ok(args) };
     let path = |id: &str| typed.try_get_one::<PathBuf>(id).ok().flatten();
     let (file, resumes) = match (path("resume"), path("config")) {
-        (Some(folder), None) => (folder.join(FILE), true),
+        (Some(folder), None) => (folder.join(kept.file), true),
         (None, Some(file)) => (file.clone(), false),
         _ => return Ok(args),
     };
     if resumes {
-        refuse_beside_resume(train, typed, &file)?;
+        refuse_beside_resume(of_kept, typed, &kept, &file)?;
     }
     let mut said = read(&file)?;
     if !resumes && path("checkpoint").is_none() {
@@ -45,14 +61,38 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>> {
     }
     let mut expanded = Vec::new();
     for (key, value) in &said {
-        let arg = train.get_arguments().find(|arg| name(arg) == *key && !UNSAID.contains(&arg.get_id().as_str()));
-        let arg = arg.ok_or_else(|| Error::input(&file, format!("`{key}` is no option of `gatenorm {TRAIN}`")))?;
+        let arg = find(of_kept, &kept, key);
+        let no_option = || Error::input(&file, format!("`{key}` is no option of `gatenorm {}`", kept.command));
+        let arg = arg.ok_or_else(no_option)?;
         if !is_typed(typed, arg) {
             expanded.extend(words(arg, value).map_err(|why| Error::input(&file, format!("`{key}`: {why}")))?);
         }
     }
-    let at = args.iter().position(|arg| arg == TRAIN).map_or(args.len(), |at| at + 1);
+    let at = args.iter().position(|arg| arg == kept.command).map_or(args.len(), |at| at + 1);
     Ok([&args[..at], &expanded, &args[at..]].concat())
+}
+
+/// The option of a command that a file calls so.
+fn find<'a>(command: &'a Command, kept: &Kept, key: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|arg| name(arg) == key && !kept.unsaid.contains(&arg.get_id().as_str()))
+}
+
+/// Options of another command as they are typed for `gatenorm train`, but for those that it does not have, or that are left out.
+pub fn for_train(options: &Table, left_out: &[&str]) -> Vec<String> {
+    let command = Cli::command();
+    let Some(train) = command.find_subcommand(TRAIN.command) else { return Vec::new() };
+    let said = options.iter().filter(|(key, _)| !left_out.contains(&key.as_str()));
+    let of = |(key, value): (&String, &Value)| words(find(train, &TRAIN, key)?, value).ok();
+    let typed = said.filter_map(of).flatten().map(|word| word.to_string_lossy().into_owned());
+    typed
+        .flat_map(|word| match word.split_once('=') {
+            // As people type it, unless the value would be taken for an option.
+            Some((flag, value)) if flag.starts_with("--") && !value.starts_with('-') => {
+                vec![flag.to_owned(), value.to_owned()]
+            }
+            _ => vec![word],
+        })
+        .collect()
 }
 
 fn read(file: &Path) -> Result<Table> {
@@ -60,17 +100,19 @@ fn read(file: &Path) -> Result<Table> {
     text.parse::<Table>().map_err(|e| Error::input(file, format!("it is no TOML: {e}")))
 }
 
-fn refuse_beside_resume(train: &Command, typed: &ArgMatches, file: &Path) -> Result<()> {
-    let other =
-        train.get_arguments().find(|arg| is_typed(typed, arg) && !BESIDE_RESUME.contains(&arg.get_id().as_str()));
-    match other {
-        Some(arg) => Err(Error::usage(format!(
-            "--resume goes on with the run as it was, which `{}` would change. Leave it out, or begin a new run like that one: gatenorm train --config {}",
-            shown(arg),
-            super::report::typed(file)
-        ))),
-        None => Ok(()),
-    }
+fn refuse_beside_resume(command: &Command, typed: &ArgMatches, kept: &Kept, file: &Path) -> Result<()> {
+    let other = command
+        .get_arguments()
+        .find(|arg| is_typed(typed, arg) && !kept.beside_resume.contains(&arg.get_id().as_str()));
+    let Some(arg) = other else { return Ok(()) };
+    let anew = match command.get_arguments().any(|arg| arg.get_id() == "config") {
+        true => format!("begin a new run like that one: gatenorm train --config {}", super::report::typed(file)),
+        false => "begin a new one in another folder".to_owned(),
+    };
+    Err(Error::usage(format!(
+        "--resume goes on with the run as it was, which `{}` would change. Leave it out, or {anew}",
+        shown(arg)
+    )))
 }
 
 fn is_typed(matches: &ArgMatches, arg: &Arg) -> bool {
@@ -115,11 +157,12 @@ fn words(arg: &Arg, value: &Value) -> std::result::Result<Vec<OsString>, String>
     Ok(values.into_iter().map(typed).collect())
 }
 
-/// The options that were typed, with whole paths, so that they mean the same from everywhere.
-pub fn typed(matches: &ArgMatches) -> Table {
+/// The options of a command that were typed, with whole paths, so that they mean the same from everywhere.
+pub fn typed(matches: &ArgMatches, kept: &Kept) -> Table {
     let command = Cli::command();
-    let Some(train) = command.find_subcommand(TRAIN) else { return Table::new() };
-    let said = train.get_arguments().filter(|arg| is_typed(matches, arg) && !UNSAID.contains(&arg.get_id().as_str()));
+    let Some(command) = command.find_subcommand(kept.command) else { return Table::new() };
+    let said =
+        command.get_arguments().filter(|arg| is_typed(matches, arg) && !kept.unsaid.contains(&arg.get_id().as_str()));
     said.filter_map(|arg| Some((name(arg).to_owned(), value(arg, matches)?))).collect()
 }
 

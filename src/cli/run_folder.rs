@@ -13,7 +13,7 @@ use serde_json::json;
 use toml::Table;
 
 use super::options::{above_zero, at_least_one};
-use super::run_config::FILE;
+use super::run_config::{self, Kept};
 
 /// A run that survives.
 #[derive(Args)]
@@ -56,17 +56,7 @@ impl RunFlags {
             ));
         }
         let Some(folder) = &self.checkpoint else { return Ok(()) };
-        let file = folder.join(FILE);
-        if file.exists() {
-            return Err(Error::usage(format!(
-                "--checkpoint {0}: there is a run in this folder already. Go on with it (gatenorm train --resume {0}), or name another folder",
-                super::report::typed(folder)
-            )));
-        }
-        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, "make the folder", e))?;
-        write(&folder.join("environment.json"), &environment(device))?;
-        // Last, since it is what makes the folder a run's.
-        write(&file, &options.to_string())
+        begin("--checkpoint", folder, &run_config::TRAIN, options, device)
     }
 
     /// Keeps the run in its folder as it goes.
@@ -80,6 +70,24 @@ impl RunFlags {
             .callback(JsonLogger::new(folder.join("history.jsonl")))
             .callback(best.monitor(monitor).save_best_only(true))
     }
+}
+
+/// Makes the folder of a new run, and keeps in it the options of its command and where it began.
+///
+/// Errors: a folder that has a run already, or that cannot be made.
+pub fn begin(flag: &str, folder: &Path, kept: &Kept, options: &Table, device: &Device) -> Result<()> {
+    let file = folder.join(kept.file);
+    if file.exists() {
+        return Err(Error::usage(format!(
+            "{flag} {0}: there is a run in this folder already. Go on with it (gatenorm {1} --resume {0}), or name another folder",
+            super::report::typed(folder),
+            kept.command
+        )));
+    }
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, "make the folder", e))?;
+    write(&folder.join("environment.json"), &environment(device))?;
+    // Last, since it is what makes the folder a run's.
+    write(&file, &options.to_string())
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -320,7 +320,7 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         talk!("note: Keras opens only files whose names end in .keras");
     }
     if let Some(folder) = args.run.folder() {
-        let config = folder.join(run_config::FILE);
+        let config = folder.join(run_config::TRAIN.file);
         talk!("again: gatenorm train --config {} --out again.keras", report::typed(&config));
     }
     let (out, data) = (

@@ -228,7 +228,7 @@ impl Pass {
 }
 
 /// A number made of some samples, evenly spread.
-fn hash_of(data: &Dataset) -> Result<u64> {
+pub(crate) fn hash_of(data: &Dataset) -> Result<u64> {
     const SAMPLES: usize = 16;
     let picked = (0..SAMPLES.min(data.len())).map(|i| i * data.len() / SAMPLES.min(data.len()));
     let mut bytes = Vec::new();

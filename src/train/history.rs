@@ -15,6 +15,16 @@ impl Scores {
         self.0.iter().find(|(n, _)| n == name).map(|&(_, v)| v)
     }
 
+    /// The value of a name as people read it.
+    pub fn figure(name: &str, value: f64) -> String {
+        match value.abs() {
+            _ if name.ends_with("accuracy") => format!("{value:.3}"),
+            v if v == 0.0 || (1e-3..1e6).contains(&v) => format!("{value:.4}"),
+            v if v.is_finite() => format!("{value:.3e}"),
+            _ => value.to_string(),
+        }
+    }
+
     /// Sets the value of a name, at the end where it is new.
     pub fn set(&mut self, name: &str, value: f64) {
         match self.0.iter_mut().find(|(n, _)| n == name) {
@@ -32,13 +42,8 @@ impl From<Scores> for serde_json::Map<String, serde_json::Value> {
 
 impl fmt::Display for Scores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let figure = |(name, value): &(String, f64)| match value.abs() {
-            _ if name.ends_with("accuracy") => format!("{name} {value:.3}"),
-            v if v == 0.0 || (1e-3..1e6).contains(&v) => format!("{name} {value:.4}"),
-            v if v.is_finite() => format!("{name} {value:.3e}"),
-            _ => format!("{name} {value}"),
-        };
-        let parts: Vec<String> = self.0.iter().map(figure).collect();
+        let parts: Vec<String> =
+            self.0.iter().map(|(name, value)| format!("{name} {}", Self::figure(name, *value))).collect();
         f.write_str(&parts.join("  "))
     }
 }

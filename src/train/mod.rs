@@ -40,6 +40,7 @@ pub use checkpoints::Checkpoints;
 pub use confusion_matrix::ConfusionMatrix;
 pub use data_spec::DataSpec;
 pub use device_memory::DeviceMemory;
+pub(crate) use fit::hash_of;
 pub use fit::{Fit, ValidationFreq};
 pub use forecast::ForecastErrors;
 pub use history::{Epoch, History, Scores};

@@ -239,7 +239,7 @@ impl Model {
     }
 
     /// Names of loss and metrics.
-    pub(super) fn score_names(&self, prefix: &str) -> Vec<String> {
+    pub(crate) fn score_names(&self, prefix: &str) -> Vec<String> {
         self.tally().scores(prefix).0.into_iter().map(|(name, _)| name).collect()
     }
 

@@ -1,6 +1,7 @@
 //! A score that is watched, and which of its values is the better.
 
 use super::super::history::Scores;
+use super::super::model::Model;
 use super::Training;
 use crate::error::{Error, Result};
 
@@ -45,22 +46,7 @@ impl Monitor {
     }
 
     fn larger_by_name(&self, training: &Training<'_>) -> Result<bool> {
-        let name = self.name.strip_prefix("val_").unwrap_or(&self.name);
-        if name == "loss" {
-            return Ok(false);
-        }
-        // Each of several outputs has a loss of its own, and its name before those of its metrics.
-        let outputs = training.model.network().output_names();
-        let of_output = |output: &str| name.strip_prefix(output).and_then(|rest| rest.strip_prefix('_'));
-        if outputs.len() > 1 && outputs.iter().any(|output| of_output(output) == Some("loss")) {
-            return Ok(false);
-        }
-        let metric = training.model.metrics().iter().find(|metric| match metric.output.as_deref() {
-            Some(output) if outputs.len() > 1 => of_output(output) == Some(metric.name()),
-            _ => metric.name() == name,
-        });
-        let larger = metric.map(|metric| metric.is_better_larger());
-        larger.ok_or_else(|| {
+        training.model.larger_is_better(&self.name).ok_or_else(|| {
             let (of, name) = (self.of, &self.name);
             Error::usage(format!("{of}: whether less or more of `{name}` is better must be said: mode Min or Max"))
         })
@@ -79,6 +65,27 @@ impl Monitor {
             Some(reference) if self.larger => value - delta > reference,
             Some(reference) => value + delta < reference,
         }
+    }
+}
+
+impl Model {
+    /// Whether more of a score is better, such as of `val_accuracy`, or less, as of `loss`; nothing where the model gives no such score.
+    pub fn larger_is_better(&self, score: &str) -> Option<bool> {
+        let name = score.strip_prefix("val_").unwrap_or(score);
+        if name == "loss" {
+            return Some(false);
+        }
+        // Each of several outputs has a loss of its own, and its name before those of its metrics.
+        let outputs = self.network().output_names();
+        let of_output = |output: &str| name.strip_prefix(output).and_then(|rest| rest.strip_prefix('_'));
+        if outputs.len() > 1 && outputs.iter().any(|output| of_output(output) == Some("loss")) {
+            return Some(false);
+        }
+        let metric = self.metrics().iter().find(|metric| match metric.output.as_deref() {
+            Some(output) if outputs.len() > 1 => of_output(output) == Some(metric.name()),
+            _ => metric.name() == name,
+        });
+        metric.map(|metric| metric.is_better_larger())
     }
 }
 

@@ -191,11 +191,8 @@ fn a_trial_that_diverges_is_a_line_of_the_table() {
     let text = stdout(&with(&["--out", &out, "--learning-rate", "1e-2,1e30"]));
     let diverged: Vec<&str> = text.lines().filter(|line| line.contains(" diverged ")).collect();
     assert!(!diverged.is_empty() && text.contains("is not finite"), "{text}");
-    assert!(
-        diverged.iter().all(|line| line.contains("1000000000000000000000000000000") || line.contains("1e30")),
-        "{text}"
-    );
-    let none = gatenorm(&with(&["--out", &out, "--learning-rate", "1e30", "--search", "random"])).assert().code(1);
+    assert!(diverged.iter().all(|line| line.contains(" 1e30 ")), "{text}");
+    let none = gatenorm(&with(&["--out", &out, "--learning-rate", "1e30", "--norms", "batch_norm"])).assert().code(1);
     let talk = String::from_utf8_lossy(&none.get_output().stderr).into_owned();
     assert!(talk.contains("no trial"), "{talk}");
 }

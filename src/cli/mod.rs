@@ -39,6 +39,8 @@ mod summary;
 mod table;
 mod train;
 mod tune;
+mod tune_again;
+mod tune_course;
 mod tune_kernels;
 mod tune_progress;
 mod tune_space;

@@ -1,27 +1,28 @@
 //! `gatenorm tune`
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use gatenorm::Error;
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::formats::atomic;
 use gatenorm::model::Stack;
-use gatenorm::search::{Ended, Event, Folder, Found, Method, Objective, Sampled, Search, Setting, Trial};
+use gatenorm::search::{Ended, Event, Folder, Found, Objective, Sampled, Search, Setting, Trial};
 use gatenorm::train::{Adam, DataSpec, Model};
 use serde_json::json;
 
 use super::head::Head;
 use super::held_out::HeldOutFlags;
 use super::new_model::{LossName, NewModel, is_masked};
-use super::options::{DeviceFlags, TableFlags, at_least_one, keep_apart};
+use super::options::{DeviceFlags, TableFlags, keep_apart};
 use super::report::{self, Interrupted, talk};
+use super::tune_course::CourseFlags;
 use super::tune_progress::Progress;
 use super::tune_space::SpaceFlags;
-use super::{interrupt, run_config, run_folder, tune_tables as tables};
+use super::{interrupt, run_config, run_folder, tune_again, tune_tables as tables};
 
 /// Searches for hyper-parameters: trains many models that draw theirs at random, and keeps the best.
 ///
@@ -59,79 +60,10 @@ pub struct Tune {
     json: bool,
 }
 
-/// How it is searched.
-#[derive(Args)]
-#[command(next_help_heading = "Search")]
-struct CourseFlags {
-    /// How many models.
-    #[arg(long, value_name = "N", default_value = "30", value_parser = at_least_one, allow_negative_numbers = true)]
-    trials: usize,
-    /// How epochs are shared out among them.
-    #[arg(long, value_name = "HOW", default_value = "halving")]
-    search: SearchName,
-    /// The most epochs of a trial.
-    #[arg(long, value_name = "N", default_value = "27", value_parser = at_least_one, allow_negative_numbers = true)]
-    epochs: usize,
-    /// Epochs of all trials, before the best third goes on to three times as many [default: a ninth of --epochs].
-    #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
-    first_epochs: Option<usize>,
-    /// The most time that epochs may take, such as 20m, 1h30m or 90s: the epoch that is under way then is the last.
-    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
-    budget: Option<Duration>,
-    /// What trials are judged by, such as val_accuracy; whether less or more is better is known.
-    #[arg(long, value_name = "SCORE", default_value = "val_loss")]
-    objective: String,
-    /// What each trial minimises [default: as `train` does].
-    #[arg(long)]
-    loss: Option<LossName>,
-    /// Seed of all drawing. What trial k draws, and its own seed, depend on this and k alone.
-    #[arg(long, value_name = "N", default_value = "0")]
-    seed: u64,
-    /// A folder for the search: its options (tune.toml), what came of its trials (trials.jsonl), their models and the best
-    /// (best.keras), and what it needs to go on with --resume.
-    #[arg(long, value_name = "FOLDER", conflicts_with = "resume")]
-    folder: Option<PathBuf>,
-    /// Go on with the search in this folder: nothing else needs to be said. A --budget is for all sittings together.
-    #[arg(long, value_name = "FOLDER")]
-    resume: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum SearchName {
-    /// Successive halving (Jamieson and Talwalkar 2016): all trials train for a few epochs, the best third for three times as many, and
-    /// so on. The default, since it finds in the same time about as good models among several times as many
-    Halving,
-    /// All epochs for every trial: for trainings whose beginning says little of their end
-    Random,
-}
-
-/// `20m`, `1h30m`, `90s`
-fn time(text: &str) -> Result<Duration, String> {
-    let wrong = || "give a time above 0, such as 20m, 1h30m or 90s".to_owned();
-    let (mut seconds, mut number) = (0.0, String::new());
-    for c in text.trim().chars() {
-        let unit = match c {
-            'h' => 3600.0,
-            'm' => 60.0,
-            's' => 1.0,
-            _ => {
-                number.push(c);
-                continue;
-            }
-        };
-        seconds += unit * std::mem::take(&mut number).trim().parse::<f64>().map_err(|_| wrong())?;
-    }
-    let all_said = number.is_empty() && seconds > 0.0;
-    Duration::try_from_secs_f64(seconds).ok().filter(|_| all_said).ok_or_else(wrong)
-}
-
 /// Checks, trains all trials, reports.
 pub fn run(args: &Tune) -> Result<()> {
     let course = &args.course;
-    if course.first_epochs.is_some() && course.search == SearchName::Random {
-        return Err(Error::usage("--first-epochs is for --search halving. Leave it out").into());
-    }
-    let method = course.method();
+    let method = course.method()?;
     let rungs = method.rungs(course.trials, course.epochs)?;
     if let Some(out) = &args.out {
         let read: Vec<Option<&PathBuf>> =
@@ -180,7 +112,7 @@ const SHARE: f64 = 0.2;
 /// Reads the data, once for each window, and tells of them.
 fn prepare(args: &Tune) -> Result<Prepared> {
     let loss = args.course.loss.map(LossName::loss);
-    if !args.space.windows.is_empty() && args.data.first().is_some_and(|data| Dataset::is_series(data)) {
+    if !args.space.windows.is_empty() && args.data.first().is_some_and(Dataset::is_series) {
         let why = "--windows does not fit here: a file of series says itself what its samples are. Leave --windows out";
         return Err(Error::usage(why).into());
     }
@@ -238,14 +170,14 @@ fn finish(args: &Tune, done: &Done<'_>) -> Result<()> {
     let Done { search, found, folder, seconds, .. } = done;
     let name = &search.objective.name;
     let best = found.best(&search.objective);
-    let kept = args.course.folder.as_ref().or(args.course.resume.as_ref());
+    let kept = args.course.kept();
     let model = args.out.clone().or(kept.map(|folder| folder.join(Folder::BEST)));
     if let (Some(_), Some(out)) = (best, &args.out) {
         let from = folder.join(Folder::BEST);
         let mut read = std::fs::File::open(&from).map_err(|e| Error::io(&from, "read", e))?;
         atomic::write_file(out, |file| std::io::copy(&mut read, file).map(|_| ()))?;
     }
-    let again = best.map(|best| args.again(best, done.data));
+    let again = best.map(|best| args.again(best, &done.data.train));
     if args.json {
         let value = |best: &Trial| json!({ "trial": best.trial, "epoch": best.best_epoch, "name": name, "value": best.score(name) });
         report::json(&json!({
@@ -275,9 +207,24 @@ fn finish(args: &Tune, done: &Done<'_>) -> Result<()> {
 }
 
 impl Tune {
+    /// The command that trains a trial's best epoch again.
+    fn again(&self, trial: &Trial, train: &Dataset) -> Vec<String> {
+        let mut more = Vec::new();
+        if let Some(window) = self.table.window {
+            more.push(("--window", window.to_string()));
+        }
+        if !self.held_out.is_given() {
+            more.push(("--validation-split", SHARE.to_string()));
+        }
+        if self.held_out.draws(train) {
+            more.push(("--split-seed", self.course.seed.to_string()));
+        }
+        tune_again::words(trial, &self.options, more)
+    }
+
     /// Tells what ended the search before its end, and how it goes on.
     fn tell_cut(&self, found: &Found, search: &Search, seconds: f64) {
-        let kept = self.course.folder.as_ref().or(self.course.resume.as_ref()).map(|folder| report::typed(folder));
+        let kept = self.course.kept().map(|folder| report::typed(folder));
         let whole = found
             .trials
             .iter()
@@ -296,91 +243,6 @@ impl Tune {
             (Some(folder), Some(Ended::Budget)) => talk!("go on: gatenorm tune --resume {folder} --budget MORE"),
             (Some(folder), _) => talk!("go on: gatenorm tune --resume {folder}"),
             (None, _) => talk!("a search with --folder could be resumed"),
-        }
-    }
-
-    /// The command that trains a trial's best epoch again.
-    fn again(&self, best: &Trial, data: &Sampled) -> Vec<String> {
-        const OF_TRIALS: [&str; 12] = [
-            "out",
-            "units",
-            "learning-rate",
-            "dropout",
-            "recurrent-dropout",
-            "epochs",
-            "seed",
-            "batch-size",
-            "report",
-            "layers",
-            "window",
-            "data",
-        ];
-        let drawn = &best.hyperparameters;
-        let mut words: Vec<String> = ["gatenorm", "train"].map(str::to_owned).to_vec();
-        let only_data =
-            self.options.iter().filter(|(key, _)| *key == "data").map(|(k, v)| (k.clone(), v.clone())).collect();
-        words.extend(run_config::for_train(&only_data, &[]));
-        words.extend(run_config::for_train(&self.options, &OF_TRIALS));
-        let mut add = |flag: &str, value: String| words.extend([flag.to_owned(), value]);
-        if let Some(window) = drawn.window.or(self.table.window) {
-            add("--window", window.to_string());
-        }
-        if !self.held_out.is_given() {
-            add("--validation-split", SHARE.to_string());
-        }
-        if self.held_out.draws(&data.train) {
-            add("--split-seed", self.course.seed.to_string());
-        }
-        add("--units", drawn.units());
-        add("--learning-rate", drawn.learning_rate.to_string());
-        for (flag, share) in [("--dropout", drawn.dropout), ("--recurrent-dropout", drawn.recurrent_dropout)] {
-            if share > 0.0 {
-                add(flag, share.to_string());
-            }
-        }
-        add("--batch-size", drawn.batch_size.to_string());
-        add("--epochs", best.best_epoch.to_string());
-        add("--seed", best.seed.to_string());
-        add("--out", "again.keras".to_owned());
-        words.extend(norm_flags(drawn.norm).iter().map(|flag| flag.to_string()));
-        words
-    }
-}
-
-/// A way to normalise as `train` takes it.
-fn norm_flags(norm: gatenorm::ablate::Variant) -> &'static [&'static str] {
-    use gatenorm::ablate::Variant::{BatchNorm, LayerNorm, Plain, RecurrentBatchNorm};
-    match norm {
-        Plain => &["--no-batch-norm"],
-        BatchNorm => &[],
-        RecurrentBatchNorm => &["--recurrent-bn", "--no-batch-norm"],
-        LayerNorm => &["--layer-norm", "--no-batch-norm"],
-    }
-}
-
-impl CourseFlags {
-    fn method(&self) -> Method {
-        match (self.search, Method::halving(self.epochs), self.first_epochs) {
-            (SearchName::Random, ..) => Method::Random,
-            (_, Method::Halving { factor, .. }, Some(first_epochs)) => Method::Halving { factor, first_epochs },
-            (_, halving, _) => halving,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_a_unit() {
-        let seconds = |text: &str| time(text).map(|time| time.as_secs_f64());
-        assert_eq!(
-            ["90s", "20m", "1h30m", "0.5h", " 1m 30s "].map(seconds),
-            [90.0, 1200.0, 5400.0, 1800.0, 90.0].map(Ok)
-        );
-        for wrong in ["", "20", "m", "1h30", "-5m", "0s", "1d", "nanm", "infs", "1e300h"] {
-            time(wrong).unwrap_err();
         }
     }
 }

@@ -23,13 +23,13 @@ pub fn schedule(search: &Search, rungs: &[Rung]) -> String {
                 rest.iter().map(|rung| format!("the best {} to {}", rung.trials, rung.epochs)).collect();
             let all = search.trials * search.epochs;
             format!(
-                "{} trials by {name}, successive halving: all to {} epochs, {}; {trained} epochs instead of {all}",
+                "{} trials by {name}, successive halving: all to {}, {}; {trained} epochs instead of {all}",
                 first.trials,
-                first.epochs,
+                counted(first.epochs),
                 rest.join(", ")
             )
         }
-        _ => format!("{} trials by {name}, {} epochs each", search.trials, search.epochs),
+        _ => format!("{} trials by {name}, {} each", search.trials, counted(search.epochs)),
     }
 }
 
@@ -48,8 +48,12 @@ pub fn line(trial: &Trial, search: &Search, best: bool) -> String {
     };
     let (number, trials, epochs) = (trial.trial, search.trials, trial.epochs);
     let (drawn, took) = (&trial.hyperparameters, duration(trial.seconds));
-    let unit = if epochs == 1 { "epoch " } else { "epochs" };
-    format!("trial {number:>width$}/{trials}  {epochs:>2} {unit}  {what}  {drawn}  {took}")
+    format!("trial {number:>width$}/{trials}  {:<9}  {what}  {drawn}  {took}", counted(epochs))
+}
+
+/// `1 epoch`, `3 epochs`
+fn counted(epochs: usize) -> String {
+    format!("{epochs} epoch{}", if epochs == 1 { "" } else { "s" })
 }
 
 /// How it failed, where it did.
@@ -82,13 +86,8 @@ pub fn trials(found: &Found, search: &Search) -> String {
         let drawn = &trial.hyperparameters;
         let share = |share: f64| if drawn.norm.is_behind() { share.to_string() } else { "-".to_owned() };
         let figure = |name: &String| trial.score(name).map_or("-".to_owned(), |value| Scores::figure(name, value));
-        let mut row = vec![
-            trial.trial.to_string(),
-            drawn.units(),
-            drawn.norm.to_string(),
-            drawn.learning_rate.to_string(),
-            share(drawn.dropout),
-        ];
+        let mut row =
+            vec![trial.trial.to_string(), drawn.units(), drawn.norm.to_string(), drawn.rate(), share(drawn.dropout)];
         row.extend(recurrent.then(|| share(drawn.recurrent_dropout)));
         row.extend(drawn.window.filter(|_| windows).map(|window| window.to_string()));
         let best = if trial.best_epoch > 0 { trial.best_epoch.to_string() } else { "-".to_owned() };

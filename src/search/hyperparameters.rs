@@ -33,6 +33,12 @@ impl Hyperparameters {
         Stack { dropout, recurrent_dropout, ..self.norm.stack(&self.units) }
     }
 
+    /// The learning rate as people read it, and as it can be typed.
+    pub fn rate(&self) -> String {
+        let rate = self.learning_rate;
+        if (1e-4..1e4).contains(&rate) { rate.to_string() } else { format!("{rate:e}") }
+    }
+
     /// The sizes as `train --units` takes them.
     pub fn units(&self) -> String {
         self.units.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
@@ -41,7 +47,7 @@ impl Hyperparameters {
 
 impl fmt::Display for Hyperparameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "units {}, {}, rate {}", self.units(), self.norm, self.learning_rate)?;
+        write!(f, "units {}, {}, rate {}", self.units(), self.norm, self.rate())?;
         for (name, share) in [("dropout", self.dropout), ("recurrent dropout", self.recurrent_dropout)] {
             if share > 0.0 {
                 write!(f, ", {name} {share}")?;

@@ -126,25 +126,24 @@ impl Search {
         self.space.check()?;
         let rungs = self.rungs()?;
         let (folder, mut records) = Folder::open(setting.folder, &self.identity(setting.data))?;
-        let used = standing(&records, &self.objective).iter().map(|trial| trial.seconds).sum::<f64>();
-        let left = |budget: Duration| budget.saturating_sub(Duration::try_from_secs_f64(used).unwrap_or_default());
-        let until = self.budget.map(|budget| Instant::now() + left(budget));
+        let until = self.budget.map(|budget| Instant::now() + self.left(budget, &records));
+        let at = Place { setting, folder, until };
         let mut cut = None;
         while let Some(job) = self.next(&rungs, &records) {
-            cut = cut_by(&setting.interrupt, until);
+            cut = at.cut();
             if cut.is_some() {
                 break;
             }
-            let trial = self.train(job, rungs[job.rung], (setting, &folder, until), &mut build, &mut watch)?;
+            let trial = self.train(job, rungs[job.rung], &at, &mut build, &mut watch)?;
             records.retain(|record| (record.trial, record.rung) != (job.trial, job.rung));
             records.push(trial.clone());
-            folder.write(&records)?;
-            let best = self.keep_best(&folder, &records)? == Some(trial.trial);
+            at.folder.write(&records)?;
+            let best = self.keep_best(&at.folder, &records)? == Some(trial.trial);
             watch(Event::Trial { trial: &trial, best });
         }
-        self.keep_best(&folder, &records)?;
+        self.keep_best(&at.folder, &records)?;
         if cut.is_none() {
-            folder.end(&records);
+            at.folder.end(&records);
         }
         Ok(Found { trials: standing(&records, &self.objective), cut })
     }
@@ -152,6 +151,12 @@ impl Search {
     /// The rungs of its schedule.
     pub fn rungs(&self) -> Result<Vec<Rung>> {
         self.method.rungs(self.trials, self.epochs)
+    }
+
+    /// What is left of the time after what is known of trials.
+    fn left(&self, budget: Duration, records: &[Trial]) -> Duration {
+        let used = standing(records, &self.objective).iter().map(|trial| trial.seconds).sum();
+        budget.saturating_sub(Duration::try_from_secs_f64(used).unwrap_or_default())
     }
 
     /// What tells it, with its data, from other searches.
@@ -190,44 +195,29 @@ impl Search {
         Ok(best)
     }
 
+    /// Trains a trial up to the end of a rung, or as far as it comes.
     fn train(
         &self,
         job: Job,
         rung: Rung,
-        (setting, folder, until): (&Setting<'_>, &Folder, Option<Instant>),
-        build: &mut impl FnMut(&Hyperparameters, u64, &Dataset) -> Result<Model>,
-        watch: &mut impl FnMut(Event<'_>),
+        at: &Place<'_>,
+        build: &mut Build<'_>,
+        watch: &mut Tell<'_>,
     ) -> Result<Trial> {
         let hyperparameters = self.space.draw(self.seed, job.trial);
-        let data = setting.data.iter().find(|data| data.window == hyperparameters.window);
-        let data = data.ok_or_else(|| Error::usage("there are no data for a window of the space"))?;
         let seed = self.seed.wrapping_add(job.trial as u64);
         let mut tell = |epoch: usize, scores: &Scores| watch(Event::Epoch { trial: job.trial, epoch, rung, scores });
         let mut look = Watch {
             objective: &self.objective,
             best: None,
-            file: folder.best_of(job.trial),
+            file: at.folder.best_of(job.trial),
             epochs: 0,
-            until,
-            interrupt: setting.interrupt.clone(),
+            until: at.until,
+            interrupt: at.setting.interrupt.clone(),
             tell: &mut tell,
         };
-        let checkpoint = folder.of_trial(job.trial);
-        let last = checkpoint.join(Checkpoints::LAST);
-        let (resumes, began) = (last.exists(), Instant::now());
-        let fitted = match resumes {
-            true => Model::load(&last, setting.device.clone()),
-            false => build(&hyperparameters, seed, &data.train),
-        }
-        .and_then(|mut model| {
-            let fit = Fit::epochs(rung.epochs)
-                .batch_size(hyperparameters.batch_size)
-                .validation(&data.validation)
-                .checkpoints(Checkpoints::new(checkpoint).every_epochs(usize::MAX).every(SAVE_EVERY))
-                .interrupt(setting.interrupt.clone())
-                .callback(&mut look);
-            model.fit(&data.train, if resumes { fit.resume() } else { fit })
-        });
+        let began = Instant::now();
+        let fitted = at.fit(job.trial, rung, (&hyperparameters, seed), &mut look, build);
         let mut trial = Trial {
             trial: job.trial,
             rung: job.rung,
@@ -240,7 +230,7 @@ impl Search {
             ended: Ended::Whole,
         };
         match fitted {
-            Ok(history) => self.take(&mut trial, &history, cut_by(&setting.interrupt, until)),
+            Ok(history) => self.take(&mut trial, &history, at.cut()),
             Err(error @ (Error::Io { .. } | Error::Input { .. })) => return Err(error),
             Err(error @ Error::NonFinite { .. }) => trial.ended = Ended::Diverged(error.to_string()),
             Err(error) => trial.ended = Ended::Refused(error.to_string()),
@@ -272,10 +262,50 @@ impl Search {
     }
 }
 
-/// What ends the search now.
-fn cut_by(interrupt: &AtomicBool, until: Option<Instant>) -> Option<Ended> {
-    if until.is_some_and(|until| Instant::now() >= until) {
-        return Some(Ended::Budget);
+/// Makes a model of what a trial drew, its seed and the data to train on.
+type Build<'a> = dyn FnMut(&Hyperparameters, u64, &Dataset) -> Result<Model> + 'a;
+type Tell<'a> = dyn FnMut(Event<'_>) + 'a;
+
+/// Where and until when trials are trained.
+struct Place<'a> {
+    setting: &'a Setting<'a>,
+    folder: Folder,
+    until: Option<Instant>,
+}
+
+impl Place<'_> {
+    /// What ends the search now.
+    fn cut(&self) -> Option<Ended> {
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            return Some(Ended::Budget);
+        }
+        self.setting.interrupt.load(Ordering::Relaxed).then_some(Ended::Interrupted)
     }
-    interrupt.load(Ordering::Relaxed).then_some(Ended::Interrupted)
+
+    /// Trains a trial, from where it was.
+    fn fit(
+        &self,
+        trial: usize,
+        rung: Rung,
+        (drawn, seed): (&Hyperparameters, u64),
+        look: &mut Watch<'_>,
+        build: &mut Build<'_>,
+    ) -> Result<History> {
+        let data = self.setting.data.iter().find(|data| data.window == drawn.window);
+        let data = data.ok_or_else(|| Error::usage("there are no data for a window of the space"))?;
+        let folder = self.folder.of_trial(trial);
+        let last = folder.join(Checkpoints::LAST);
+        let resumes = last.exists();
+        let mut model = match resumes {
+            true => Model::load(&last, self.setting.device.clone())?,
+            false => build(drawn, seed, &data.train)?,
+        };
+        let fit = Fit::epochs(rung.epochs)
+            .batch_size(drawn.batch_size)
+            .validation(&data.validation)
+            .checkpoints(Checkpoints::new(folder).every_epochs(usize::MAX).every(SAVE_EVERY))
+            .interrupt(self.setting.interrupt.clone())
+            .callback(look);
+        model.fit(&data.train, if resumes { fit.resume() } else { fit })
+    }
 }

@@ -30,9 +30,9 @@ pub struct Rung {
 }
 
 impl Method {
-    /// Successive halving in thirds, from a ninth of the epochs on.
-    pub fn halving(epochs: usize) -> Method {
-        Method::Halving { factor: 3, first_epochs: (epochs / 9).max(1) }
+    /// Successive halving in thirds; from a ninth of the epochs on, unless the first ones are given.
+    pub fn halving(epochs: usize, first_epochs: Option<usize>) -> Method {
+        Method::Halving { factor: 3, first_epochs: first_epochs.unwrap_or((epochs / 9).max(1)) }
     }
 
     /// The rungs for so many trials and for the most epochs of one. A trial that is alone goes on to the end.

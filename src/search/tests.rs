@@ -77,9 +77,9 @@ fn a_draw_depends_on_seed_and_number_alone() {
 #[test]
 fn what_is_drawn_is_typed_again_to_the_same_number() {
     for drawn in drawn(&space()) {
-        let again: f64 = drawn.learning_rate.to_string().parse().unwrap();
+        let again: f64 = drawn.rate().parse().unwrap();
         assert_eq!(again.to_bits(), drawn.learning_rate.to_bits());
-        assert!(drawn.learning_rate.to_string().len() <= 8, "{}", drawn.learning_rate);
+        assert!(drawn.rate().len() <= 8, "{}", drawn.rate());
     }
 }
 
@@ -127,7 +127,7 @@ fn halving_keeps_to_the_numbers_of_the_paper() {
     assert_eq!(rungs(5, 10, 3, 4), [(5, 4), (1, 10)]);
     assert_eq!(rungs(1, 10, 3, 1), [(1, 10)]);
     assert_eq!(rungs(5, 10, 3, 10), [(5, 10)]);
-    assert_eq!(Method::halving(27), Method::Halving { factor: 3, first_epochs: 3 });
+    assert_eq!(Method::halving(27, None), Method::Halving { factor: 3, first_epochs: 3 });
     assert_eq!(Method::Random.rungs(5, 10).unwrap(), [Rung { trials: 5, epochs: 10 }]);
     for (factor, first_epochs) in [(1, 1), (3, 0), (3, 11)] {
         Method::Halving { factor, first_epochs }.rungs(5, 10).unwrap_err();

@@ -189,7 +189,7 @@ fn a_trial_that_diverges_is_a_line_of_the_table() {
     let room = Room::new();
     let out = room.path("out.keras");
     let text = stdout(&with(&["--out", &out, "--learning-rate", "1e-2,1e30"]));
-    let diverged: Vec<&str> = text.lines().filter(|line| line.contains(" diverged ")).collect();
+    let diverged: Vec<&str> = text.lines().filter(|line| line.contains("  diverged  ")).collect();
     assert!(!diverged.is_empty() && text.contains("is not finite"), "{text}");
     assert!(diverged.iter().all(|line| line.contains(" 1e30 ")), "{text}");
     let none = gatenorm(&with(&["--out", &out, "--learning-rate", "1e30", "--norms", "batch_norm"])).assert().code(1);

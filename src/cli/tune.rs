@@ -125,7 +125,7 @@ fn prepare(args: &Tune) -> Result<Prepared> {
         let all = args.table.load_windows(&args.data, loss, window.or(args.table.window))?;
         head = head.map_or_else(|| Head::of(&all, loss), Ok).map(Some)?;
         specs.push(DataSpec::of(&all));
-        let (train, validation) = args.held_out.split(all, Some(SHARE), args.course.seed)?;
+        let (train, validation) = args.held_out.split(all, &args.table, Some(SHARE), args.course.seed)?;
         report::tell_data(&train);
         let validation = validation.context("nothing to measure on")?;
         talk!("         {} {} to validate with", validation.len(), report::samples(&validation));
@@ -191,7 +191,7 @@ fn finish(args: &Tune, done: &Done<'_>) -> Result<()> {
         let value = best.score(name).map(|value| gatenorm::train::Scores::figure(name, value)).unwrap_or_default();
         talk!("best {name} {value}: trial {} after {} epochs; saved {}", best.trial, best.best_epoch, model.display());
         talk!("note: the best of many looks better on what chose it than it is; measure it on other data");
-        let words: Vec<String> = again.iter().map(|word| report::typed(Path::new(word))).collect();
+        let words: Vec<String> = again.iter().map(|word| report::typed(from_here(Path::new(word)))).collect();
         talk!("again: {}", words.join(" "));
         talk!("next: gatenorm evaluate {} OTHER_DATA", report::typed(model));
     }
@@ -245,4 +245,10 @@ impl Tune {
             (None, _) => talk!("a search with --folder could be resumed"),
         }
     }
+}
+
+/// A path as it is typed in this folder, where it lies below; other words as they are.
+fn from_here(word: &Path) -> &Path {
+    let below = std::env::current_dir().ok().and_then(|folder| word.strip_prefix(folder).ok());
+    below.unwrap_or(word)
 }

@@ -125,7 +125,7 @@ impl Search {
     ) -> Result<Found> {
         self.space.check()?;
         let rungs = self.rungs()?;
-        let (folder, mut records) = Folder::open(setting.folder, &self.identity(setting.data))?;
+        let (folder, mut records) = Folder::open(setting.folder, &self.identity(setting.data)?)?;
         let until = self.budget.map(|budget| Instant::now() + self.left(budget, &records));
         let at = Place { setting, folder, until };
         let mut cut = None;
@@ -160,13 +160,12 @@ impl Search {
     }
 
     /// What tells it, with its data, from other searches.
-    fn identity(&self, data: &[Sampled]) -> Value {
-        let of = |data: &Dataset| json!({ "samples": data.len(), "hash": hash_of(data) });
-        let data: Vec<Value> = data
-            .iter()
-            .map(|d| json!({ "window": d.window, "train": of(&d.train), "validation": of(&d.validation) }))
-            .collect();
-        json!({ "search": self, "data": data })
+    fn identity(&self, data: &[Sampled]) -> Result<Value> {
+        let of = |data: &Dataset| Ok(json!({ "samples": data.len(), "hash": hash_of(data)? }));
+        let of_window =
+            |d: &Sampled| Ok(json!({ "window": d.window, "train": of(&d.train)?, "validation": of(&d.validation)? }));
+        let data = data.iter().map(of_window).collect::<Result<Vec<Value>>>()?;
+        Ok(json!({ "search": self, "data": data }))
     }
 
     /// What is trained next, after what is known of trials: all of a rung before the next one, the best first.

@@ -63,8 +63,6 @@ pub struct Tune {
 /// Checks, trains all trials, reports.
 pub fn run(args: &Tune) -> Result<()> {
     let course = &args.course;
-    let method = course.method()?;
-    let rungs = method.rungs(course.trials, course.epochs)?;
     if let Some(out) = &args.out {
         let read: Vec<Option<&PathBuf>> =
             args.data.iter().map(Some).chain([args.held_out.validation.as_ref()]).collect();
@@ -74,6 +72,8 @@ pub fn run(args: &Tune) -> Result<()> {
     let Prepared { data, specs, head } = prepare(args)?;
     let windows = args.space.windows.clone();
     let space = args.space.space(windows, data.iter().any(|data| is_masked(&data.train)))?;
+    let method = course.method(&space, data[0].train.len())?;
+    let rungs = method.rungs(course.trials, course.epochs)?;
     let objective = Objective::of(&probe(&head, &data[0].train)?, &course.objective)?;
     let device = args.device.open_and_tell()?;
     let (folder, _temporary) = folder(args, &device)?;

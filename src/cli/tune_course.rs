@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gatenorm::Error;
-use gatenorm::search::Method;
+use gatenorm::search::{Method, Space};
 
 use super::new_model::LossName;
 use super::options::at_least_one;
+use super::report::talk;
 
 /// How it is searched.
 #[derive(Args)]
@@ -23,7 +24,8 @@ pub struct CourseFlags {
     /// The most epochs of a trial.
     #[arg(long, value_name = "N", default_value = "27", value_parser = at_least_one, allow_negative_numbers = true)]
     pub epochs: usize,
-    /// Epochs of all trials, before the best third goes on to three times as many [default: a ninth of --epochs].
+    /// Epochs of all trials, before the best third goes on to three times as many [default: a ninth of --epochs, but 300 training
+    /// steps at least where batch normalisation is searched, whose moving averages lag until then].
     #[arg(long, value_name = "N", value_parser = at_least_one, allow_negative_numbers = true)]
     first_epochs: Option<usize>,
     /// The most time that epochs may take, such as 20m, 1h30m or 90s: the epoch that is under way then is the last.
@@ -50,8 +52,8 @@ pub struct CourseFlags {
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum SearchName {
     /// Successive halving (Jamieson and Talwalkar 2016): all trials train for a few epochs, the best third for three times as many, and
-    /// so on. The default, since it looks at several times as many models in the same time. But the moving averages of batch
-    /// normalisation lag in the first few hundred steps, and slow rates begin slowly: --first-epochs gives them more
+    /// so on. The default, since it looks at several times as many models in the same time. Low learning rates begin slowly:
+    /// --first-epochs gives them more
     Halving,
     /// All epochs for every trial: for trainings whose beginning says little of their end
     Random,
@@ -78,14 +80,23 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 impl CourseFlags {
-    /// How epochs are shared out.
+    /// How epochs are shared out among trials of this space, over so many samples.
     ///
     /// Errors: first epochs of a random search.
-    pub fn method(&self) -> gatenorm::Result<Method> {
+    pub fn method(&self, space: &Space, samples: usize) -> gatenorm::Result<Method> {
         match (self.search, self.first_epochs) {
             (SearchName::Random, Some(_)) => Err(Error::usage("--first-epochs is for --search halving. Leave it out")),
             (SearchName::Random, None) => Ok(Method::Random),
-            (SearchName::Halving, first_epochs) => Ok(Method::halving(self.epochs, first_epochs)),
+            (SearchName::Halving, Some(first_epochs)) => Ok(Method::Halving { factor: Method::FACTOR, first_epochs }),
+            (SearchName::Halving, None) => {
+                let settling = space.settling_epochs(samples);
+                if settling > self.epochs / 9 && settling > 1 {
+                    talk!(
+                        "         halving begins after 300 training steps, which moving averages of batch normalisation need to settle; --first-epochs says otherwise"
+                    );
+                }
+                Ok(Method::halving(self.epochs, settling))
+            }
         }
     }
 

@@ -30,9 +30,16 @@ pub struct Rung {
 }
 
 impl Method {
-    /// Successive halving in thirds; from a ninth of the epochs on, unless the first ones are given.
-    pub fn halving(epochs: usize, first_epochs: Option<usize>) -> Method {
-        Method::Halving { factor: 3, first_epochs: first_epochs.unwrap_or((epochs / 9).max(1)) }
+    /// One trial in so many goes on, with so many times the epochs.
+    pub const FACTOR: usize = 3;
+
+    /// Successive halving by [`Method::FACTOR`], from a ninth of the epochs on, but from no fewer than those of
+    /// [`Space::settling_epochs`](super::Space::settling_epochs).
+    pub fn halving(epochs: usize, settling_epochs: usize) -> Method {
+        Method::Halving {
+            factor: Self::FACTOR,
+            first_epochs: (epochs / 9).max(settling_epochs).clamp(1, epochs.max(1)),
+        }
     }
 
     /// The rungs for so many trials and for the most epochs of one. A trial that is alone goes on to the end.

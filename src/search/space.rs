@@ -60,6 +60,16 @@ impl Space {
         }
     }
 
+    /// Epochs over so many samples before trials can be compared: where some are normalised over the batch, some 300 training steps,
+    /// since moving averages (momentum 0.99) hold 5 % of their first values then; else one.
+    pub fn settling_epochs(&self, samples: usize) -> usize {
+        const STEPS: usize = 300;
+        let averages = [Variant::BatchNorm, Variant::RecurrentBatchNorm];
+        let largest =
+            self.batch_sizes.iter().copied().max().filter(|_| averages.iter().any(|n| self.norms.contains(n)));
+        largest.map_or(1, |batch| STEPS.div_ceil(samples.div_ceil(batch.max(1)).max(1)))
+    }
+
     /// What a trial draws, from 1 on: a matter of the seed and its number alone. Each hyper-parameter is drawn on its own, so that
     /// fixing one leaves the others as they were.
     pub fn draw(&self, seed: u64, trial: usize) -> Hyperparameters {

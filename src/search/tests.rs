@@ -93,6 +93,16 @@ fn a_normalisation_without_dropout_draws_none() {
 }
 
 #[test]
+fn moving_averages_are_given_time_to_settle() {
+    // 1,627 samples in batches of 64 are 26 steps, of which 12 epochs have more than 300.
+    assert_eq!(space().settling_epochs(1627), 12);
+    assert_eq!(space().settling_epochs(1_000_000), 1);
+    assert_eq!(space().settling_epochs(1), 300);
+    let without = Space { norms: vec![Variant::Plain, Variant::LayerNorm], ..space() };
+    assert_eq!(without.settling_epochs(1627), 1);
+}
+
+#[test]
 fn an_impossible_space_is_refused_by_name() {
     let refused = |space: Space, words: &str| {
         let error = space.check().unwrap_err().to_string();
@@ -127,7 +137,11 @@ fn halving_keeps_to_the_numbers_of_the_paper() {
     assert_eq!(rungs(5, 10, 3, 4), [(5, 4), (1, 10)]);
     assert_eq!(rungs(1, 10, 3, 1), [(1, 10)]);
     assert_eq!(rungs(5, 10, 3, 10), [(5, 10)]);
-    assert_eq!(Method::halving(27, None), Method::Halving { factor: 3, first_epochs: 3 });
+    let from = |epochs, settling| match Method::halving(epochs, settling) {
+        Method::Halving { factor: 3, first_epochs } => first_epochs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([from(27, 1), from(27, 12), from(27, 60), from(5, 1)], [3, 12, 27, 1]);
     assert_eq!(Method::Random.rungs(5, 10).unwrap(), [Rung { trials: 5, epochs: 10 }]);
     for (factor, first_epochs) in [(1, 1), (3, 0), (3, 11)] {
         Method::Halving { factor, first_epochs }.rungs(5, 10).unwrap_err();

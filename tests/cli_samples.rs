@@ -206,6 +206,9 @@ fn series_of_unequal_lengths_are_masked() {
     assert!(scores["accuracy"].as_f64().unwrap() > 0.8, "{scores}");
     let csv = stdout(&["predict", &out, &test, "--device", "cpu"]);
     assert!(csv.starts_with("row,class,p(1),p(2),p(3),p(4),p(5),p(6),p(7),p(8),p(9)\n16,"), "{csv}");
+    let both = object(&["evaluate", &out, &test, &train, "--device", "cpu"]);
+    assert_eq!(both["samples"], 640, "several files are one data set");
+    assert!(stdout(&["predict", &out, &test, &train, "--device", "cpu"]).starts_with("file,row,class,p(1)"));
     // What is predicted of a series does not depend on those beside it.
     let text = std::fs::read_to_string(&test).unwrap();
     let header = text.lines().take(15).map(|line| format!("{line}\n")).collect::<String>();
@@ -250,6 +253,44 @@ fn arrays_are_trained_on_evaluated_and_asked() {
     room.assert_train_refused(
         &room.rows(),
         &["--labels", &y, "--window", "2"],
-        &["--labels is for .npy and .npz files"],
+        &["--labels of arrays is for .npy and .npz files"],
     );
+}
+
+#[test]
+fn folders_of_series_are_trained_on_evaluated_and_asked() {
+    let room = Room::new();
+    let folder = room.path("slopes");
+    std::fs::create_dir(&folder).unwrap();
+    let mut labels = "file,trend\n".to_owned();
+    for i in 0..20u32 {
+        let rows =
+            (0..4 + i % 3).map(|t| format!("{},{}\n", if i < 10 { t } else { 9 - t }, t % 2)).collect::<String>();
+        room.write(&format!("slopes/s{i:02}.csv"), &format!("a,b\n{rows}"));
+        labels += &format!("s{i:02}.csv,{}\n", if i < 10 { "up" } else { "down" });
+    }
+    let labels = room.write("slopes/labels.csv", &labels);
+    let (whole, windows) = (room.path("whole.keras"), room.path("windows.keras"));
+    let flags = ["--device", "cpu", "--units", "4", "--epochs", "60", "--batch-size", "8", "--learning-rate", "0.01"];
+    let train = [&["train", &folder, "--target", "trend", "--validation-split", "0.2"][..], &flags].concat();
+    let told = talk(&[&train[..], &["--out", &whole]].concat());
+    assert!(told.contains("data     16 series of 4 to 6 x 2 (a, b) -> trend: 50 % down, 50 % up\n"), "{told}");
+    let told = talk(&[&train[..], &["--window", "3", "--out", &windows]].concat());
+    assert!(told.contains("windows of 3 x 2 (a, b) -> trend") && told.contains("of 99 rows: 20 series\n"), "{told}");
+    for model in [&whole, &windows] {
+        let scores = object(&["evaluate", model, &folder, "--device", "cpu"]);
+        assert_eq!(scores["accuracy"], 1.0, "{scores}");
+    }
+    std::fs::remove_file(labels).unwrap();
+    let csv = stdout(&["predict", &whole, &folder, "--device", "cpu"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (21, "series,probability,class"));
+    assert!(lines[1].starts_with("s00,") && lines[1].ends_with(",up") && lines[20].ends_with(",down"), "{csv}");
+    let csv = stdout(&["predict", &windows, &folder, "--device", "cpu"]);
+    assert!(csv.starts_with("series,row,probability,class\ns00,4,"), "{csv}");
+    let one = room.path("slopes/s03.csv");
+    assert_eq!(stdout(&["predict", &whole, &one, "--device", "cpu"]).lines().count(), 2);
+    assert_refused(&["evaluate", &whole, &folder, "--device", "cpu"], &["there is no labels.csv", "`--labels`"]);
+    assert_refused(&["evaluate", &whole, &folder, "--window", "3"], &["--window does not fit here", "whole series"]);
+    assert!(stdout(&["inspect", &folder]).contains("20 series, a file each, of 4 to 6 rows\n"));
 }

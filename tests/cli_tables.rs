@@ -237,6 +237,6 @@ fn several_files_are_learned_and_predicted_as_one() {
     assert!(csv.lines().last().unwrap().starts_with(&format!("{march},21,")), "{csv}");
     assert_refused(
         &["train", &march, "data/japanese_vowels/JapaneseVowels_TRAIN.ts", "--out", &out],
-        &["several files can be read of tables only", "JapaneseVowels_TRAIN.ts"],
+        &["one is a table and one a file of series", "JapaneseVowels_TRAIN.ts"],
     );
 }

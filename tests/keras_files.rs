@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gatenorm::data::{Categorical, DateOrder, Encoding, Missing, Reading, SampleKind, TimeAxis, TimeFeature};
+use gatenorm::data::{Categorical, DateOrder, Encoding, Labelled, Missing, Reading, SampleKind, TimeAxis, TimeFeature};
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
     Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
@@ -141,8 +141,10 @@ fn what_keras_has_no_place_for_is_kept() {
             group: vec!["machine".into()],
             horizon: vec![1, 6],
             season: Some(24),
+            series: Some(Labelled::File("id".into())),
         },
         new_categories: false,
+        labels: None,
     };
     let mut model = lesson(Adam::default(), &data(10));
     assert_eq!(saved_and_loaded(&mut model).data_spec(), None);

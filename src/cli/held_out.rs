@@ -21,7 +21,7 @@ pub struct HeldOutFlags {
     /// Measure on the samples from this moment on, such as 2014-01-01; those that reach over it are left out.
     #[arg(long, value_name = "DATE", value_parser = date, conflicts_with_all = ["validation_split", "split"])]
     validation_from: Option<i64>,
-    /// How the share is chosen [default: time for windows, else random].
+    /// How the share is chosen [default: group for windows of labelled series, time for other windows, else random].
     #[arg(long, value_name = "HOW")]
     split: Option<SplitName>,
     /// Seed of what is drawn to be measured on [default: that of --seed].
@@ -33,7 +33,7 @@ pub struct HeldOutFlags {
 enum SplitName {
     /// The last in time; windows that reach over the cut are left out
     Time,
-    /// Whole groups of --group, drawn by --seed
+    /// Whole groups of --group or series of a folder, drawn by --seed
     Group,
     /// Samples drawn by --seed, of each class the same share
     Random,
@@ -69,6 +69,8 @@ impl HeldOutFlags {
             Some(SplitName::Time) => SplitBy::Time,
             Some(SplitName::Group) => SplitBy::Group,
             Some(SplitName::Random) => SplitBy::Random,
+            // Windows of one series share its label.
+            None if data.has_labelled_series() => SplitBy::Group,
             None if data.sample_kind() == SampleKind::Window => SplitBy::Time,
             // Files of whole samples are often sorted by class.
             None => SplitBy::Random,

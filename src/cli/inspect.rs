@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use gatenorm::data::{ColumnInspection, ColumnKind, Dataset, Inspection};
+use gatenorm::data::{ColumnInspection, ColumnKind, Dataset, FilesInspection, Inspection};
 use gatenorm::model::grouped;
 use serde_json::json;
 
+use super::options::{self, first};
 use super::reading::ReadingFlags;
 use super::report;
 
@@ -15,8 +16,12 @@ use super::report;
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm inspect data/occupancy/datatraining.txt --picture occupancy.svg")]
 pub struct Inspect {
-    /// A table, as `train` takes it, or a file of series (.ts, .arff, .npy, .npz).
-    data: PathBuf,
+    /// A table, as `train` takes it, a file of series (.ts, .arff, .npy, .npz), or several of either; or a folder or .zip of tables.
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
+    /// The labels of the series of a folder or .zip, a table with a line each [default: labels.csv in it].
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
     #[command(flatten, next_help_heading = "How values are understood")]
     reading: ReadingFlags,
     /// Draw the columns of numbers, of a table, as an SVG or PNG.
@@ -30,11 +35,16 @@ pub struct Inspect {
 
 /// Looks and tells.
 pub fn run(args: &Inspect) -> Result<()> {
-    if Dataset::is_series(&args.data) {
+    let data = first(&args.data)?;
+    if Dataset::is_series(data) {
         return series(args);
     }
-    let inspection = args.reading.add(Dataset::csv(&args.data)).inspect()?;
-    let (task, command) = proposal(&inspection, &args.data);
+    let is_folder = Dataset::is_folder(data) || args.labels.is_some();
+    let data = if is_folder { Dataset::folder(data) } else { Dataset::csv(data) };
+    let data = args.data[1..].iter().fold(data, |options, path| options.and(path));
+    let data = args.labels.iter().fold(data, |options, path| options.labels(path));
+    let inspection = args.reading.add(data).inspect()?;
+    let (task, command) = proposal(&inspection, args);
     #[cfg(feature = "plots")]
     if let Some(picture) = &args.picture {
         draw(args, &inspection, picture)?;
@@ -46,6 +56,9 @@ pub fn run(args: &Inspect) -> Result<()> {
         return report::json(&object);
     }
     report::print(table(&inspection))?;
+    if let Some(files) = &inspection.files {
+        report::print(of_files(&inspection, files))?;
+    }
     if let Some(time) = &inspection.time {
         let step = time.step.map_or(String::new(), |step| format!(", a step of {step} s"));
         let gaps = match time.gaps {
@@ -100,6 +113,18 @@ fn table(inspection: &Inspection) -> String {
     format!("{} rows, fields separated by {separator}\n{table}", grouped(inspection.rows))
 }
 
+/// Series in files of their own, and their labels.
+fn of_files(inspection: &Inspection, files: &FilesInspection) -> String {
+    let (series, least, most) = (grouped(inspection.series), files.least_rows, files.most_rows);
+    let rows = if least == most { grouped(most) } else { format!("{} to {}", grouped(least), grouped(most)) };
+    let labels = match &files.labels {
+        Some(labels) => format!("\nlabels, by the column {}: {}", labels.group.join(", "), table(labels)),
+        None if files.subfolders.is_empty() => String::new(),
+        None => format!("\nclasses by subfolder: {}", classes(&files.subfolders)),
+    };
+    format!("{series} series, a file each, of {rows} rows{labels}")
+}
+
 /// Categories and how many rows each has; a long list is cut.
 fn classes(all: &[(String, usize)]) -> String {
     const MOST: usize = 6;
@@ -110,25 +135,23 @@ fn classes(all: &[(String, usize)]) -> String {
 }
 
 /// A likely task, and a command for it.
-fn proposal(inspection: &Inspection, data: &Path) -> (String, String) {
-    let Some(target) = inspection.likely_target() else {
+fn proposal(inspection: &Inspection, args: &Inspect) -> (String, String) {
+    let given = args.labels.as_ref().map(|path| format!(" --labels {}", report::typed(path))).unwrap_or_default();
+    let data = report::typed_all(&args.data) + &given;
+    let files = inspection.files.as_ref();
+    if let Some(files) = files.filter(|files| files.labels.is_none() && !files.subfolders.is_empty()) {
+        let task = format!("classify the series, {} classes", files.subfolders.len());
+        return (task, format!("gatenorm train {data} --validation-split 0.2 --out model.keras"));
+    }
+    let labels = files.and_then(|files| files.labels.as_deref());
+    let Some((task, how)) = task(labels.unwrap_or(inspection), labels.is_some()) else {
         return ("none: no column to learn is left".into(), "gatenorm train --help".into());
     };
-    let count = target.categories.as_ref().map_or(0, Vec::len);
-    let name = &target.name;
-    let (task, how) = match (target.kind, count) {
-        (_, 2) => (format!("classify `{name}`, two classes"), ""),
-        (ColumnKind::Categories, _) => (format!("classify `{name}`, {count} classes"), ""),
-        (_, 3..) => (format!("classify `{name}`, {count} classes"), " --loss sparse_categorical_crossentropy"),
-        _ => (format!("forecast `{name}`"), " --horizon 1"),
-    };
-    let mut command = format!("gatenorm train {} --target {}", report::typed(data), report::typed(Path::new(name)));
-    command += " --window 10";
-    command += how;
+    let mut command = format!("gatenorm train {data}{how}");
     if inspection.columns.iter().any(|column| column.missing > 0) {
         command += " --missing ffill";
     }
-    if let Some(time) = &inspection.time {
+    if let Some(time) = inspection.time.as_ref().filter(|_| labels.is_none()) {
         command += &format!(" --time {}", report::typed(Path::new(&time.columns.join(","))));
     }
     if !inspection.group.is_empty() {
@@ -137,17 +160,37 @@ fn proposal(inspection: &Inspection, data: &Path) -> (String, String) {
     (task, command + " --validation-split 0.2 --out model.keras")
 }
 
+/// What is likely to be learned of a table, and how that is asked for; or of a file of labels of whole series.
+fn task(table: &Inspection, of_series: bool) -> Option<(String, String)> {
+    let target = table.likely_target()?;
+    let count = target.categories.as_ref().map_or(0, Vec::len);
+    let name = &target.name;
+    let (task, how) = match (target.kind, count) {
+        (_, 2) => (format!("classify `{name}`, two classes"), ""),
+        (ColumnKind::Categories, _) => (format!("classify `{name}`, {count} classes"), ""),
+        (_, 3..) => (format!("classify `{name}`, {count} classes"), " --loss sparse_categorical_crossentropy"),
+        _ if of_series => (format!("predict `{name}`"), " --loss mean_squared_error"),
+        _ => (format!("forecast `{name}`"), " --horizon 1"),
+    };
+    let window = if of_series { "" } else { " --window 10" };
+    Some((task, format!(" --target {}{window}{how}", report::typed(Path::new(name)))))
+}
+
 /// A file of series.
 fn series(args: &Inspect) -> Result<()> {
     args.reading.refuse_for_series("a file of series says itself what they are")?;
+    if args.labels.is_some() {
+        let why = "--labels is for a folder or .zip of tables. Leave it out for a file of series";
+        return Err(gatenorm::Error::usage(why).into());
+    }
     #[cfg(feature = "plots")]
     if args.picture.is_some() {
         let why = "--picture draws the columns of a table. Leave it out for a file of series";
         return Err(gatenorm::Error::usage(why).into());
     }
-    let options = || -> Result<_> { Ok(args.reading.add_missing(Dataset::series(&args.data)?)) };
+    let read = || -> Result<_> { Ok(args.reading.add_missing(options::series(&args.data)?)) };
     // Series without labels are worth a look too; what else is wrong is told by the second try.
-    let data = options()?.load().or_else(|_| options()?.no_target().load().map_err(anyhow::Error::from))?;
+    let data = read()?.load().or_else(|_| read()?.no_target().load().map_err(anyhow::Error::from))?;
     let steps = match data.lengths() {
         Some(lengths) => [lengths.iter().min(), lengths.iter().max()].map(|n| n.copied().unwrap_or(0) as usize),
         None => [data.steps(), data.steps()],
@@ -157,7 +200,7 @@ fn series(args: &Inspect) -> Result<()> {
         .class_balance()
         .zip(data.classes())
         .map(|(counts, names)| names.iter().cloned().zip(counts).collect::<Vec<(String, usize)>>());
-    let path = report::typed(&args.data);
+    let path = report::typed_all(&args.data);
     let (task, command) = match (&counts, data.has_targets()) {
         (Some(counts), _) => (
             format!("classify, {} classes", counts.len()),
@@ -189,8 +232,8 @@ fn draw(args: &Inspect, inspection: &Inspection, picture: &Path) -> Result<()> {
     use gatenorm::formats::atomic;
     use std::io::Write;
 
-    super::options::keep_apart("--picture", picture, &[Some(&args.data)])?;
-    let figure = inspection.figure(&args.data.file_name().unwrap_or_default().to_string_lossy());
+    options::keep_apart("--picture", picture, &args.data.iter().map(Some).collect::<Vec<_>>())?;
+    let figure = inspection.figure(&args.data[0].file_name().unwrap_or_default().to_string_lossy());
     let is = |end: &str| picture.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
     let content = match (is("svg"), is("png")) {
         (true, _) => figure.to_svg().into_bytes(),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gatenorm::data::{Dataset, SampleKind, SeriesOptions, TableOptions};
+use gatenorm::data::{Dataset, Labelled, SampleKind, SeriesOptions, TableOptions};
 use gatenorm::exec::{Device, DeviceOptions};
 use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
@@ -65,9 +65,13 @@ pub struct TableFlags {
     /// target].
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     pub columns: Option<Vec<String>>,
-    /// The labels of series in a .npy file, a .npy file too [default: y_train.npy for x_train.npy].
-    #[arg(long, value_name = "FILE.npy")]
+    /// The labels of series: of a folder or .zip of them a table with a line each [default: labels.csv in it]; of those in a .npy
+    /// file a .npy file [default: y_train.npy for x_train.npy].
+    #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// The column of --labels that names the series' files, with or without the ending [default: the one that does].
+    #[arg(long, value_name = "COLUMN")]
+    pub series_column: Option<String>,
     /// The names of series and labels in a .npz file [default: x,y, or x_train,y_train, and the like].
     #[arg(long, value_name = "SERIES,LABELS", value_delimiter = ',')]
     pub arrays: Option<Vec<String>>,
@@ -90,7 +94,7 @@ impl TableFlags {
         let path = first(paths)?;
         if Dataset::is_series(path) {
             self.refuse_for_series()?;
-            let mut options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
+            let mut options = self.add_arrays(self.reading.add_missing(series(paths)?))?;
             if is_array(path) {
                 options = match loss {
                     Some(loss) if loss.judges_classes() => options.categorical_target(),
@@ -101,12 +105,12 @@ impl TableFlags {
             return options.load();
         }
         self.refuse_arrays()?;
-        if window.or(self.row_steps).is_none() {
+        if window.or(self.row_steps).is_none() && !self.is_folder(paths) {
             return Err(Error::usage(
                 "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
             ));
         }
-        self.read(paths, loss, window.unwrap_or(1), true)
+        self.read(paths, loss, window, true)
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
@@ -121,8 +125,8 @@ impl TableFlags {
             one_input_and_output(model.network(), model_file)?;
         }
         let spec = DataSpec { new_categories, ..self.agreed(spec, path, model_file)? };
-        if spec.samples == SampleKind::Series {
-            return self.add_arrays(spec.series(path, targets)?)?.load();
+        if !spec.is_table() {
+            return self.add_arrays(spec.series(paths, targets)?)?.load();
         }
         if targets { spec.load_all(paths) } else { spec.load_all_inputs(paths) }
     }
@@ -132,7 +136,7 @@ impl TableFlags {
         let path = first(paths)?;
         if Dataset::is_series(path) {
             self.refuse_for_series()?;
-            let options = self.add_arrays(self.reading.add_missing(Dataset::series(path)?))?;
+            let options = self.add_arrays(self.reading.add_missing(series(paths)?))?;
             return if targets { options.load() } else { options.no_target().load() };
         }
         self.refuse_arrays()?;
@@ -144,16 +148,25 @@ impl TableFlags {
         if self.row_steps.is_none() {
             differs("--window", self.window, steps, file)?;
         }
-        self.read(paths, Some(model.loss()), steps.or(self.window).unwrap_or(1), targets)
+        self.read(paths, Some(model.loss()), steps.or(self.window), targets)
     }
 
-    fn read(&self, paths: &[PathBuf], loss: Option<Loss>, window: usize, targets: bool) -> Result<Dataset> {
+    fn read(&self, paths: &[PathBuf], loss: Option<Loss>, window: Option<usize>, targets: bool) -> Result<Dataset> {
         let path = first(paths)?;
-        let mut options = paths[1..].iter().fold(Dataset::csv(path), |options, path| options.and(path));
-        options = match self.row_steps {
-            Some(steps) => options.row_steps(steps),
-            None => options.window(window).stride(self.stride.unwrap_or(1)),
+        let options = if self.is_folder(paths) { Dataset::folder(path) } else { Dataset::csv(path) };
+        let mut options = paths[1..].iter().fold(options, |options, path| options.and(path));
+        options = match (self.row_steps, window) {
+            (Some(steps), _) => options.row_steps(steps),
+            (None, Some(window)) => options.window(window),
+            (None, None) => options,
         };
+        options = options.stride(self.stride.unwrap_or(1));
+        if let Some(labels) = &self.labels {
+            options = options.labels(labels);
+        }
+        if let Some(column) = &self.series_column {
+            options = options.series_column(column);
+        }
         if let Some(columns) = &self.columns {
             options = options.columns(columns);
         }
@@ -168,13 +181,11 @@ impl TableFlags {
 
     /// The model's spec, once no flag contradicts it.
     fn agreed(&self, spec: &DataSpec, path: &Path, file: &Path) -> Result<DataSpec> {
-        if Dataset::is_series(path) != (spec.samples == SampleKind::Series) {
+        if Dataset::is_series(path) == spec.is_table() {
             let (data, file) = (path.display(), file.display());
-            return Err(Error::usage(match spec.samples {
-                SampleKind::Series => {
-                    format!("{file} takes the series of .ts, .arff, .npy and .npz files, which {data} is not")
-                }
-                _ => {
+            return Err(Error::usage(match spec.is_table() {
+                false => format!("{file} takes the series of .ts, .arff, .npy and .npz files, which {data} is not"),
+                true => {
                     format!("{file} takes CSV files with the columns {}, which {data} is not", spec.columns.join(", "))
                 }
             }));
@@ -189,9 +200,12 @@ impl TableFlags {
                 self.refuse("the model takes rows that are whole samples", &["--window", "--stride"])?;
                 differs("--row-steps", self.row_steps, Some(spec.window), file)?;
             }
+            SampleKind::Series if spec.is_table() => {
+                self.refuse("the model takes whole series", &["--window", "--stride", "--row-steps"])?;
+            }
             SampleKind::Series => self.refuse_for_series()?,
         }
-        if spec.samples != SampleKind::Series {
+        if spec.is_table() {
             self.refuse_arrays()?;
         }
         let targets = (!spec.targets.is_empty()).then(|| spec.targets.join(","));
@@ -202,7 +216,11 @@ impl TableFlags {
         differs("--columns", self.columns.as_ref().map(|c| c.join(",")), Some(columns), file)?;
         let targets =
             if spec.targets.is_empty() { self.target.clone().unwrap_or_default() } else { spec.targets.clone() };
-        Ok(DataSpec { targets, ..spec.clone() })
+        let mut spec = DataSpec { targets, labels: self.labels.clone(), ..spec.clone() };
+        if let Some(column) = &self.series_column {
+            spec.reading.series = Some(Labelled::File(column.clone()));
+        }
+        Ok(spec)
     }
 
     /// Refuses these flags, or all.
@@ -213,6 +231,7 @@ impl TableFlags {
             ("--row-steps", self.row_steps.is_some()),
             ("--target", self.target.is_some()),
             ("--columns", self.columns.is_some()),
+            ("--series-column", self.series_column.is_some()),
         ];
         let refused = |(flag, given): &&(&str, bool)| *given && (flags == ["all"] || flags.contains(flag));
         match given.iter().find(refused) {
@@ -228,16 +247,21 @@ impl TableFlags {
         self.reading.refuse_for_series(why)
     }
 
+    /// Whether the files are series each: in a folder, or with labels of their own.
+    fn is_folder(&self, paths: &[PathBuf]) -> bool {
+        self.labels.is_some() || paths.iter().any(Dataset::is_folder)
+    }
+
     /// Refuses what is for arrays alone.
     fn refuse_arrays(&self) -> Result<()> {
         let given = [
-            ("--labels", self.labels.is_some()),
+            ("--labels", self.labels.as_deref().is_some_and(is_array)),
             ("--arrays", self.arrays.is_some()),
             ("--host-memory", self.host_memory.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => {
-                Err(Error::usage(format!("{flag} is for .npy and .npz files. Leave {flag} out for a table")))
+                Err(Error::usage(format!("{flag} of arrays is for .npy and .npz files. Leave {flag} out for a table")))
             }
             None => Ok(()),
         }
@@ -245,8 +269,8 @@ impl TableFlags {
 
     /// Reads another file for the same purpose, as `spec` says.
     pub fn load_like(&self, spec: &DataSpec, path: &Path) -> Result<Dataset> {
-        match (spec.samples, self.host_memory) {
-            (SampleKind::Series, Some(bytes)) => spec.series(path, true)?.host_memory(bytes).load(),
+        match (spec.is_table(), self.host_memory) {
+            (false, Some(bytes)) => spec.series(&[path], true)?.host_memory(bytes).load(),
             _ => spec.load(path),
         }
     }
@@ -266,17 +290,22 @@ impl TableFlags {
     }
 }
 
-/// The first of the files; several are tables.
-fn first(paths: &[PathBuf]) -> Result<&Path> {
-    let series = paths.iter().find(|path| paths.len() > 1 && Dataset::is_series(path));
-    match (series, paths) {
-        (Some(series), _) => Err(Error::usage(format!(
-            "several files can be read of tables only, and {} is one of series. Name it alone",
-            series.display()
+/// The first of the files, which are all of series or all tables.
+pub fn first(paths: &[PathBuf]) -> Result<&Path> {
+    let [first, more @ ..] = paths else { return Err(Error::usage("there is no file to read")) };
+    match more.iter().find(|path| Dataset::is_series(path) != Dataset::is_series(first)) {
+        Some(other) => Err(Error::usage(format!(
+            "of {} and {} one is a table and one a file of series, which are no data set together. Name files that are alike",
+            first.display(),
+            other.display()
         ))),
-        (None, [first, ..]) => Ok(first),
-        (None, []) => Err(Error::usage("there is no file to read")),
+        None => Ok(first),
     }
+}
+
+/// Files of series as one data set.
+pub fn series(paths: &[PathBuf]) -> Result<SeriesOptions> {
+    Ok(paths[1..].iter().fold(Dataset::series(first(paths)?)?, |options, path| options.and(path)))
 }
 
 /// What is read for a model.

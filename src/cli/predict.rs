@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, SampleKind};
 use gatenorm::formats::atomic;
 use gatenorm::train::Model;
 use serde_json::{Map, Value, json};
@@ -17,9 +17,9 @@ use super::predict_stream;
 use super::report;
 use super::report::talk;
 
-/// Predicts on the windows or rows of a CSV file, or on the series of a .ts file, which need not have the target.
+/// Predicts on the windows or rows of a CSV file, or on the series of a .ts file or a folder, which need not have the target.
 ///
-/// Gives a line of CSV for each sample: of several files `file`; `row`, the line in the file of its last row; then, of two classes,
+/// Gives a line of CSV for each sample: of a folder `series`, of several files `file`; unless it is a whole series, `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
 /// `p(NAME)`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
 #[derive(Args)]
@@ -81,11 +81,17 @@ impl Table {
         let values: Vec<f32> = (0..data.len()).flat_map(of_sample).collect();
         let answers = Answers::new(model, width);
         let rows = data.last_rows().zip(values.chunks(width)).map(|(line, values)| answers.row(line, values));
-        // Of several files each row says which it is from.
-        let Some(files) = data.files() else { return Ok(Table { rows: rows.collect(), header: answers.header }) };
-        let rows = files.zip(rows).map(|(file, row)| [vec![Value::from(file.display().to_string())], row].concat());
+        // Of several series or files each row says which it is from.
+        let (column, names): (&str, Vec<Value>) = match (data.series_names(), data.files()) {
+            (Some(names), _) => ("series", names.map(Value::from).collect()),
+            (None, Some(files)) => ("file", files.map(|file| file.display().to_string().into()).collect()),
+            (None, None) => return Ok(Table { rows: rows.collect(), header: answers.header }),
+        };
+        // A whole series has no row of its own.
+        let skipped = usize::from(column == "series" && data.sample_kind() == SampleKind::Series);
+        let rows = names.into_iter().zip(rows).map(|(name, row)| [&[name], &row[skipped..]].concat());
         let rows = rows.collect();
-        Ok(Table { rows, header: [vec!["file".to_owned()], answers.header].concat() })
+        Ok(Table { rows, header: [&[column.to_owned()], &answers.header[skipped..]].concat() })
     }
 
     fn csv(&self) -> Result<Vec<u8>> {

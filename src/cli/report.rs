@@ -91,7 +91,7 @@ fn data(data: &Dataset) -> String {
         _ => data.steps().to_string(),
     };
     let columns = match data.sample_kind() {
-        SampleKind::Series => String::new(),
+        SampleKind::Series if data.reading().series.is_none() => String::new(),
         _ => format!(" ({})", columns(data.columns())),
     };
     let target = targets(data);
@@ -120,8 +120,15 @@ fn targets(data: &Dataset) -> String {
 pub fn rows(data: &Dataset) -> Option<String> {
     let (counts, reading) = (data.row_counts(), data.reading());
     let mut parts = Vec::new();
-    if !reading.group.is_empty() {
-        parts.push(format!("{} series by {}", grouped(counts.series), reading.group.join(", ")));
+    match (&reading.series, &reading.group[..]) {
+        (Some(_), []) if data.sample_kind() == SampleKind::Window => {
+            parts.push(format!("{} series", grouped(counts.series)));
+        }
+        (_, []) => {}
+        (_, group) => parts.push(format!("{} series by {}", grouped(counts.series), group.join(", "))),
+    }
+    if counts.too_short > 0 {
+        parts.push(format!("{} series or parts of them shorter than a window", grouped(counts.too_short)));
     }
     if let (Some(name), 1..) = (reading.time_name(), counts.gaps) {
         let gaps = if counts.gaps == 1 { "1 gap".to_owned() } else { format!("{} gaps", grouped(counts.gaps)) };
@@ -135,7 +142,8 @@ pub fn rows(data: &Dataset) -> Option<String> {
         parts.push(format!("{} rows with missing values {done}", grouped(counts.incomplete)));
     }
     if counts.without_target > 0 && reading.missing != Missing::Error {
-        parts.push(format!("{} windows without a target", grouped(counts.without_target)));
+        let what = if data.sample_kind() == SampleKind::Series { "series" } else { "windows" };
+        parts.push(format!("{} {what} without a target", grouped(counts.without_target)));
     }
     (!parts.is_empty()).then(|| format!("of {} rows: {}", grouped(counts.rows), parts.join("; ")))
 }
@@ -192,6 +200,11 @@ pub fn typed(path: &std::path::Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|c| c.is_alphanumeric() || ",._-+:/@%\\".contains(c));
     if plain { text } else { format!("\"{text}\"") }
+}
+
+/// The same of several.
+pub fn typed_all(paths: &[std::path::PathBuf]) -> String {
+    paths.iter().map(|path| typed(path)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ fn table(spec: &DataSpec) -> String {
     match spec.samples {
         SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),
         SampleKind::Row => format!("Columns: {columns}{target}{classes}\nSample: a row of {window} steps"),
+        SampleKind::Series if spec.is_table() => format!("Columns: {columns}{target}{classes}\nSample: a whole series"),
         SampleKind::Series => format!("Series of {} channels{target}{classes}", spec.columns.len()),
     }
 }

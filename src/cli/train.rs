@@ -40,8 +40,8 @@ use super::{forecasts, options, report, run_config};
                         --validation data/occupancy/datatest.txt --keep best --out room.keras"
 )]
 pub struct Train {
-    /// A CSV file: a line of column names, then rows of numbers, in the order of time unless with --row-steps. Or a .ts file of
-    /// labelled series.
+    /// A CSV file: a line of column names, then rows of numbers, in the order of time unless with --row-steps. Or labelled series: a
+    /// .ts, .arff or .npz file, or a folder or .zip of a CSV file for each.
     #[arg(required = true)]
     data: Vec<PathBuf>,
     /// Where to save the model. It is written whole, after training.
@@ -89,7 +89,7 @@ pub fn run(args: &Train) -> Result<()> {
     args.optimizer.check()?;
     args.course.check()?;
     let mut read: Vec<Option<&PathBuf>> = args.data.iter().map(Some).collect();
-    read.push(args.held_out.validation.as_ref());
+    read.extend([args.held_out.validation.as_ref(), args.table.labels.as_ref()]);
     keep_apart("--out", &args.out, &read)?;
     let (parts, schedule) = (args.course.epochs.len() > 1, args.optimizer.has_schedule());
     if parts && schedule {
@@ -325,16 +325,11 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
     }
     let (out, data) = (
         report::typed(&args.out),
-        args.held_out.validation.as_deref().map_or_else(|| typed_all(&args.data), report::typed),
+        args.held_out.validation.as_deref().map_or_else(|| report::typed_all(&args.data), report::typed),
     );
     let command = if validation.is_some() { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())
-}
-
-/// Paths as they must be typed.
-fn typed_all(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| report::typed(path)).collect::<Vec<_>>().join(" ")
 }
 
 impl Train {

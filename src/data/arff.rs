@@ -34,16 +34,14 @@ pub(super) fn read(options: &SeriesOptions) -> Result<Parsed> {
     let path = options.path.as_path();
     let mut lines = Lines::open(path)?;
     let header = Header::read(path, &mut lines)?;
-    let mut labels = labels(options, &header)?;
     let mut parsed = Parsed {
         channels: 0,
         rows: Vec::new(),
         file: None,
         lengths: Vec::new(),
         places: Vec::new(),
-        targets: Vec::new(),
+        labels: labels(options, &header)?,
         outputs: 1,
-        classes: None,
     };
     while lines.advance()? {
         if lines.text().starts_with('%') {
@@ -59,16 +57,15 @@ pub(super) fn read(options: &SeriesOptions) -> Result<Parsed> {
         if let (Some(label), true) = (label, options.targets) {
             let place = Place { path, unit: "line", line: number, column: None };
             match value::is_missing(&label) {
-                false => labels.push(&label, place)?,
+                false => parsed.labels.push(&label, place)?,
                 true if options.missing == Missing::Error => return Err(place.not_a_number(&label, Fault::Missing)),
-                true => labels.push_missing(),
+                true => parsed.labels.push_missing(),
             }
         }
     }
     if parsed.lengths.is_empty() {
         return Err(Error::input(path, "the file has a header and no series. Add a series a line below `@data`"));
     }
-    (parsed.targets, parsed.classes) = labels.finish(path, None)?;
     Ok(parsed)
 }
 

@@ -2,11 +2,12 @@
 
 use super::{
     baselines::Baseline,
+    folder::is_folder,
     options::TableOptions,
-    sequences::{Format, SeriesOptions},
+    sequences::{Format, SeriesOptions, unknown},
     source::{SampleArray, Source},
 };
-use crate::{Error, Result};
+use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
@@ -49,6 +50,22 @@ impl Dataset {
         TableOptions::new(path.as_ref())
     }
 
+    /// Starts reading a folder, or a `.zip`, of a CSV file for each series, or files that are a series each (with
+    /// [`and`](TableOptions::and)): `Dataset::folder("recordings").target("label").load()?`.
+    ///
+    /// Each series is a sample, or with [`window`](TableOptions::window) each window of it. Its label stands in a file of labels
+    /// ([`labels`](TableOptions::labels), or `labels.csv` in the folder); or it is the name of the subfolder that the series lies in, if
+    /// no target is named; or the target is a column of the series. Files that begin with a dot, those in `__MACOSX` and those of other
+    /// endings are passed over.
+    pub fn folder(path: impl AsRef<Path>) -> TableOptions {
+        TableOptions::new(path.as_ref()).of_series()
+    }
+
+    /// Whether a path is what [`folder`](Dataset::folder) reads: a folder, or a name that ends in `.zip`.
+    pub fn is_folder(path: impl AsRef<Path>) -> bool {
+        is_folder(path.as_ref())
+    }
+
     /// Starts reading a `.ts` file of labelled series, the format of the UEA and UCR archives:
     /// `Dataset::ts("JapaneseVowels_TRAIN.ts").load()?`.
     pub fn ts(path: impl AsRef<Path>) -> SeriesOptions {
@@ -64,10 +81,7 @@ impl Dataset {
         let path = path.as_ref();
         match Format::of(path) {
             Some(format) => Ok(SeriesOptions::new(path, format)),
-            None => Err(Error::usage(format!(
-                "{} is no file of series by its name. Use one that ends in .ts, .arff, .npy or .npz",
-                path.display()
-            ))),
+            None => Err(unknown(path)),
         }
     }
 

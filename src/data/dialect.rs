@@ -1,20 +1,15 @@
 //! What separates the fields of a file.
 
-use super::records::open;
-use crate::{Error, Result};
 use ::csv::{ByteRecord, ReaderBuilder, Terminator};
-use std::{io::Read, path::Path};
 
 /// In the order in which they are preferred.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// How much of a file is looked at.
-const BYTES: u64 = 1 << 16;
+pub(super) const BYTES: u64 = 1 << 16;
 const RECORDS: usize = 100;
 
-/// The delimiter that divides the first rows most, and all alike; a comma where none does.
-pub(super) fn delimiter(path: &Path) -> Result<u8> {
-    let mut start = Vec::new();
-    open(path)?.take(BYTES).read_to_end(&mut start).map_err(|e| Error::io(path, "read", e))?;
+/// The delimiter that divides the first rows of a file, which begins so, most, and all alike; a comma where none does.
+pub(super) fn delimiter(mut start: Vec<u8>) -> u8 {
     if start.len() as u64 == BYTES {
         // The last line may have been cut.
         start.truncate(start.iter().rposition(|&b| b == b'\n').map_or(start.len(), |at| at + 1));
@@ -26,7 +21,7 @@ pub(super) fn delimiter(path: &Path) -> Result<u8> {
             best = Some(found);
         }
     }
-    Ok(best.map_or_else(|| in_header(&start), |(_, delimiter)| delimiter))
+    best.map_or_else(|| in_header(&start), |(_, delimiter)| delimiter)
 }
 
 /// How many fields every row has, if that is one number of 2 or more. Rows may have one more than the header, R's row names.
@@ -62,8 +57,6 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_what_divides_all_rows_alike() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.csv");
         for (content, expected) in [
             ("a,b\n1,2\n", b','),
             ("a;b\n1,5;2,5\n3,25;4\n", b';'),
@@ -78,11 +71,9 @@ mod tests {
             ("", b','),
             ("a;b;c\n1;2\n1;2;3\n", b';'),
         ] {
-            std::fs::write(&path, content).unwrap();
-            assert_eq!(delimiter(&path).unwrap() as char, expected as char, "{content:?}");
+            assert_eq!(delimiter(content.into()) as char, expected as char, "{content:?}");
         }
         let long = format!("a;b\n{}", "1,5;2,5\n".repeat(20_000));
-        std::fs::write(&path, long).unwrap();
-        assert_eq!(delimiter(&path).unwrap(), b';');
+        assert_eq!(delimiter(long.as_bytes()[..BYTES as usize].into()), b';');
     }
 }

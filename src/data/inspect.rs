@@ -1,7 +1,8 @@
 //! What is understood of a table before anything is learned from it.
 
 use super::{
-    axis::on_calendar, cells::Cells, dialect, options::TableOptions, reading::Missing, series::Series, table::Table,
+    axis::on_calendar, cells::Cells, options::TableOptions, reading::Missing, records::Records, series::Series,
+    series_files, table::Table,
 };
 use crate::{
     Result,
@@ -25,6 +26,22 @@ pub struct Inspection {
     pub series: usize,
     /// The columns that tell series apart.
     pub group: Vec<String>,
+    /// Of a folder of series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<FilesInspection>,
+}
+
+/// Of files that are a series each.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilesInspection {
+    /// Rows of the shortest.
+    pub least_rows: usize,
+    /// Rows of the longest.
+    pub most_rows: usize,
+    /// The file of labels; its `group` is the column that names the series.
+    pub labels: Option<Box<Inspection>>,
+    /// The subfolders that all of them lie in, with how many each has.
+    pub subfolders: Vec<(String, usize)>,
 }
 
 /// What was understood of a column.
@@ -101,10 +118,19 @@ impl TableOptions {
     ///
     /// As of [`load`](TableOptions::load), of what makes a table unreadable.
     pub fn inspect(self) -> Result<Inspection> {
-        let options = self.no_target().missing(Missing::Drop);
-        let separator = char::from(dialect::delimiter(&options.path)?);
+        let mut options = self.no_target().missing(Missing::Drop);
+        let found = options.series.is_some().then(|| series_files::look(&mut options)).transpose()?;
+        let first = options.paths().next().unwrap_or(&options.path);
+        let separator = char::from(Records::new(first, options.files.open(first)?)?.delimiter);
         let mut reading = options.reading.clone();
-        let table = Table::read_any(&options)?;
+        let mut table = Table::read_any(&options)?;
+        let files = found.map(|(names, files)| {
+            table.tell_files_apart(&names);
+            let ends = table.begins.iter().skip(1).copied().chain([table.lines.len()]);
+            let rows: Vec<usize> = table.begins.iter().zip(ends).map(|(begin, end)| end - begin).collect();
+            let [least_rows, most_rows] = [rows.iter().min(), rows.iter().max()].map(|rows| rows.copied().unwrap_or(0));
+            FilesInspection { least_rows, most_rows, ..files }
+        });
         let series = Series::of(&options, &table, &mut reading)?;
         let time = series.axis.as_ref().zip(reading.time.as_ref()).map(|(axis, time)| {
             let moment = |at: Option<&i64>| at.map_or(String::new(), |&at| on_calendar(at).to_string());
@@ -118,6 +144,7 @@ impl TableOptions {
         });
         Ok(Inspection {
             separator,
+            files,
             rows: table.lines.len(),
             series: table.group_names.len().max(1),
             group: reading.group.clone(),

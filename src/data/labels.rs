@@ -109,6 +109,17 @@ impl Labels {
         }
     }
 
+    /// Adds those of another file. None where one holds numbers and the other classes.
+    pub fn append(&mut self, other: Labels) -> Option<()> {
+        match (self, other) {
+            (Labels::None, Labels::None) => {}
+            (Labels::Numbers(all), Labels::Numbers(more)) => all.extend(more),
+            (Labels::Classes(all), Labels::Classes(more)) => all.append(more),
+            _ => return None,
+        }
+        Some(())
+    }
+
     /// The label of every row (none without a target; NaN where it is missing), and the names of the classes in the order 0, 1, ...
     pub fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Option<Vec<String>>)> {
         match self {
@@ -164,6 +175,21 @@ impl Classes {
         self.known.insert(name.clone(), label as u32);
         self.classes.push(Class { name, number, line: place.line });
         Ok(label as u32)
+    }
+
+    fn append(&mut self, more: Classes) {
+        let mut numbers = Vec::with_capacity(more.classes.len());
+        for class in more.classes {
+            let next = self.classes.len() as u32;
+            let number = *self.known.entry(class.name.clone()).or_insert(next);
+            if number == next {
+                // What each file lists is sorted, but not both lists together.
+                self.rule = Rule::Any;
+                self.classes.push(class);
+            }
+            numbers.push(number);
+        }
+        self.labels.extend(more.labels.iter().map(|&label| if label == NONE { NONE } else { numbers[label as usize] }));
     }
 
     fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Vec<String>)> {

@@ -77,9 +77,8 @@ pub(super) fn read(options: &SeriesOptions, npz: bool) -> Result<Parsed> {
         file,
         lengths: vec![steps as u32; samples],
         places: (0..samples as u32).collect(),
-        targets: Vec::new(),
+        labels: Labels::None,
         outputs: 1,
-        classes: None,
     };
     if let Some((path, labels)) = labels {
         read_labels(&path, labels, samples, options, &mut parsed)?;
@@ -342,7 +341,7 @@ fn read_labels(path: &Path, array: Array, samples: usize, options: &SeriesOption
             true => labels.push_missing(),
         }
     }
-    (parsed.targets, parsed.classes) = labels.finish(path, None)?;
+    parsed.labels = labels;
     Ok(())
 }
 
@@ -371,7 +370,7 @@ fn read_numbers(
         let message = format!("sample {}: the label is {}. Correct it or remove the sample", at / outputs, numbers[at]);
         return Err(Error::input(path, message));
     }
-    (parsed.targets, parsed.outputs) = (numbers, outputs);
+    (parsed.labels, parsed.outputs) = (Labels::Numbers(numbers), outputs);
     Ok(())
 }
 

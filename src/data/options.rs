@@ -1,15 +1,16 @@
-//! How to read tables: what is asked for, and what contradicts itself.
+//! How to read tables: what is asked for.
 
 use super::{
     cells::Unknown,
     dataset::Dataset,
+    files::Files,
     labels::{Labels, Rule},
     reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature},
-    samples,
+    samples, series_files,
     table::Table,
     window::Windows,
 };
-use crate::{Error, Result};
+use crate::Result;
 use std::path::{Path, PathBuf};
 
 /// How to read a table; made by [`Dataset::csv`], finished by [`load`](TableOptions::load).
@@ -21,15 +22,19 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `load`"]
 pub struct TableOptions {
+    /// What errors of the whole name: the first file, or the folder.
     pub(super) path: PathBuf,
-    /// Further files, whose rows come behind.
-    pub(super) more: Vec<PathBuf>,
+    pub(super) files: Files,
+    /// Where each file is a series.
+    pub(super) series: Option<SeriesFiles>,
     pub(super) target: Target,
     pub(super) columns: Option<Vec<String>>,
     pub(super) windows: Windows,
+    /// A sample is a whole series.
+    pub(super) whole: bool,
     pub(super) row_steps: Option<usize>,
-    label_classes: Option<Vec<String>>,
-    meaning: Meaning,
+    pub(super) label_classes: Option<Vec<String>>,
+    pub(super) meaning: Meaning,
     pub(super) reading: Reading,
     /// Whether `reading` is a model's: what it does not name as categories is numbers.
     pub(super) known: bool,
@@ -38,14 +43,23 @@ pub struct TableOptions {
 
 /// What the values of the target's column are.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Meaning {
+pub(super) enum Meaning {
     /// To be seen: two classes, or more in words; of several targets and of forecasts, numbers.
     Unsaid,
     Classes,
     Numbers,
 }
 
-#[derive(Clone, Debug)]
+/// What is said of files that are series.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SeriesFiles {
+    /// The file of labels.
+    pub labels: Option<PathBuf>,
+    /// The column of it that names the series.
+    pub column: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Target {
     Unset,
     None,
@@ -56,10 +70,12 @@ impl TableOptions {
     pub(super) fn new(path: &Path) -> Self {
         TableOptions {
             path: path.to_owned(),
-            more: Vec::new(),
+            files: Files::one(path),
+            series: None,
             target: Target::Unset,
             columns: None,
             windows: Windows { length: 1, stride: 1 },
+            whole: false,
             row_steps: None,
             label_classes: None,
             meaning: Meaning::Unsaid,
@@ -72,7 +88,28 @@ impl TableOptions {
     /// Another file with the same columns, in any order, whose rows come behind those of the files before. No window holds rows of two
     /// files.
     pub fn and(mut self, path: impl AsRef<Path>) -> Self {
-        self.more.push(path.as_ref().to_owned());
+        self.files.paths.push(path.as_ref().to_owned());
+        self
+    }
+
+    /// Each file is a series, as of [`Dataset::folder`].
+    pub(super) fn of_series(mut self) -> Self {
+        self.series = Some(SeriesFiles::default());
+        self.whole = true;
+        self
+    }
+
+    /// The file of labels of a [folder](Dataset::folder) of series: a table that names each in one column and has the targets in others.
+    /// Without it `labels.csv` in the folder.
+    pub fn labels(mut self, path: impl AsRef<Path>) -> Self {
+        self.series.get_or_insert_default().labels = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// The column of the file of labels that names the series, by their files' names with or without the ending. Without it the
+    /// one that holds such names.
+    pub fn series_column(mut self, name: impl Into<String>) -> Self {
+        self.series.get_or_insert_default().column = Some(name.into());
         self
     }
 
@@ -105,6 +142,7 @@ impl TableOptions {
     /// Rows in a sample; 1 by default. A sample has the shape `[window, features]` and the target of its last row.
     pub fn window(mut self, rows: usize) -> Self {
         self.windows.length = rows;
+        self.whole = false;
         self
     }
 
@@ -239,13 +277,23 @@ impl TableOptions {
     /// divide into the steps of a row.
     pub fn load(self) -> Result<Dataset> {
         self.check()?;
-        let table = Table::read(&self)?;
-        samples::assemble(&self, table)
+        if self.series.is_some() {
+            return series_files::load(self);
+        }
+        let mut table = Table::read(&self)?;
+        samples::check_length(&self, table.lines.len())?;
+        let targets = table.take_targets(&self.path)?;
+        samples::assemble(&self, table, targets)
     }
 
     /// All files, in their order.
     pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.path).chain(&self.more).map(PathBuf::as_path)
+        self.files.paths.iter().map(PathBuf::as_path)
+    }
+
+    /// The target is one of any number of classes, unless something else was said.
+    pub(super) fn unsaid_as_classes(self) -> Self {
+        if self.meaning == Meaning::Unsaid { self.categorical_target() } else { self }
     }
 
     pub(super) fn categorical_names(&self) -> Vec<String> {
@@ -258,98 +306,8 @@ impl TableOptions {
         (!of.categories.is_empty()).then_some((&of.categories[..], self.unknown))
     }
 
-    /// What can be seen to be wrong before reading.
-    fn check(&self) -> Result<()> {
-        let usage = |text: &str| Err(Error::usage(text));
-        if self.windows.length == 0 {
-            return usage("a window of 0 rows holds nothing. Use `--window 1` or more");
-        }
-        if self.windows.stride == 0 {
-            return usage("a stride of 0 rows never moves on. Use `--stride 1` or more");
-        }
-        if self.columns.as_ref().is_some_and(Vec::is_empty) {
-            return usage(
-                "the list of columns to use is empty. Name one at least, or leave `--columns` out to use all",
-            );
-        }
-        if self.row_steps == Some(0) {
-            return usage("a row of 0 steps holds nothing. Use `--row-steps 1` or more");
-        }
-        if self.row_steps.is_some() && (self.windows.length, self.windows.stride) != (1, 1) {
-            return usage(
-                "a sample is either a row or a window of rows. Leave out `--row-steps`, or `--window` and `--stride`",
-            );
-        }
-        if self.meaning == Meaning::Numbers && self.label_classes.is_some() {
-            return usage(
-                "a target that is a number has no classes. Give class names or ask for a numeric target, not both",
-            );
-        }
-        self.check_targets()?;
-        if self.unknown == Unknown::None && self.reading.encoding == Encoding::Integer {
-            return usage(
-                "`--new-categories none` needs one-hot categories: of integers, none is free for what is not known",
-            );
-        }
-        self.reading.check()?;
-        self.check_time()?;
-        self.check_rows()
-    }
-
-    fn check_targets(&self) -> Result<()> {
-        let Target::Columns(names) = &self.target else { return Ok(()) };
-        if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
-            return Err(Error::usage(format!("`{}` is named twice in `--target`. Name it once", names[twice])));
-        }
-        if names.is_empty() {
-            return Err(Error::usage("the list of targets is empty. Name one with `--target`"));
-        }
-        let several = names.len() > 1 || self.reading.horizon.len() > 1;
-        if several && (self.meaning == Meaning::Classes || self.label_classes.is_some()) {
-            return Err(Error::usage(
-                "several targets or horizons must be numbers, not classes. Name one, or leave the loss for classes out",
-            ));
-        }
-        Ok(())
-    }
-
-    fn check_time(&self) -> Result<()> {
-        match &self.reading.time {
-            Some(time) if time.columns.is_empty() => Err(Error::usage(
-                "order of dates, gaps and features of the calendar need a time axis. Name its column with `--time`",
-            )),
-            Some(TimeAxis { columns, .. }) if columns.len() > 6 => Err(Error::usage(format!(
-                "a time axis of {} columns is more than year, month, day, hour, minute and second",
-                columns.len()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// What rows that are whole samples cannot have.
-    fn check_rows(&self) -> Result<()> {
-        if self.row_steps.is_none() {
-            return Ok(());
-        }
-        let Reading { categorical, missing, time, group, horizon, .. } = &self.reading;
-        let cannot = [
-            ("--categorical", !categorical.is_empty()),
-            ("--missing ffill", *missing == Missing::Ffill),
-            ("--missing interpolate", *missing == Missing::Interpolate),
-            ("--time", time.is_some()),
-            ("--group", !group.is_empty()),
-            ("--horizon", !horizon.is_empty()),
-        ];
-        match cannot.iter().find(|(_, is)| *is) {
-            Some((flag, _)) => Err(Error::usage(format!(
-                "`{flag}` is for rows that are moments of a series, not whole samples. Leave it or `--row-steps` out"
-            ))),
-            None => Ok(()),
-        }
-    }
-
     /// Room for the targets: one for each.
-    pub(super) fn labels(&self) -> Result<Vec<Labels>> {
+    pub(super) fn room_for_targets(&self) -> Result<Vec<Labels>> {
         const OTHER_CLASS: &str = "Correct the value, or train a model on files with this class";
         let Target::Columns(names) = &self.target else { return Ok(Vec::new()) };
         let forecast = names.len() > 1 || !self.reading.horizon.is_empty();

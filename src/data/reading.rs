@@ -26,6 +26,21 @@ pub struct Reading {
     pub horizon: Vec<usize>,
     /// Rows of a period, such as 24 of hours in a day, for the seasonal naive forecast.
     pub season: Option<usize>,
+    /// Where the series of a folder have their labels; none where the data are no folder of series.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<Labelled>,
+}
+
+/// Where the labels of series are that stand in a file each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Labelled {
+    /// In columns of the series themselves.
+    Columns,
+    /// In the names of subfolders.
+    Folders,
+    /// In a file of their own, whose column of this name names the series.
+    File(String),
 }
 
 /// A column of categories.
@@ -121,6 +136,11 @@ impl Reading {
     /// The name of the time axis: of its columns with spaces between them.
     pub fn time_name(&self) -> Option<String> {
         self.time.as_ref().map(|time| time.columns.join(" "))
+    }
+
+    /// How the labels of series are read that stand in a file of their own.
+    pub(super) fn of_labels(&self) -> Reading {
+        Reading { missing: self.missing, missing_marks: self.missing_marks.clone(), ..Reading::default() }
     }
 
     /// What can be seen to be wrong before reading.

@@ -12,7 +12,7 @@ use std::{
 /// The records of one file; one is held at a time, so that reading allocates nothing per record.
 pub(super) struct Records<'a> {
     path: &'a Path,
-    reader: Reader<Ended>,
+    reader: Reader<Ended<'a>>,
     record: ByteRecord,
     /// The line (from 1) that the held record starts on.
     pub line: u64,
@@ -23,10 +23,18 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// Opens a file. Says in words what stands there if it is no file.
-    pub fn open(path: &'a Path) -> Result<Self> {
-        let delimiter = dialect::delimiter(path)?;
-        let file = open(path)?;
+    /// The records of what is read, by the name of `path`.
+    pub fn new(path: &'a Path, mut content: Box<dyn Read + 'a>) -> Result<Self> {
+        let mut start = Vec::new();
+        content.by_ref().take(dialect::BYTES).read_to_end(&mut start).map_err(|e| Error::io(path, "read", e))?;
+        // As old Macintoshes end lines.
+        let returns = start.contains(&b'\r') && !start.contains(&b'\n');
+        let mut content: Box<dyn Read + 'a> = Box::new(io::Cursor::new(start.clone()).chain(content));
+        if returns {
+            start.iter_mut().for_each(break_line);
+            content = Box::new(Returns(content));
+        }
+        let delimiter = dialect::delimiter(start);
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -35,7 +43,7 @@ impl<'a> Records<'a> {
             .terminator(Terminator::Any(b'\n'))
             .trim(Trim::None)
             .buffer_capacity(1 << 16)
-            .from_reader(Ended { file, closed: false, exhausted: false });
+            .from_reader(Ended { content, closed: false, exhausted: false });
         Ok(Records { path, reader, record: ByteRecord::new(), line: 0, last_line: 0, delimiter })
     }
 
@@ -117,17 +125,17 @@ pub(super) fn open(path: &Path) -> Result<File> {
 /// A file with a line break added at its end.
 ///
 /// So every record ends at the start of a line, and one that ends otherwise, at the end of all, is in an open quote.
-struct Ended {
-    file: File,
+struct Ended<'a> {
+    content: Box<dyn Read + 'a>,
     /// The line break was handed out.
     closed: bool,
     /// The reader asked for more after it.
     exhausted: bool,
 }
 
-impl Read for Ended {
+impl Read for Ended<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match (self.file.read(buffer)?, buffer.first_mut()) {
+        match (self.content.read(buffer)?, buffer.first_mut()) {
             (0, Some(byte)) if !self.closed => {
                 *byte = b'\n';
                 self.closed = true;
@@ -139,5 +147,22 @@ impl Read for Ended {
             }
             (read, _) => Ok(read),
         }
+    }
+}
+
+/// Text whose lines end in a carriage return alone.
+struct Returns<R>(R);
+
+impl<R: Read> Read for Returns<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        buffer[..read].iter_mut().for_each(break_line);
+        Ok(read)
+    }
+}
+
+fn break_line(byte: &mut u8) {
+    if *byte == b'\r' {
+        *byte = b'\n';
     }
 }

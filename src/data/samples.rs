@@ -7,12 +7,13 @@ use super::{
     options::TableOptions,
     reading::{Missing, Reading},
     series::Series,
+    series_labels::Targets,
     source::{SampleArray, Source},
     spelling::shown,
     table::Table,
     window::Windows,
 };
-use crate::{Error, Result};
+use crate::{Error, Result, model::ANY_LENGTH};
 use std::{ops::Range, sync::Arc};
 
 /// What became of the rows of a table.
@@ -26,15 +27,19 @@ pub struct RowCounts {
     pub incomplete: usize,
     /// Windows that were left out since their target is missing.
     pub without_target: usize,
+    /// Series, or parts of them between gaps in time, that hold no sample since they are shorter than a window.
+    pub too_short: usize,
     /// How often time jumps within a series.
     pub gaps: usize,
     /// Series that the rows belong to; 1 without groups.
     pub series: usize,
 }
 
-/// The rows that samples begin at, and what is known at each row.
+/// The rows that samples are cut from, and what is known at each.
 struct Cut<'a> {
     windows: Windows,
+    /// A sample is a stretch as a whole, not a window.
+    whole: bool,
     horizon: &'a [usize],
     stretches: &'a [Range<usize>],
     /// `[R]`: whether no window may hold it.
@@ -46,8 +51,31 @@ struct Cut<'a> {
     files: usize,
 }
 
-/// Makes samples of a table.
-pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Dataset> {
+/// Samples as they were cut.
+struct Samples {
+    /// The rows of each, ascending.
+    rows: Vec<Range<usize>>,
+    /// How many there would be if they had a target.
+    without_target: usize,
+    /// How many stretches hold none since they are shorter than a window.
+    too_short: usize,
+}
+
+impl Samples {
+    fn last_rows(&self) -> Vec<usize> {
+        self.rows.iter().map(|rows| rows.end - 1).collect()
+    }
+
+    /// T of the longest, and the length of each where these differ.
+    fn lengths(&self) -> (usize, Option<Vec<u32>>) {
+        let longest = self.rows.iter().map(Range::len).max().unwrap_or(0);
+        let unequal = self.rows.iter().any(|rows| rows.len() != longest);
+        (longest, unequal.then(|| self.rows.iter().map(|rows| rows.len() as u32).collect()))
+    }
+}
+
+/// Makes samples of a table, whose targets are those of each row.
+pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Targets) -> Result<Dataset> {
     let path = options.path.as_path();
     let mut reading = options.reading.clone();
     let rows = table.lines.len();
@@ -57,15 +85,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
     // A row of many steps counts as that many rows.
     let per_row = options.row_steps.unwrap_or(1);
     check_row_steps(options, &features)?;
-    // Before the labels are judged: too few rows often hold one class only, and more rows are the cure.
-    check_length(options, rows)?;
-    let mut classes = None;
-    let mut labels = Vec::with_capacity(table.labels.len());
-    for (of, name) in std::mem::take(&mut table.labels).into_iter().zip(&table.targets) {
-        let (values, names) = of.finish(path, Some(name))?;
-        classes = classes.or(names);
-        labels.push(series.sorted(values));
-    }
+    let labels: Vec<Vec<f32>> = targets.values.into_iter().map(|values| series.sorted(values)).collect();
     let incomplete = features.missing(rows, per_row);
     let of_row = |row: usize| &incomplete[row * per_row..(row + 1) * per_row];
     let mask = reading.missing == Missing::Mask;
@@ -73,6 +93,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
     let masked: Vec<bool> = (0..rows).map(|row| mask && !of_row(row).contains(&false)).collect();
     let cut = Cut {
         windows: options.windows,
+        whole: options.whole,
         horizon: &reading.horizon,
         stretches: &series.stretches,
         barred: &barred,
@@ -80,16 +101,15 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
         labels: &labels,
         files: table.begins.len(),
     };
-    let (starts, without_target) = cut.starts();
-    if starts.is_empty() {
-        return Err(Error::input(path, cut.why_none(&reading, without_target)));
+    let samples = cut.samples();
+    if samples.rows.is_empty() {
+        return Err(Error::input(path, cut.why_none(&reading, samples.without_target)));
     }
-    let windows = options.windows;
-    let last_rows: Vec<usize> = starts.iter().map(|&start| windows.last_row(start)).collect();
-    let mut targets = labels.iter().map(|labels| cut.targets(labels, &last_rows));
-    let first = targets.next().unwrap_or_default();
+    let last_rows = samples.last_rows();
+    let mut values = labels.iter().map(|labels| cut.targets(labels, &last_rows));
+    let first = values.next().unwrap_or_default();
     let outputs = reading.horizon.len().max(1);
-    let more = targets.map(|values| SampleArray { shape: vec![outputs], values }).collect();
+    let more = values.map(|values| SampleArray { shape: vec![outputs], values }).collect();
     let files: Vec<u32> = if table.begins.len() > 1 {
         series.sorted((0..rows).map(|row| table.file_of(row) as u32).collect())
     } else {
@@ -98,45 +118,52 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
     let lines = series.sorted(std::mem::take(&mut table.lines));
     let groups = series.sorted(std::mem::take(&mut table.groups));
     let reach = reading.horizon.last().copied().unwrap_or(0);
+    let starts = || samples.rows.iter().map(|rows| rows.start);
     let times = series.axis.as_ref().map(|axis| {
         let until = |last: usize| axis.instants[(last + reach).min(rows - 1)];
-        starts.iter().zip(&last_rows).map(|(&start, &last)| (axis.instants[start as usize], until(last))).collect()
+        starts().zip(&last_rows).map(|(start, &last)| (axis.instants[start], until(last))).collect()
     });
     let counts = RowCounts {
         rows,
         filled: features.filled,
         incomplete: incomplete.chunks(per_row).filter(|row| row.contains(&true)).count(),
-        without_target,
+        without_target: samples.without_target,
+        too_short: samples.too_short,
         gaps: series.gaps,
         series: table.group_names.len().max(1),
     };
-    let baselines = match classes {
+    let baselines = match targets.classes {
         None if reach > 0 => baselines::of(&series.stretches, &labels, &last_rows, &reading),
         _ => Vec::new(),
     };
     let names = features.names();
+    let (steps, lengths) = samples.lengths();
     let data = Dataset::new(Source {
-        kind: if options.row_steps.is_some() { SampleKind::Row } else { SampleKind::Window },
-        stride: windows.stride,
-        input_shape: vec![windows.length * per_row, names.len() / per_row],
-        steps: windows.length * per_row,
+        kind: match (options.whole, options.row_steps) {
+            (true, _) => SampleKind::Series,
+            (false, Some(_)) => SampleKind::Row,
+            (false, None) => SampleKind::Window,
+        },
+        stride: options.windows.stride,
+        input_shape: vec![if lengths.is_some() { ANY_LENGTH } else { steps * per_row }, names.len() / per_row],
+        steps: steps * per_row,
         target_shape: if labels.is_empty() { vec![] } else { vec![outputs] },
         targets: first,
         places: last_rows.iter().map(|&row| lines[row]).collect(),
         files: if files.is_empty() { files } else { last_rows.iter().map(|&row| files[row]).collect() },
-        file_names: Arc::new(options.paths().map(Into::into).collect()),
-        groups: (!groups.is_empty()).then(|| starts.iter().map(|&start| groups[start as usize]).collect()),
+        file_names: Arc::new(options.files.paths.clone()),
+        groups: (!groups.is_empty()).then(|| starts().map(|start| groups[start]).collect()),
         group_names: Arc::new(table.group_names),
         times,
         reach,
-        starts: starts.iter().map(|&start| start * per_row as u32).collect(),
-        lengths: None,
+        starts: starts().map(|start| (start * per_row) as u32).collect(),
+        lengths,
         rows: features.rows(&series, &incomplete).into(),
         masked: mask && incomplete.contains(&true),
         columns: names,
         sources: features.sources(),
-        target_names: table.targets,
-        classes,
+        target_names: targets.names,
+        classes: targets.classes,
         reading,
         counts,
         baselines,
@@ -145,25 +172,29 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table) -> Result<Datas
 }
 
 impl Cut<'_> {
-    /// The first row of each sample, ascending, and how many windows have none since they have no target.
-    fn starts(&self) -> (Vec<u32>, usize) {
-        let (mut starts, mut without_target) = (Vec::new(), 0);
+    fn samples(&self) -> Samples {
+        let mut found = Samples { rows: Vec::new(), without_target: 0, too_short: 0 };
         for stretch in self.stretches {
-            for run in runs(stretch.clone(), self.barred) {
-                for start in self.windows.starts(run.len()) {
-                    let start = start + run.start as u32;
-                    let last = self.windows.last_row(start);
-                    if self.masked[start as usize..=last].iter().all(|&masked| masked) {
-                        continue;
-                    }
-                    match self.has_targets(last, stretch.end) {
-                        true => starts.push(start),
-                        false => without_target += 1,
-                    }
+            let runs = runs(stretch.clone(), self.barred);
+            found.too_short += usize::from(!self.whole && stretch.len() < self.windows.length);
+            for rows in runs.into_iter().flat_map(|run| self.cut(run, stretch)) {
+                match self.has_targets(rows.end - 1, stretch.end) {
+                    _ if self.masked[rows.clone()].iter().all(|&masked| masked) => {}
+                    true => found.rows.push(rows),
+                    false => found.without_target += 1,
                 }
             }
         }
-        (starts, without_target)
+        found
+    }
+
+    /// The windows of a run of rows, or the run if it is a whole stretch.
+    fn cut(&self, run: Range<usize>, stretch: &Range<usize>) -> Vec<Range<usize>> {
+        if self.whole {
+            return if run == *stretch { vec![run] } else { Vec::new() };
+        }
+        let starts = self.windows.starts(run.len()).into_iter().map(|start| run.start + start as usize);
+        starts.map(|start| start..start + self.windows.length).collect()
     }
 
     fn has_targets(&self, last: usize, end: usize) -> bool {
@@ -185,6 +216,9 @@ impl Cut<'_> {
     /// Why there is no sample, and what to do.
     fn why_none(&self, reading: &Reading, without_target: usize) -> String {
         let length = self.windows.length;
+        if self.whole {
+            return "no series is left: each lacks a value or its target. Fill them in, or use another way of `--missing`".to_owned();
+        }
         if without_target > 0 {
             return match self.horizon.last() {
                 Some(ahead) => format!(
@@ -235,9 +269,10 @@ fn runs(stretch: Range<usize>, barred: &[bool]) -> Vec<Range<usize>> {
     runs
 }
 
-fn check_length(options: &TableOptions, rows: usize) -> Result<()> {
+/// Whether there is a window. Ask before labels are judged: too few rows often hold one class only, and more rows are the cure.
+pub(super) fn check_length(options: &TableOptions, rows: usize) -> Result<()> {
     let Windows { length, .. } = options.windows;
-    if rows >= length {
+    if options.whole || rows >= length {
         return Ok(());
     }
     let has = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };

@@ -3,6 +3,7 @@
 use super::{
     arff,
     dataset::Dataset,
+    labels::Labels,
     missing::{Cleaned, clean},
     npy::{self, check_finite},
     reading::{Missing, Reading},
@@ -12,14 +13,18 @@ use super::{
     ts,
 };
 use crate::{Error, Result, model::ANY_LENGTH};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// How to read a file of series, of equal length or not; made by [`Dataset::series`] (and [`Dataset::ts`], ...), finished by
 /// [`load`](SeriesOptions::load).
 ///
 /// - `.ts` (UEA, UCR): comments that begin with `#`, a header of lines such as `@classLabel true 1 2 3`, whose keys may be written in
 ///   any case, `@data`, then a series a line: `1.5,2.5,3.5:4,5,6:2` has two channels of three steps, and the class 2. With
-///   `@targetLabel true` the last field is a number. Time stamps are refused.
+///   `@targetLabel true` the last field is a number. With `@timeStamps true` steps are written `(time,value)`, and the channels of a series
+///   have the same times.
 /// - `.arff` (Weka, UEA, UCR): a row is a series of one channel and its class or target; with a relational attribute a quoted field
 ///   holds a channel in each of its lines. Steps at a series' end that are missing in all channels (`?`) are none.
 /// - `.npy`: an array `[samples, steps, features]`, or `[samples, steps]` of one feature, and its labels in a file of their own;
@@ -28,6 +33,8 @@ use std::path::{Path, PathBuf};
 #[must_use = "nothing is read before `load`"]
 pub struct SeriesOptions {
     pub(super) path: PathBuf,
+    /// Further files, whose series come behind.
+    more: Vec<PathBuf>,
     format: Format,
     pub(super) targets: bool,
     pub(super) label_classes: Option<Vec<String>>,
@@ -77,17 +84,17 @@ pub(super) struct Parsed {
     pub lengths: Vec<u32>,
     /// `[S]`: the line of each series, or its index.
     pub places: Vec<u32>,
-    /// `[S, O]`; NaN where a target is missing. Empty without targets.
-    pub targets: Vec<f32>,
+    /// `[S, O]`
+    pub labels: Labels,
     /// O
     pub outputs: usize,
-    pub classes: Option<Vec<String>>,
 }
 
 impl SeriesOptions {
     pub(super) fn new(path: &Path, format: Format) -> Self {
         SeriesOptions {
             path: path.to_owned(),
+            more: Vec::new(),
             format,
             targets: true,
             label_classes: None,
@@ -98,6 +105,13 @@ impl SeriesOptions {
             numbers: None,
             host_memory: None,
         }
+    }
+
+    /// Another file, of any of the formats, whose series come behind those of the files before. The labels of arrays stand in a file
+    /// beside each.
+    pub fn and(mut self, path: impl AsRef<Path>) -> Self {
+        self.more.push(path.as_ref().to_owned());
+        self
     }
 
     /// Reads no target, as for series to predict on; the file may hold some or not.
@@ -171,15 +185,28 @@ impl SeriesOptions {
     ///
     /// [`Error::Usage`] if the options contradict each other or the format; [`Error::Io`] if a file cannot be read; else
     /// [`Error::Input`], which names the line (from 1), or the sample of an array (from 0), the channel and step, and the cure: a header
-    /// that contradicts itself or the series, time stamps, a value that is missing (unless it was said what becomes of it), infinite,
+    /// that contradicts itself or the series, times that differ between channels, a value that is missing (unless it was said what becomes of it), infinite,
     /// beyond f32 or no number, channels of unequal length, an unknown class, no series, no target, arrays of another shape or type, a
     /// file that was cut off.
     pub fn load(self) -> Result<Dataset> {
         self.check()?;
+        let mut parsed = self.parse()?;
+        let mut files = vec![0; if self.more.is_empty() { 0 } else { parsed.lengths.len() }];
+        for (i, path) in self.more.iter().enumerate() {
+            let Some(format) = Format::of(path) else { return Err(unknown(path)) };
+            let more = SeriesOptions { path: path.clone(), format, ..self.clone() }.parse()?;
+            files.resize(files.len() + more.lengths.len(), i as u32 + 1);
+            self.append(&mut parsed, more, path)?;
+        }
+        self.assemble(parsed, files)
+    }
+
+    /// Reads one file.
+    fn parse(&self) -> Result<Parsed> {
         let parsed = match self.format {
-            Format::Ts => ts::read(&self)?,
-            Format::Arff => arff::read(&self)?,
-            Format::Npy | Format::Npz => npy::read(&self, self.format == Format::Npz)?,
+            Format::Ts => ts::read(self)?,
+            Format::Arff => arff::read(self)?,
+            Format::Npy | Format::Npz => npy::read(self, self.format == Format::Npz)?,
         };
         if let Some(wanted) = self.channels.filter(|&wanted| wanted != parsed.channels) {
             let found = parsed.channels;
@@ -187,13 +214,44 @@ impl SeriesOptions {
                 format!("the series have {found} channels, but the model takes {wanted}. Use a file with {wanted}");
             return Err(Error::input(&self.path, message));
         }
-        self.assemble(parsed)
+        Ok(parsed)
+    }
+
+    /// Adds the series of another file.
+    fn append(&self, all: &mut Parsed, more: Parsed, path: &Path) -> Result<()> {
+        let first = self.path.display();
+        if all.file.is_some() || more.file.is_some() {
+            let message = "the series are too many for the memory that they may take, and only those of a single file can stay in their file. Raise `--host-memory`, or put all into one file";
+            return Err(Error::input(path, message));
+        }
+        if all.channels != more.channels {
+            let message = format!(
+                "the series have {} channels, but those of {first} have {}. Use files that are alike",
+                more.channels, all.channels
+            );
+            return Err(Error::input(path, message));
+        }
+        if all.outputs != more.outputs || all.labels.append(more.labels).is_none() {
+            let message = format!("its labels are of another kind than those of {first}. Use files that are alike");
+            return Err(Error::input(path, message));
+        }
+        all.rows.extend(more.rows);
+        all.lengths.extend(more.lengths);
+        all.places.extend(more.places);
+        if all.rows.len() / all.channels > u32::MAX as usize {
+            return Err(Error::input(path, format!("more than {} steps in all are too many. Use less", u32::MAX)));
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<()> {
         let array = matches!(self.format, Format::Npy | Format::Npz);
         let misplaced = [
             ("--labels is for series in a .npy file", self.labels.is_some() && self.format != Format::Npy),
+            (
+                "--labels is for a single .npy file; several have theirs beside them, `y_1.npy` of `x_1.npy`",
+                self.labels.is_some() && !self.more.is_empty(),
+            ),
             ("--arrays is for series in a .npz file", self.arrays.is_some() && self.format != Format::Npz),
             ("--host-memory is for series in a .npy file", self.host_memory.is_some() && self.format != Format::Npy),
             (
@@ -208,15 +266,16 @@ impl SeriesOptions {
     }
 
     /// Fills in what is missing, leaves out what cannot be used, and makes samples of the rest.
-    fn assemble(&self, mut parsed: Parsed) -> Result<Dataset> {
+    fn assemble(&self, mut parsed: Parsed, files: Vec<u32>) -> Result<Dataset> {
         let channels = parsed.channels;
+        let (all_targets, classes) = parsed.labels.finish(&self.path, None)?;
         let (mut kept, mut counts) = (Vec::new(), RowCounts { series: parsed.lengths.len(), ..RowCounts::default() });
         let (mut start, mut masked) = (0, false);
         let mut judge = |i: usize, values: &mut [f32]| {
             let Cleaned { filled, incomplete, usable } = clean(self.missing, values, channels);
             counts.filled += filled;
             counts.incomplete += incomplete;
-            let labels = &parsed.targets[(i * parsed.outputs).min(parsed.targets.len())..];
+            let labels = &all_targets[(i * parsed.outputs).min(all_targets.len())..];
             let unlabelled = labels.iter().take(parsed.outputs).any(|label| label.is_nan());
             counts.without_target += usize::from(unlabelled);
             if usable && !unlabelled {
@@ -255,11 +314,11 @@ impl SeriesOptions {
         };
         let (steps, unequal) = (longest as usize, lengths.iter().any(|&length| length != longest));
         let outputs = parsed.outputs;
-        let has_targets = !parsed.targets.is_empty();
+        let has_targets = !all_targets.is_empty();
         let targets =
-            kept.iter().filter(|_| has_targets).flat_map(|&(i, _)| &parsed.targets[i * outputs..(i + 1) * outputs]);
+            kept.iter().filter(|_| has_targets).flat_map(|&(i, _)| &all_targets[i * outputs..(i + 1) * outputs]);
         let columns = (1..=channels).map(|channel| format!("channel {channel}")).collect();
-        let name = if parsed.classes.is_some() { "class" } else { "target" };
+        let name = if classes.is_some() { "class" } else { "target" };
         Ok(Dataset::new(Source {
             input_shape: vec![if unequal { ANY_LENGTH } else { steps }, channels],
             steps,
@@ -271,10 +330,20 @@ impl SeriesOptions {
             rows,
             masked,
             target_names: if has_targets { vec![name.to_owned()] } else { Vec::new() },
-            classes: parsed.classes,
+            classes,
+            files: if files.is_empty() { files } else { pick(&files) },
+            file_names: Arc::new(std::iter::once(&self.path).chain(&self.more).cloned().collect()),
             reading: Reading { missing: self.missing, ..Reading::default() },
             counts,
             ..Source::of_series(0, columns)
         }))
     }
+}
+
+/// The error of a file that is of none of the formats.
+pub(super) fn unknown(path: &Path) -> Error {
+    Error::usage(format!(
+        "{} is no file of series by its name. Use one that ends in .ts, .arff, .npy or .npz",
+        path.display()
+    ))
 }

@@ -42,7 +42,7 @@ impl Series {
                     axis => found.place(options, table, axis?, time)?,
                 }
             }
-            (None, None) => found.find_axis(table, reading),
+            (None, None) if !options.whole => found.find_axis(table, reading),
             _ => {}
         }
         Ok(found)
@@ -75,7 +75,7 @@ impl Series {
             time.gap = axis.step(&self.stretches).map(|step| 1.5 * step as f64 / 1000.0);
         }
         let before = self.stretches.len();
-        if let Some(gap) = time.gap {
+        if let Some(gap) = time.gap.filter(|_| !options.whole) {
             self.stretches = axis.cut(&self.stretches, 1000.0 * gap);
         }
         self.gaps = self.stretches.len() - before;

@@ -1,6 +1,6 @@
 //! Cutting a data set in two.
 
-use super::{Dataset, axis::on_calendar};
+use super::{Dataset, SampleKind, axis::on_calendar};
 use crate::{Error, Result};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -36,7 +36,7 @@ impl Dataset {
                 ends.sort_unstable();
                 parted_at(times, first.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(i64::MIN))
             }
-            (None, Some(groups)) => {
+            (None, Some(groups)) if self.sample_kind() == SampleKind::Window => {
                 let mut parts = (Vec::new(), Vec::new());
                 for group in groups.chunk_by(|a, b| a == b) {
                     let begin = (group.as_ptr() as usize - groups.as_ptr() as usize) / size_of::<u32>();
@@ -44,7 +44,7 @@ impl Dataset {
                 }
                 parts
             }
-            (None, None) => {
+            (None, _) => {
                 let mut parts = (Vec::new(), Vec::new());
                 self.cut_rows(0..self.len(), fraction, &mut parts);
                 parts

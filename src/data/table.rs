@@ -7,6 +7,7 @@ use super::{
     options::TableOptions,
     reading::Missing,
     records::Records,
+    series_labels::Targets,
     spelling::{list, shown},
     time::{Moment, moment, moment_of},
     value::{Fault, Numerals},
@@ -58,7 +59,7 @@ impl Table {
     fn read_columns(options: &TableOptions) -> Result<(Table, Vec<String>)> {
         let mut read: Option<(Table, Vec<String>)> = None;
         for path in options.paths() {
-            let mut records = Records::open(path)?;
+            let mut records = Records::new(path, options.files.open(path)?)?;
             if !records.advance()? {
                 return Err(Error::input(
                     path,
@@ -96,7 +97,7 @@ impl Table {
         Ok(Table {
             columns: layout.features.iter().map(column).collect(),
             targets: layout.targets.iter().map(|field| field.name.clone()).collect(),
-            labels: options.labels()?,
+            labels: options.room_for_targets()?,
             groups: Vec::new(),
             group_names: Vec::new(),
             times: (!layout.time.is_empty()).then(Vec::new),
@@ -226,6 +227,27 @@ impl Table {
         Ok(())
     }
 
+    /// The targets that stand in its columns.
+    pub fn take_targets(&mut self, path: &Path) -> Result<Targets> {
+        Targets::of(path, std::mem::take(&mut self.labels), std::mem::take(&mut self.targets))
+    }
+
+    /// Tells the rows of each file from those of others, by the files' names.
+    pub fn tell_files_apart(&mut self, names: &[String]) {
+        let mut known: HashMap<(usize, Option<u32>), u32> = HashMap::new();
+        let mut all: Vec<String> = Vec::new();
+        let groups = (0..self.lines.len()).map(|row| {
+            let (file, group) = (self.file_of(row), self.groups.get(row).copied());
+            *known.entry((file, group)).or_insert_with(|| {
+                let group = group.map(|group| format!(", {}", self.group_names[group as usize]));
+                all.push(names[file].clone() + &group.unwrap_or_default());
+                all.len() as u32 - 1
+            })
+        });
+        self.groups = groups.collect();
+        self.group_names = all;
+    }
+
     /// The file that a row stands in, by its number.
     pub fn file_of(&self, row: usize) -> usize {
         self.begins.partition_point(|&begin| begin <= row).saturating_sub(1)
@@ -259,7 +281,7 @@ fn check_header(options: &TableOptions, path: &Path, first: &[String], header: &
             format!(
                 "column `{}` is not in {}. Use files with the same columns, or list the ones to use with `--columns`",
                 shown(name),
-                options.path.display()
+                options.files.paths[0].display()
             ),
         )),
         None => Ok(()),

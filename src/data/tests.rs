@@ -14,6 +14,7 @@ mod arrays;
 mod categories;
 mod classes;
 mod errors;
+mod folders;
 mod forecasts;
 mod inspect;
 mod missing;
@@ -46,6 +47,15 @@ fn load(content: impl AsRef<[u8]>) -> Dataset {
 }
 
 const PLAIN: &str = "a,b,y\n1,2,0\n3,4,1\n5,6,1\n";
+
+#[test]
+fn lines_may_end_as_on_any_machine() {
+    for end in ["\r\n", "\r"] {
+        let data = load(PLAIN.replace('\n', end));
+        assert_eq!((data.rows(), data.last_rows().last()), (load(PLAIN).rows(), Some(4)), "{end:?}");
+    }
+    assert_eq!(load(format!("a,b,y\r{}", "1,2,0\r3,4,1\r".repeat(20_000))).len(), 40_000);
+}
 
 #[test]
 fn every_column_of_numbers_but_the_target_is_a_feature() {

@@ -1,6 +1,12 @@
 //! What a data set says of the files that it comes from.
 
-use super::{dataset::Dataset, reading::Reading, rows::Rows, samples::RowCounts, source::SampleArray};
+use super::{
+    dataset::{Dataset, SampleKind},
+    reading::{Labelled, Reading},
+    rows::Rows,
+    samples::RowCounts,
+    source::SampleArray,
+};
 use std::path::Path;
 
 impl Dataset {
@@ -45,5 +51,17 @@ impl Dataset {
     pub fn files(&self) -> Option<impl ExactSizeIterator<Item = &Path> + '_> {
         let file = |&file: &u32| self.source.file_names[file as usize].as_path();
         (!self.source.files.is_empty()).then(|| self.source.files[self.samples.clone()].iter().map(file))
+    }
+
+    /// The series that each sample belongs to, `[S]`, where each file is one: its path in the folder, without the ending.
+    pub fn series_names(&self) -> Option<impl ExactSizeIterator<Item = &str> + '_> {
+        let groups = self.groups().filter(|_| self.source.reading.series.is_some())?;
+        Some(groups.iter().map(|&group| self.source.group_names[group as usize].as_str()))
+    }
+
+    /// Whether its samples are windows of series that have a label as a whole.
+    pub fn has_labelled_series(&self) -> bool {
+        let labelled = self.source.reading.series.as_ref().is_some_and(|labelled| *labelled != Labelled::Columns);
+        labelled && self.sample_kind() == SampleKind::Window
     }
 }

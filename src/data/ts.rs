@@ -6,6 +6,7 @@ use super::{
     reading::Missing,
     sequences::{Parsed, SeriesOptions},
     ts_header::{Header, Target},
+    ts_times,
     value::{self, Fault},
 };
 use crate::{Error, Result};
@@ -42,18 +43,8 @@ pub(super) fn read(options: &SeriesOptions) -> Result<Parsed> {
     if places.is_empty() {
         return Err(Error::input(path, "the file has a header and no series. Add a series a line below `@data`"));
     }
-    let (targets, classes) = labels.finish(path, None)?;
     let channels = series.channels.unwrap_or(1);
-    Ok(Parsed {
-        channels,
-        rows: series.rows,
-        file: None,
-        lengths: series.lengths,
-        places,
-        targets,
-        outputs: 1,
-        classes,
-    })
+    Ok(Parsed { channels, rows: series.rows, file: None, lengths: series.lengths, places, labels, outputs: 1 })
 }
 
 fn labels(options: &SeriesOptions, header: &Header) -> Result<Labels> {
@@ -96,15 +87,15 @@ struct Series<'a> {
 impl Series<'_> {
     /// Adds the series of a line; gives its last field, where the header says that this is a label.
     fn push<'t>(&mut self, header: &Header, line: &'t str, number: u64) -> Result<Option<&'t str>> {
-        let (values, label) = match (&header.target, line.rsplit_once(':')) {
-            (Target::None, _) => (line, None),
-            (_, Some((values, label))) => (values, Some(label.trim())),
-            (_, None) => {
+        let mut channels = header.parts(line);
+        let label = match header.target {
+            Target::None => None,
+            _ if channels.len() < 2 => {
                 let message = "there is no colon. Write the series, a colon, and its label";
                 return Err(self.error(number, message));
             }
+            _ => channels.pop().map(str::trim),
         };
-        let channels: Vec<&str> = values.split(':').collect();
         let wanted = *self.channels.get_or_insert(channels.len());
         if channels.len() != wanted {
             let message = format!(
@@ -113,20 +104,24 @@ impl Series<'_> {
             );
             return Err(self.error(number, &message));
         }
-        let length = channels[0].split(',').count();
+        let channels: Vec<Vec<&str>> = match header.timestamps {
+            false => channels.into_iter().map(|text| text.split(',').collect()).collect(),
+            true => ts_times::values(&channels).map_err(|message| self.error(number, &message))?,
+        };
+        let length = channels[0].len();
         self.check_length(header, length, number)?;
         let start = self.rows.len();
         self.rows.resize(start + length * wanted, 0.0);
-        for (channel, text) in channels.into_iter().enumerate() {
-            let steps = text.split(',').count();
-            if steps != length {
+        for (channel, texts) in channels.into_iter().enumerate() {
+            if texts.len() != length {
                 let message = format!(
-                    "channel {} has {steps} steps, but channel 1 has {length}. Give all channels of a series the same number",
-                    channel + 1
+                    "channel {} has {} steps, but channel 1 has {length}. Give all channels of a series the same number",
+                    channel + 1,
+                    texts.len()
                 );
                 return Err(self.error(number, &message));
             }
-            for (step, text) in text.split(',').enumerate() {
+            for (step, text) in texts.into_iter().enumerate() {
                 let value = match value::number(text.trim()) {
                     Err(Fault::Missing) if self.missing != Missing::Error => f32::NAN,
                     value => value.map_err(|fault| self.fault(fault, text, number, channel, step))?,

@@ -10,6 +10,8 @@ pub(super) struct Header {
     /// `@dimensions` (or `@dimension`), or 1 by `@univariate true`.
     pub channels: Option<usize>,
     pub equal_length: bool,
+    /// Steps are written `(time,value)`.
+    pub timestamps: bool,
     /// `@seriesLength`
     pub length: Option<usize>,
     pub target: Target,
@@ -48,12 +50,22 @@ impl Header {
         Err(Error::input(path, "there is no `@data` line. Put one before the first series"))
     }
 
+    /// What stands between the colons of a line; those of times stand in brackets.
+    pub fn parts<'t>(&self, line: &'t str) -> Vec<&'t str> {
+        let mut inside = false;
+        let separates = |c: char| {
+            inside = (inside || c == '(') && c != ')';
+            c == ':' && !(inside && self.timestamps)
+        };
+        line.split(separates).collect()
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "timestamps" if truth(value)? => Err(
-                "series with time stamps are not supported. Write values alone, `1.5,2.5:...`, and `@timeStamps false`"
-                    .into(),
-            ),
+            "timestamps" => {
+                self.timestamps = truth(value)?;
+                Ok(())
+            }
             "univariate" if truth(value)? => self.set_channels(1),
             "dimension" | "dimensions" => self.set_channels(count(value)?),
             "equallength" => {

@@ -17,11 +17,6 @@ impl Windows {
     pub fn starts(self, rows: usize) -> Vec<u32> {
         (0..self.count(rows)).map(|i| (i * self.stride) as u32).collect()
     }
-
-    /// The row that labels the window at `start`: its last.
-    pub fn last_row(self, start: u32) -> usize {
-        start as usize + self.length - 1
-    }
 }
 
 #[cfg(test)]
@@ -39,14 +34,6 @@ mod tests {
             prop_assert_eq!(starts.len(), windows.count(rows));
             if rows >= length {
                 prop_assert_eq!(starts.len(), (rows - length) / stride + 1);
-            }
-        }
-
-        #[test]
-        fn the_label_row_is_the_last_row_of_its_window(rows in 1usize..300, length in 1usize..40, stride in 1usize..20) {
-            let windows = Windows { length, stride };
-            for start in windows.starts(rows) {
-                prop_assert_eq!(windows.last_row(start), (start as usize..start as usize + length).last().unwrap());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! From a model's own words about its data to a data set, and back.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,9 @@ pub struct DataSpec {
     /// Whether a category that training did not meet is none of those it met, instead of an error. Not kept with a model.
     #[serde(skip)]
     pub new_categories: bool,
+    /// The file of labels, for series that stand in a file each, where it is not `labels.csv` in their folder. Not kept with a model.
+    #[serde(skip)]
+    pub labels: Option<PathBuf>,
 }
 
 impl DataSpec {
@@ -43,7 +46,13 @@ impl DataSpec {
             classes: data.classes().map(<[String]>::to_vec),
             reading: data.reading().clone(),
             new_categories: false,
+            labels: None,
         }
+    }
+
+    /// Whether samples come from tables, which may be a series each, and not from files of series.
+    pub fn is_table(&self) -> bool {
+        self.samples != SampleKind::Series || self.reading.series.is_some()
     }
 
     /// Reads a file as this says, with its targets: one of the classes, or any number where there are none.
@@ -51,10 +60,10 @@ impl DataSpec {
         self.load_all(&[path.as_ref()])
     }
 
-    /// The same of several tables, whose rows come behind each other.
+    /// The same of several files, whose samples come behind each other.
     pub fn load_all<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Dataset> {
-        if self.samples == SampleKind::Series {
-            return self.series(single(paths)?, true)?.load();
+        if !self.is_table() {
+            return self.series(paths, true)?.load();
         }
         let mut options = self.table(paths)?;
         if !self.targets.is_empty() {
@@ -71,19 +80,21 @@ impl DataSpec {
         self.load_all_inputs(&[path.as_ref()])
     }
 
-    /// The same of several tables, whose rows come behind each other.
+    /// The same of several files, whose samples come behind each other.
     pub fn load_all_inputs<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Dataset> {
-        if self.samples == SampleKind::Series {
-            return self.series(single(paths)?, false)?.load();
+        if !self.is_table() {
+            return self.series(paths, false)?.load();
         }
         self.table(paths)?.no_target().load()
     }
 
-    /// How to read a file of series as this says.
+    /// How to read files of series as this says.
     ///
-    /// Errors: a name that ends in no format of series.
-    pub fn series(&self, path: &Path, targets: bool) -> Result<SeriesOptions> {
-        let options = Dataset::series(path)?.channels(self.columns.len()).missing(self.reading.missing);
+    /// Errors: a name that ends in no format of series, no file.
+    pub fn series<P: AsRef<Path>>(&self, paths: &[P], targets: bool) -> Result<SeriesOptions> {
+        let first = paths.first().ok_or_else(|| Error::usage("there is no file to read"))?;
+        let options = paths[1..].iter().fold(Dataset::series(first)?, |options, path| options.and(path));
+        let options = options.channels(self.columns.len()).missing(self.reading.missing);
         Ok(match &self.classes {
             _ if !targets => options.no_target(),
             Some(classes) => options.label_classes(classes),
@@ -93,23 +104,21 @@ impl DataSpec {
 
     fn table<P: AsRef<Path>>(&self, paths: &[P]) -> Result<TableOptions> {
         let first = paths.first().ok_or_else(|| Error::usage("there is no file to read"))?;
-        let options = paths[1..].iter().fold(Dataset::csv(first), |options, path| options.and(path));
+        let is_folder = self.reading.series.is_some() || paths.iter().any(Dataset::is_folder);
+        let options = if is_folder { Dataset::folder(first) } else { Dataset::csv(first) };
+        let options = paths[1..].iter().fold(options, |options, path| options.and(path));
         let mut options = options.columns(&self.columns).reading(self.reading.clone());
         if self.new_categories {
             options = options.allow_new_categories();
         }
+        if let Some(labels) = &self.labels {
+            options = options.labels(labels);
+        }
         Ok(match self.samples {
+            SampleKind::Series => options,
             SampleKind::Row => options.row_steps(self.window),
-            _ => options.window(self.window).stride(self.stride),
+            SampleKind::Window => options.window(self.window).stride(self.stride),
         })
-    }
-}
-
-/// The only file, as series take one.
-fn single<P: AsRef<Path>>(paths: &[P]) -> Result<&Path> {
-    match paths {
-        [path] => Ok(path.as_ref()),
-        _ => Err(Error::usage("several files can be read of tables only. Name one file of series")),
     }
 }
 

@@ -269,3 +269,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn several_arrays_are_one_data_set_with_the_labels_beside_each() {
+    let folder = Folder::of(&[
+        ("x_1.npy", floats("(1, 2)", &[1.0, 2.0])),
+        ("y_1.npy", whole("(1,)", &[7])),
+        ("x_2.npy", floats("(2, 3)", &[3.0, 4.0, 5.0, 6.0, 7.0, 8.0])),
+        ("y_2.npy", whole("(2,)", &[5, 7])),
+        ("wide.npy", floats("(1, 1, 2)", &[0.0; 2])),
+        ("y_3.npy", floats("(1,)", &[0.5])),
+        ("x_3.npy", floats("(1, 2)", &[0.0; 2])),
+    ]);
+    let data = folder.options("x_1.npy").and(folder.path("x_2.npy")).load().unwrap();
+    assert_eq!((data.lengths(), data.targets()), (Some(&[2, 3, 3][..]), &[1.0, 0.0, 1.0][..]));
+    assert_eq!((data.classes().unwrap(), data.sample(2).0), (&["5".into(), "7".into()][..], vec![6.0, 7.0, 8.0]));
+    assert!(data.files().unwrap().map(|file| file.file_name().unwrap()).eq(["x_1.npy", "x_2.npy", "x_2.npy"]));
+    let says = |other: &str, change: fn(SeriesOptions) -> SeriesOptions, part: &str| {
+        let text = change(folder.options("x_2.npy").and(folder.path(other))).load().unwrap_err().to_string();
+        assert!(text.contains(part), "{text}");
+    };
+    says("wide.npy", SeriesOptions::no_target, "wide.npy: the series have 2 channels, but those of");
+    says("x_3.npy", |options| options, "x_3.npy: its labels are of another kind than those of");
+    says("x_1.npy", |options| options.labels("y.npy"), "--labels is for a single .npy file");
+    says("x_1.npy", |options| options.host_memory(8), "Raise `--host-memory`");
+    says("notes.txt", |options| options, "notes.txt is no file of series");
+}

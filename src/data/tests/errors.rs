@@ -104,7 +104,7 @@ fn a_header_that_cannot_be_used_is_explained() {
     assert_file_says("1,1,0\n2,3,1\n", &["columns 1 and 2", "looks like data", "a line with the names"]);
     assert_file_says("1,2,0\n2,3,1\n", &["no target `y`", "looks like data"]);
     assert_file_says("a b y\n1 2 0\n", &["no target `y`", "The columns are `a b y`"]);
-    assert_file_says("a,b,y\r1,2,0\r", &["line 1", "bare carriage return. Save"]);
+    assert_file_says("a,b,y\r1,2,0\n", &["line 1", "bare carriage return. Save"]);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn a_header_that_cannot_be_used_is_explained() {
     assert_file_says("", &["no `@data` line"]);
     assert_file_says("@classLabel true a b\n1,2:a\n", &["line 2", "`1,2:a` stands before `@data`"]);
     assert_file_says("a,b,y\n1,2,0\n", &["line 1", "A .ts file begins with"]);
-    assert_file_says("@timeStamps true\n@data\n", &["line 1", "`@timeStamps`", "time stamps are not supported"]);
+    assert_file_says("@timeStamps perhaps\n@data\n", &["line 1", "`@timeStamps`", "neither `true` nor `false`"]);
     assert_file_says("@UNIVARIATE perhaps\n", &["line 1", "`@UNIVARIATE`", "neither `true` nor `false`"]);
     assert_file_says("@univariate true\n@dimensions 3\n", &["line 2", "3 channels", "says 1"]);
     assert_file_says("@seriesLength 0\n", &["line 1", "`0` is no whole number"]);
@@ -215,4 +215,44 @@ fn missing_values_follow_the_policy() {
     let (_file, options) = options(&unequal);
     let padded = options.missing(Missing::Mask).load().unwrap().padded_rows(&[9.0]);
     assert_eq!(padded, [1.0, 9.0, 3.0, 4.0, 5.0, 9.0]);
+}
+
+#[test]
+fn steps_with_times_come_in_the_order_of_time() {
+    const HEADER: &str = "@timeStamps true\n@classLabel true a b\n@data\n";
+    let numbers = load(format!("{HEADER}(0,1.5),(2,3),(1,2):(2,6),(1,5),(0,4):a\n(7.5,7):(7.5,8):b\n"));
+    assert_eq!((numbers.rows(), numbers.lengths()), (&[1.5, 4.0, 2.0, 5.0, 3.0, 6.0, 7.0, 8.0][..], Some(&[3, 1][..])));
+    let dates = "(2017-10-02 00:30:00,2),( \"2017-10-01 00:30:00\" , 1 ):b\n(2017-10-01,3):a\n";
+    assert_eq!(load(format!("{HEADER}{dates}")).rows(), [1.0, 2.0, 3.0]);
+    let says =
+        |line: &str, parts: &[&str]| assert_file_says(format!("{HEADER}{line}\n"), &[&["line 4"], parts].concat());
+    says("(0,1),(1,2):(0,1),(2,2):a", &["channel 2: the time `2` is not one of channel 1", "resample"]);
+    says("(0,1),(1,2):(0,1):a", &["channel 2: it has 1 times, but channel 1 has 2"]);
+    says("(0,1),(0,2):a", &["channel 1: the time `0` comes twice"]);
+    says("1,2:a", &["`1,2` is no `(time,value)`"]);
+    says("(soon,1):a", &["`soon` is no time"]);
+    says("(4/2/2015,1):a", &["`4/2/2015` is no time", "2015-02-04"]);
+    says("(0,1)(1,2):a", &["`(1,2)` stands behind a step"]);
+    says("(0,1),(1:a", &["no colon"]);
+    says("(0,x):a", &["channel 1, step 1: `x` is not a number"]);
+    says("(0,?):a", &["channel 1, step 1", "missing value"]);
+}
+
+#[test]
+fn several_files_are_one_data_set() {
+    let (first, one) = options("@classLabel true b c\n@data\n1,2:c\n3:b\n");
+    let second = TestFile::new("@classLabel true a c\n@data\n4,5,6:a\n7:c\n");
+    // The test's own name ends in .csv.
+    let path = second.path.with_extension("ts");
+    fs::rename(&second.path, &path).unwrap();
+    let data = one.clone().and(&path).load().unwrap();
+    assert_eq!(
+        (data.targets(), data.classes().unwrap()),
+        (&[2.0, 1.0, 0.0, 2.0][..], &["a", "b", "c"].map(String::from)[..])
+    );
+    assert_eq!((data.lengths().unwrap(), data.sample(2).0), (&[2, 1, 3, 1][..], vec![4.0, 5.0, 6.0]));
+    assert_eq!(data.last_rows().collect::<Vec<_>>(), [3, 4, 3, 4]);
+    assert!(data.files().unwrap().eq([&first.path, &first.path, &path, &path].map(|path| path.as_path())));
+    let known = one.and(&path).label_classes(["c", "b"]).load().unwrap_err().to_string();
+    assert!(known.contains("room.ts: line 3") && known.contains("`a` is not one of the two classes"), "{known}");
 }

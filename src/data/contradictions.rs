@@ -1,0 +1,124 @@
+//! What is asked of tables that contradicts itself, as can be seen before reading.
+
+use super::{
+    cells::Unknown,
+    options::{Meaning, TableOptions, Target},
+    reading::{Encoding, Missing, Reading, TimeAxis},
+};
+use crate::{Error, Result};
+
+impl TableOptions {
+    /// What can be seen to be wrong before reading.
+    pub(super) fn check(&self) -> Result<()> {
+        let usage = |text: &str| Err(Error::usage(text));
+        if self.windows.length == 0 {
+            return usage("a window of 0 rows holds nothing. Use `--window 1` or more");
+        }
+        if self.windows.stride == 0 {
+            return usage("a stride of 0 rows never moves on. Use `--stride 1` or more");
+        }
+        if self.columns.as_ref().is_some_and(Vec::is_empty) {
+            return usage(
+                "the list of columns to use is empty. Name one at least, or leave `--columns` out to use all",
+            );
+        }
+        if self.row_steps == Some(0) {
+            return usage("a row of 0 steps holds nothing. Use `--row-steps 1` or more");
+        }
+        if self.row_steps.is_some() && (self.windows.length, self.windows.stride) != (1, 1) {
+            return usage(
+                "a sample is either a row or a window of rows. Leave out `--row-steps`, or `--window` and `--stride`",
+            );
+        }
+        if self.meaning == Meaning::Numbers && self.label_classes.is_some() {
+            return usage(
+                "a target that is a number has no classes. Give class names or ask for a numeric target, not both",
+            );
+        }
+        self.check_targets()?;
+        if self.unknown == Unknown::None && self.reading.encoding == Encoding::Integer {
+            return usage(
+                "`--new-categories none` needs one-hot categories: of integers, none is free for what is not known",
+            );
+        }
+        self.reading.check()?;
+        self.check_time()?;
+        self.check_rows()?;
+        self.check_whole()
+    }
+
+    /// What whole series cannot have.
+    fn check_whole(&self) -> Result<()> {
+        let Reading { time, group, horizon, .. } = &self.reading;
+        let gap = time.as_ref().is_some_and(|time| time.gap.is_some()) && !self.known;
+        let cannot = [
+            ("--stride", self.windows.stride > 1),
+            ("--gap", gap),
+            ("--group", !group.is_empty()),
+            ("--horizon", !horizon.is_empty()),
+        ];
+        match cannot.iter().find(|(_, is)| *is && self.whole) {
+            Some((flag, _)) => Err(Error::usage(format!(
+                "`{flag}` is for windows of rows, but each series is a sample as a whole. Add `--window`, or leave `{flag}` out"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_targets(&self) -> Result<()> {
+        let Target::Columns(names) = &self.target else { return Ok(()) };
+        if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(Error::usage(format!("`{}` is named twice in `--target`. Name it once", names[twice])));
+        }
+        if names.is_empty() {
+            return Err(Error::usage("the list of targets is empty. Name one with `--target`"));
+        }
+        let several = names.len() > 1 || self.reading.horizon.len() > 1;
+        if several && (self.meaning == Meaning::Classes || self.label_classes.is_some()) {
+            return Err(Error::usage(
+                "several targets or horizons must be numbers, not classes. Name one, or leave the loss for classes out",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_time(&self) -> Result<()> {
+        match &self.reading.time {
+            Some(time) if time.columns.is_empty() => Err(Error::usage(
+                "order of dates, gaps and features of the calendar need a time axis. Name its column with `--time`",
+            )),
+            Some(TimeAxis { columns, .. }) if columns.len() > 6 => Err(Error::usage(format!(
+                "a time axis of {} columns is more than year, month, day, hour, minute and second",
+                columns.len()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What rows that are whole samples cannot have.
+    fn check_rows(&self) -> Result<()> {
+        if self.row_steps.is_none() {
+            return Ok(());
+        }
+        if self.series.is_some() {
+            return Err(Error::usage(
+                "a folder holds series, whose rows are no whole samples. Leave `--row-steps` out",
+            ));
+        }
+        let Reading { categorical, missing, time, group, horizon, .. } = &self.reading;
+        let cannot = [
+            ("--categorical", !categorical.is_empty()),
+            ("--missing ffill", *missing == Missing::Ffill),
+            ("--missing interpolate", *missing == Missing::Interpolate),
+            ("--time", time.is_some()),
+            ("--group", !group.is_empty()),
+            ("--horizon", !horizon.is_empty()),
+        ];
+        match cannot.iter().find(|(_, is)| *is) {
+            Some((flag, _)) => Err(Error::usage(format!(
+                "`{flag}` is for rows that are moments of a series, not whole samples. Leave it or `--row-steps` out"
+            ))),
+            None => Ok(()),
+        }
+    }
+}

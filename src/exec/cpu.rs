@@ -310,6 +310,10 @@ impl<T: Real> Executor for CpuExecutor<T> {
         }
     }
 
+    fn is_in_host_memory(&self) -> bool {
+        true
+    }
+
     fn sizes(&self) -> Vec<(&str, usize)> {
         let bytes = |memory: &Memory<T>| match memory {
             Memory::Real(values) => size_of_val(values.as_slice()),

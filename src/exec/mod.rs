@@ -132,6 +132,11 @@ pub trait Executor: Send {
     /// Gives back the memory of a buffer, where there is one. A plan that needs it does not run before it is written again.
     fn release(&mut self, name: &str);
 
+    /// Whether its buffers are in the host's memory, where data are already.
+    fn is_in_host_memory(&self) -> bool {
+        false
+    }
+
     /// Every buffer that there is, by name, and its bytes.
     fn sizes(&self) -> Vec<(&str, usize)>;
 

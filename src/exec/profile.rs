@@ -167,6 +167,10 @@ impl Executor for Profiler {
         self.inner.release(name);
     }
 
+    fn is_in_host_memory(&self) -> bool {
+        self.inner.is_in_host_memory()
+    }
+
     fn sizes(&self) -> Vec<(&str, usize)> {
         self.inner.sizes()
     }

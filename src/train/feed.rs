@@ -95,6 +95,11 @@ impl Feed {
         !self.in_file && self.specs().iter().all(|spec| 4 * spec.len() <= limits.max_buffer)
     }
 
+    /// Whether its samples have rows in common, as windows have that overlap.
+    pub fn shares_rows(&self) -> bool {
+        self.rows < self.samples * self.steps.unwrap_or(1)
+    }
+
     /// All its buffers.
     pub fn specs(&self) -> Vec<BufferSpec> {
         let all = [self.rows_spec(), self.starts_spec(), self.order_spec()];

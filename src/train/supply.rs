@@ -8,6 +8,7 @@ use super::model::Model;
 use super::stream::{Prepared, Stream};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
+use crate::exec::Executor;
 use crate::plan::Limits;
 
 /// The most that two chunks of a data set take on the device: larger ones would only be waited for longer.
@@ -25,6 +26,27 @@ pub(super) struct Wanted<'d> {
     pub data: &'d Dataset,
     /// Samples of its largest batch.
     pub batch: usize,
+}
+
+/// What data sets may take on a device.
+#[derive(Clone, Copy)]
+struct Space {
+    /// Bytes of all.
+    most: usize,
+    limits: Limits,
+    /// Whether it is the memory where they are already.
+    host: bool,
+}
+
+impl Space {
+    fn of(executor: &dyn Executor, most: usize) -> Space {
+        Space { most, limits: executor.limits(), host: executor.is_in_host_memory() }
+    }
+
+    /// Whether a data set may lie there whole: not where that would be a second copy of much.
+    fn takes_whole(self, feed: &Feed) -> bool {
+        feed.fits(self.limits) && (!self.host || feed.shares_rows() || feed.bytes() <= ROOM)
+    }
 }
 
 /// Data sets that batches are taken of.
@@ -52,7 +74,8 @@ impl Model {
     /// Sets the most bytes that data sets take on the device, all together; weights and activations come on top. Larger ones pass
     /// through it in two chunks of batches: while the device works on one, the next is gathered and brought. Samples are taken in
     /// the same order, and results have the same bits, as where all data lie on the device. Without a limit a data set lies there
-    /// whole unless a buffer would be larger than the device allows.
+    /// whole unless a buffer would be larger than the device allows, or the device is the CPU and it would be a second copy of more than
+    /// 64 MiB.
     pub fn set_device_memory(&mut self, most: Option<usize>) {
         self.supplies.most = most;
     }
@@ -100,7 +123,7 @@ impl Model {
         let others: Vec<Feed> = self.supplies.held.values().filter(|feed| !is_wanted(feed.name())).cloned().collect();
         let (staying, others): (Vec<Feed>, Vec<Feed>) = others.into_iter().partition(|feed| stays(feed.name()));
         let left = self.supplies.most.map_or(usize::MAX, |most| most.saturating_sub(bytes(&staying)));
-        let feeds = laid_out(left, self.executor.limits(), wanted)?;
+        let feeds = laid_out(Space::of(self.executor.as_ref(), left), wanted)?;
         if bytes(&feeds) > left.saturating_sub(bytes(&others)) {
             others.iter().for_each(|feed| self.release(feed));
         }
@@ -123,7 +146,7 @@ impl Model {
     pub(super) fn laid_out(&self, data: &Dataset, batch: usize) -> Result<Feed> {
         let whole = Feed::new(Self::PLANNED, &self.lengthened(data)?);
         let most = self.supplies.most.unwrap_or(usize::MAX);
-        let mut feeds = laid_out(most, self.executor.limits(), &[(whole, batch)])?;
+        let mut feeds = laid_out(Space::of(self.executor.as_ref(), most), &[(whole, batch)])?;
         feeds.pop().ok_or_else(|| Error::usage("no data set was asked for"))
     }
 
@@ -164,16 +187,16 @@ fn bytes(feeds: &[Feed]) -> usize {
     feeds.iter().map(Feed::bytes).sum()
 }
 
-/// How data sets, with their largest batches, lie in `most` bytes of a device: whole, or two chunks of each that does not fit.
-fn laid_out(most: usize, limits: Limits, wanted: &[(Feed, usize)]) -> Result<Vec<Feed>> {
-    let whole = |feed: &Feed| feed.fits(limits);
-    let needs: Vec<usize> =
-        wanted.iter().map(|(feed, _)| if whole(feed) { feed.bytes() } else { feed.bytes().min(ROOM) }).collect();
-    let lies = |((feed, batch), share): (&(Feed, usize), usize)| match whole(feed) && feed.bytes() <= share {
+/// How data sets, with their largest batches, lie on a device: whole, or two chunks of each that does not fit.
+fn laid_out(space: Space, wanted: &[(Feed, usize)]) -> Result<Vec<Feed>> {
+    let need = |feed: &Feed| if space.takes_whole(feed) { feed.bytes() } else { feed.bytes().min(ROOM) };
+    let needs: Vec<usize> = wanted.iter().map(|(feed, _)| need(feed)).collect();
+    let lies = |((feed, batch), share): (&(Feed, usize), usize)| match space.takes_whole(feed) && feed.bytes() <= share
+    {
         true => Ok(feed.clone()),
         false => two_chunks(feed, *batch, share),
     };
-    wanted.iter().zip(shares(most, &needs)).map(lies).collect()
+    wanted.iter().zip(shares(space.most, &needs)).map(lies).collect()
 }
 
 /// Shares of `most` so that as many needs as possible are met, and the others get equal ones.
@@ -213,10 +236,12 @@ mod tests {
         Feed::new("data", &data)
     }
 
-    fn rooms(most: usize, limits: Limits, wanted: &[(usize, usize)]) -> Vec<usize> {
+    const ANY: Space = Space { most: usize::MAX, limits: Limits::NONE, host: false };
+
+    fn rooms(space: Space, wanted: &[(usize, usize)]) -> Vec<usize> {
         let wanted: Vec<(Feed, usize)> = wanted.iter().map(|&(samples, batch)| (feed(samples), batch)).collect();
-        let feeds = laid_out(most, limits, &wanted).expect("there is room");
-        assert!(bytes(&feeds) <= most);
+        let feeds = laid_out(space, &wanted).expect("there is room");
+        assert!(bytes(&feeds) <= space.most);
         feeds.iter().map(Feed::samples).collect()
     }
 
@@ -229,18 +254,28 @@ mod tests {
 
     #[test]
     fn what_fits_lies_whole_and_the_rest_in_two_chunks_of_whole_batches() {
-        assert_eq!(rooms(1200, Limits::NONE, &[(100, 8)]), [100]);
-        assert_eq!(rooms(1199, Limits::NONE, &[(100, 8)]), [96]);
-        assert_eq!(rooms(400, Limits::NONE, &[(100, 8)]), [32]);
+        let bytes = |most: usize| Space { most, ..ANY };
+        assert_eq!(rooms(bytes(1200), &[(100, 8)]), [100]);
+        assert_eq!(rooms(bytes(1199), &[(100, 8)]), [96]);
+        assert_eq!(rooms(bytes(400), &[(100, 8)]), [32]);
         // 20 samples take 240 bytes, and leave 660.
-        assert_eq!(rooms(900, Limits::NONE, &[(100, 8), (20, 8)]), [48, 20]);
-        let of_adapter = Limits { max_buffer: 399, ..Limits::NONE };
-        assert_eq!(rooms(usize::MAX, of_adapter, &[(100, 8), (99, 8)]), [96, 99]);
+        assert_eq!(rooms(bytes(900), &[(100, 8), (20, 8)]), [48, 20]);
+        let limits = Limits { max_buffer: 399, ..Limits::NONE };
+        assert_eq!(rooms(Space { limits, ..ANY }, &[(100, 8), (99, 8)]), [96, 99]);
+    }
+
+    #[test]
+    fn there_is_no_second_copy_of_much_in_the_hosts_memory() {
+        let (few, many) = (ROOM / 12, ROOM / 12 + 1);
+        assert_eq!(rooms(ANY, &[(many, 1)]), [many]);
+        let host = Space { host: true, ..ANY };
+        assert_eq!(rooms(host, &[(few, 1)]), [few]);
+        assert!(rooms(host, &[(many, 1)])[0] < many);
     }
 
     #[test]
     fn less_than_two_batches_is_refused() {
-        let error = laid_out(191, Limits::NONE, &[(feed(100), 8)]).expect_err("too little").to_string();
+        let error = laid_out(Space { most: 191, ..ANY }, &[(feed(100), 8)]).expect_err("too little").to_string();
         assert!(error.contains("192 bytes") && error.contains("smaller batches"), "{error}");
     }
 }

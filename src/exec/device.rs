@@ -365,7 +365,10 @@ impl Inner {
         let invalid = pollster::block_on(validation.pop());
         let too_large = pollster::block_on(memory.pop());
         if let Some(error) = too_large {
-            let text = format!("{what}: too little memory on `{}` ({error}); use a smaller batch", self.info.name);
+            let text = format!(
+                "{what}: too little memory on `{}` ({error}); use a smaller batch, or let data pass through in chunks (--device-memory)",
+                self.info.name
+            );
             return Err(Error::Device(text));
         }
         if let Some(error) = invalid {

@@ -33,7 +33,7 @@ pub(super) fn add(page: &mut Page, model: &mut Model, data: &Dataset, which: &st
         return Ok(());
     }
     let predicted: Vec<f64> = model.predict(data)?.into_iter().map(f64::from).collect();
-    let truth: Vec<f64> = (0..data.len()).flat_map(|i| data.sample(i).1).map(f64::from).collect();
+    let truth: Vec<f64> = data.targets().iter().copied().map(f64::from).collect();
     page.heading(&format!("Predicted and true ({which} data)"));
     for output in 0..outputs.min(MOST_OUTPUTS) {
         let of = |all: &[f64]| -> Vec<f64> { all.iter().skip(output).step_by(outputs).copied().collect() };

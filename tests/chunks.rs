@@ -193,4 +193,12 @@ fn too_little_memory_for_two_batches_is_refused() {
     model.set_device_memory(Some(2 * 52 * BATCH - 1));
     let error = model.fit(&samples(100), Fit::epochs(1).batch_size(BATCH)).unwrap_err().to_string();
     assert!(error.contains("832 bytes") && error.contains("smaller batches"), "{error}");
+    // Batches that nobody asked for become smaller: 57 samples, twice, take 5,928 bytes.
+    let (data, whole) = (samples(241), model.weights().unwrap());
+    model.set_device_memory(Some(6_000));
+    let passed = (model.predict_all_f64(&data).unwrap().remove(0), model.evaluate(&data).unwrap());
+    model.set_device_memory(None);
+    assert_eq!(passed.0, model.predict_in_batches(&data, 57).unwrap());
+    assert_eq!(passed.1, model.evaluate_in_batches(&data, 57).unwrap());
+    assert_eq!(model.weights().unwrap(), whole);
 }

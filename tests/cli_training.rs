@@ -97,7 +97,7 @@ fn series_larger_than_memory_are_trained_on_from_their_file() {
     room.assert_train_refused(
         &room.rows(),
         &[&["--host-memory", "1GiB"], &USUAL[..]].concat(),
-        &["--host-memory is for"],
+        &["Leave --host-memory out"],
     );
 }
 

@@ -252,7 +252,7 @@ impl Model {
     ///
     /// Errors: a data set that does not fit the model, a device that fails.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Scores> {
-        self.evaluate_in_batches(data, DEFAULT_BATCH)
+        self.evaluate_in_batches(data, self.default_batch(data)?)
     }
 
     /// The same with a batch size of one's own, which bounds the memory it takes.
@@ -303,7 +303,7 @@ impl Model {
 
     /// The same in the executor's precision.
     pub fn predict_all_f64(&mut self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
-        self.predict_named("predict", data, DEFAULT_BATCH)
+        self.predict_named("predict", data, self.default_batch(data)?)
     }
 
     /// The same with the data under a name on the device, and batches of a size.
@@ -336,9 +336,6 @@ impl Model {
 fn single(values: Vec<f64>) -> Vec<f32> {
     values.into_iter().map(|v| v as f32).collect()
 }
-
-/// Samples at once in inference, where none is asked for.
-const DEFAULT_BATCH: usize = 256;
 
 pub(super) fn check_batch_size(batch_size: usize) -> Result<()> {
     if batch_size == 0 { Err(Error::usage("the batch size must be at least 1")) } else { Ok(()) }

@@ -44,8 +44,9 @@ impl Space {
     }
 
     /// Whether a data set may lie there whole: not where that would be a second copy of much.
-    fn takes_whole(self, feed: &Feed) -> bool {
-        feed.fits(self.limits) && (!self.host || feed.shares_rows() || feed.bytes() <= ROOM)
+    fn takes_whole(self, feed: &Feed, batch: usize) -> bool {
+        let much = ROOM.max(least(feed, batch).bytes());
+        feed.fits(self.limits) && (!self.host || feed.shares_rows() || feed.bytes() <= much)
     }
 }
 
@@ -150,6 +151,17 @@ impl Model {
         feeds.pop().ok_or_else(|| Error::usage("no data set was asked for"))
     }
 
+    /// Samples at once in inference, where none is asked for; fewer where two such batches do not fit into what data may take.
+    pub(super) fn default_batch(&self, data: &Dataset) -> Result<usize> {
+        const DEFAULT: usize = 256;
+        let Some(most) = self.supplies.most else { return Ok(DEFAULT) };
+        let feed = Feed::new(Self::PLANNED, &self.lengthened(data)?);
+        match feed.bytes() <= most {
+            true => Ok(DEFAULT),
+            false => Ok((most / feed.with_room(2).bytes()).clamp(1, DEFAULT)),
+        }
+    }
+
     /// Sets the order in which batches take the samples; it may name fewer than all.
     pub(super) fn set_order(&mut self, feed: &Feed, order: Vec<u32>) -> Result<()> {
         match self.supplies.streams.get_mut(feed.name()) {
@@ -189,12 +201,14 @@ fn bytes(feeds: &[Feed]) -> usize {
 
 /// How data sets, with their largest batches, lie on a device: whole, or two chunks of each that does not fit.
 fn laid_out(space: Space, wanted: &[(Feed, usize)]) -> Result<Vec<Feed>> {
-    let need = |feed: &Feed| if space.takes_whole(feed) { feed.bytes() } else { feed.bytes().min(ROOM) };
-    let needs: Vec<usize> = wanted.iter().map(|(feed, _)| need(feed)).collect();
-    let lies = |((feed, batch), share): (&(Feed, usize), usize)| match space.takes_whole(feed) && feed.bytes() <= share
-    {
-        true => Ok(feed.clone()),
-        false => two_chunks(feed, *batch, share),
+    let need = |(feed, batch): &(Feed, usize)| match space.takes_whole(feed, *batch) {
+        true => feed.bytes(),
+        false => feed.bytes().min(ROOM).max(least(feed, *batch).bytes()),
+    };
+    let needs: Vec<usize> = wanted.iter().map(need).collect();
+    let lies = |((feed, batch), share): (&(Feed, usize), usize)| {
+        let whole = space.takes_whole(feed, *batch) && feed.bytes() <= share;
+        if whole { Ok(feed.clone()) } else { two_chunks(feed, *batch, share) }
     };
     wanted.iter().zip(shares(space.most, &needs)).map(lies).collect()
 }
@@ -211,10 +225,15 @@ fn shares(most: usize, needs: &[usize]) -> Vec<usize> {
     shares
 }
 
+/// Room for two batches of a data set.
+fn least(feed: &Feed, batch: usize) -> Feed {
+    feed.with_room(2 * batch.min(feed.samples()))
+}
+
 /// Room for two chunks of whole batches of a data set in so many bytes.
 fn two_chunks(feed: &Feed, batch: usize, share: usize) -> Result<Feed> {
     let batch = batch.min(feed.samples());
-    let least = feed.with_room(2 * batch);
+    let least = least(feed, batch);
     if least.bytes() > share {
         return Err(Error::usage(format!(
             "two batches of {batch} samples of the data set `{}` take {} bytes, but the device memory for data leaves {share} of them: allow more, or use smaller batches",
@@ -271,6 +290,9 @@ mod tests {
         let host = Space { host: true, ..ANY };
         assert_eq!(rooms(host, &[(few, 1)]), [few]);
         assert!(rooms(host, &[(many, 1)])[0] < many);
+        // Two batches may take more than two chunks do elsewhere.
+        assert_eq!(rooms(host, &[(2 * few, 3 * few / 4)]), [2 * (3 * few / 4)]);
+        assert_eq!(rooms(host, &[(many, few)]), [many]);
     }
 
     #[test]

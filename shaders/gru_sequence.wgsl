@@ -16,10 +16,14 @@ override DROPOUT: u32 = 0u; // of h, a mask for each gate, the same in all time 
 @group(1) @binding(4) var<storage, read> mask: array<f32>;              // [T, N]
 @group(1) @binding(5) var<storage, read> dropout: array<vec4<f32>>;     // [N, H] x 4: of z, r, -, g
 
+// Writes the zero that one row and unit begins with.
+fn begin(s: Step, i: u32) {
+    h[p.h_at + s.read + i] = 0.0;
+}
+
 // Makes the gates of one row and unit, and its new h or r h, which it gives.
 fn update(s: Step, row: u32, unit: u32, recurrent: vec4<f32>) -> f32 {
     let i = row * p.units + unit;
-    if s.begins { h[p.h_at + s.read + i] = 0.0; }
     let before = h_before(s, i);
     if !counts(s, row) {
         if RESET_AFTER != 0u { return new_h(s, i, before); }

@@ -4,42 +4,53 @@ fn lanes_twice(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invoca
     for (var k = p.steps; k > 0u; k--) {
         let s = step_number(k - 1u);
         lanes_step(s, group.y * ROWS, lane);
-        storageBarrier();
+        subgroupBarrier();
         lanes_resets(s, group.y * ROWS, lane);
-        storageBarrier();
+        subgroupBarrier();
     }
 }
 
 fn lanes_resets(s: Step, first: u32, lane: u32) {
     let multiplies = any_counts(s, first, ROWS);
-    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES) {
-        let unit = first_unit + lane;
-        var sum: array<f32, ROWS>;
-        if multiplies { sum = candidate_product(s, first, min(unit, p.units - 1u), lane); }
-        if unit < p.units {
-            for (var r = 0u; r < min(ROWS, p.rows - first); r++) {
-                gates[s.gates + (first + r) * p.units + unit].y = reset_gradient(s, first + r, unit, sum[r]);
+    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES * ACROSS) {
+        if multiplies { candidate_product(s, first, first_unit + lane, lane); }
+        for (var i = 0u; i < units_across(first_unit); i++) {
+            let unit = first_unit + i * LANES + lane;
+            if unit < p.units {
+                for (var r = 0u; r < min(ROWS, p.rows - first); r++) {
+                    let gradient = reset_gradient(s, first + r, unit, select(0.0, sums[place(r, i, lane)], multiplies));
+                    gates[s.gates + (first + r) * p.units + unit].y = gradient;
+                }
             }
         }
     }
 }
 
-// dg·U_gᵀ of a unit.
-fn candidate_product(s: Step, first: u32, unit: u32, lane: u32) -> array<f32, ROWS> {
-    var sum: array<f32, ROWS>;
-    for (var k = 0u; k < p.units; k += LANES) {
-        let own = min(k + lane, p.units - 1u);
-        var dg: array<f32, ROWS>;
-        for (var r = 0u; r < ROWS; r++) {
-            let value = gates[s.gates + min(first + r, p.rows - 1u) * p.units + own].w;
-            dg[r] = select(0.0, value, own == k + lane);
+// Leaves dg·U_gᵀ of a lane's units.
+fn candidate_product(s: Step, first: u32, first_unit: u32, lane: u32) {
+    var sum: array<array<array<f32, ACROSS>, 2>, PAIRS>;
+    for (var k = 0u; k < p.units; k += TERMS) {
+        var weights: array<vec4<f32>, ACROSS>;
+        for (var i = 0u; i < ACROSS; i++) {
+            let row = min(first_unit + i * LANES, p.units - 1u) * p.units;
+            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[row + min(k + l, p.units - 1u)].w; }
         }
-        var run: array<f32, ROWS>;
-        for (var l = 0u; l < LANES; l++) {
-            let uv = u[unit * p.units + min(k + l, p.units - 1u)].w;
-            for (var r = 0u; r < ROWS; r++) { run[r] += subgroupShuffle(dg[r], l) * uv; }
+        let own = min(k + lane % TERMS, p.units - 1u);
+        for (var pair = 0u; pair < PAIRS; pair++) {
+            let row = min(first + 2u * pair + lane / TERMS, p.rows - 1u);
+            let held = select(0.0, gates[s.gates + row * p.units + own].w, own == k + lane % TERMS);
+            for (var half = 0u; half < 2u; half++) {
+                let values = vec4(
+                    subgroupShuffle(held, half * TERMS), subgroupShuffle(held, half * TERMS + 1u),
+                    subgroupShuffle(held, half * TERMS + 2u), subgroupShuffle(held, half * TERMS + 3u),
+                );
+                for (var i = 0u; i < ACROSS; i++) { sum[pair][half][i] += dot(values, weights[i]); }
+            }
         }
-        for (var r = 0u; r < ROWS; r++) { sum[r] += run[r]; }
     }
-    return sum;
+    for (var pair = 0u; pair < PAIRS; pair++) {
+        for (var half = 0u; half < 2u; half++) {
+            for (var i = 0u; i < ACROSS; i++) { sums[place(2u * pair + half, i, lane)] = sum[pair][half][i]; }
+        }
+    }
 }

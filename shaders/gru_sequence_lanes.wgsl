@@ -1,43 +1,56 @@
 // The engine of recurrence_lanes.wgsl for the GRU that multiplies twice in a step.
 @compute @workgroup_size(8)
 fn lanes_twice(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    begin_rows(group.y * ROWS, ROWS, lane, LANES);
     for (var k = 0u; k < p.steps; k++) {
         let s = step_number(k);
         lanes_step(s, group.y * ROWS, lane);
-        storageBarrier();
+        subgroupBarrier();
         lanes_candidates(s, group.y * ROWS, lane);
-        storageBarrier();
+        subgroupBarrier();
     }
 }
 
 fn lanes_candidates(s: Step, first: u32, lane: u32) {
     let multiplies = recurs(s, first, ROWS);
-    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES) {
-        let unit = first_unit + lane;
-        var sum: array<f32, ROWS>;
-        if multiplies { sum = reset_product(s, first, min(unit, p.units - 1u), lane); }
-        if unit < p.units {
-            for (var r = 0u; r < min(ROWS, p.rows - first); r++) { update_candidate(s, first + r, unit, sum[r]); }
+    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES * ACROSS) {
+        if multiplies { reset_product(s, first, first_unit + lane, lane); }
+        for (var i = 0u; i < units_across(first_unit); i++) {
+            let unit = first_unit + i * LANES + lane;
+            if unit < p.units {
+                for (var r = 0u; r < min(ROWS, p.rows - first); r++) {
+                    update_candidate(s, first + r, unit, select(0.0, products[place(r, i, lane)].w, multiplies));
+                }
+            }
         }
     }
 }
 
-// (r h)·U_g of a unit.
-fn reset_product(s: Step, first: u32, unit: u32, lane: u32) -> array<f32, ROWS> {
-    var sum: array<f32, ROWS>;
-    for (var k = 0u; k < p.units; k += LANES) {
-        let own = min(k + lane, p.units - 1u);
-        var held: array<f32, ROWS>;
-        for (var r = 0u; r < ROWS; r++) {
-            let value = reset[p.beside_at + s.at + min(first + r, p.rows - 1u) * p.units + own];
-            held[r] = select(0.0, value, own == k + lane);
+// Leaves (r h)·U_g of a lane's units.
+fn reset_product(s: Step, first: u32, first_unit: u32, lane: u32) {
+    var sum: array<array<array<f32, ACROSS>, 2>, PAIRS>;
+    for (var k = 0u; k < p.units; k += TERMS) {
+        var weights: array<vec4<f32>, ACROSS>;
+        for (var i = 0u; i < ACROSS; i++) {
+            let unit = min(first_unit + i * LANES, p.units - 1u);
+            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[min(k + l, p.units - 1u) * p.units + unit].w; }
         }
-        var run: array<f32, ROWS>;
-        for (var l = 0u; l < LANES; l++) {
-            let uv = u[min(k + l, p.units - 1u) * p.units + unit].w;
-            for (var r = 0u; r < ROWS; r++) { run[r] += subgroupShuffle(held[r], l) * uv; }
+        let own = min(k + lane % TERMS, p.units - 1u);
+        for (var pair = 0u; pair < PAIRS; pair++) {
+            let row = min(first + 2u * pair + lane / TERMS, p.rows - 1u);
+            let held = select(0.0, reset[p.beside_at + s.at + row * p.units + own], own == k + lane % TERMS);
+            for (var half = 0u; half < 2u; half++) {
+                let values = vec4(
+                    subgroupShuffle(held, half * TERMS), subgroupShuffle(held, half * TERMS + 1u),
+                    subgroupShuffle(held, half * TERMS + 2u), subgroupShuffle(held, half * TERMS + 3u),
+                );
+                for (var i = 0u; i < ACROSS; i++) { sum[pair][half][i] += dot(values, weights[i]); }
+            }
         }
-        for (var r = 0u; r < ROWS; r++) { sum[r] += run[r]; }
     }
-    return sum;
+    for (var pair = 0u; pair < PAIRS; pair++) {
+        for (var half = 0u; half < 2u; half++) {
+            for (var i = 0u; i < ACROSS; i++) { products[place(2u * pair + half, i, lane)].w = sum[pair][half][i]; }
+        }
+    }
 }

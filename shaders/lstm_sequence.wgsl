@@ -15,15 +15,17 @@ override DROPOUT: u32 = 0u; // of h, a mask for each gate, the same in all time 
 @group(1) @binding(5) var<storage, read> dropout: array<vec4<f32>>;     // [N, H] x 4 gates
 @group(1) @binding(6) var<storage, read> peepholes: array<f32>;         // [3, H] of i, f, o
 
+// Writes the zero that one row and unit begins with.
+fn begin(s: Step, i: u32) {
+    c[p.beside_at + s.read + i] = 0.0;
+    h[p.h_at + s.read + i] = 0.0;
+}
+
 // Makes the state of one row and unit; gives the new h.
 fn update(s: Step, row: u32, unit: u32, recurrent: vec4<f32>) -> f32 {
     let i = row * p.units + unit;
     let made = s.made + i;
     let c_read = p.beside_at + s.read + i;
-    if s.begins {
-        c[c_read] = 0.0;
-        h[p.h_at + s.read + i] = 0.0;
-    }
     let c_prev = select(c[c_read], 0.0, s.begins);
     if !counts(s, row) {
         let kept = h_before(s, i);

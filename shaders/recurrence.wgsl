@@ -1,6 +1,7 @@
 // Consecutive time steps of a recurrence, whatever its cell: what its engines share, and the one that takes a dispatch for each step. The
-// kernel before this has the parameters `p`, the bindings u, h, mask and dropout, and `update`, which makes of the products of one row and
-// unit with U what follows from them: the new h, or, of a cell that multiplies twice in a step, what is multiplied next.
+// kernel before this has the parameters `p`, the bindings u, h, mask and dropout, `begin`, which writes the zero state of one row and unit,
+// and `update`, which makes of the products of one with U what follows from them: the new h, or, of a cell that multiplies twice in a step,
+// what is multiplied next.
 struct Sequence {
     rows: u32,      // N
     units: u32,     // H
@@ -52,6 +53,15 @@ fn h_before(s: Step, i: u32) -> f32 {
     return select(h[p.h_at + s.read + i], 0.0, s.begins);
 }
 
+// Writes the zeros that some rows begin with, a thread's units of them, where they do.
+fn begin_rows(first: u32, rows: u32, thread: u32, threads: u32) {
+    if p.begins == 0u { return; }
+    let s = step_number(0u);
+    for (var unit = thread; unit < p.units; unit += threads) {
+        for (var row = first; row < min(first + rows, p.rows); row++) { begin(s, row * p.units + unit); }
+    }
+}
+
 // h of one row and unit as each gate sees it.
 fn seen(value: f32, row: u32, k: u32) -> vec4<f32> {
     if DROPOUT != 0u { return value * dropout[row * p.units + k]; }
@@ -65,6 +75,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.y * 4u;
     if unit >= p.units || row >= p.rows { return; }
     let s = step_number(0u);
+    begin_rows(row, 4u, unit, p.units);
     let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u));
     let at = rows * p.units + p.h_at + s.read;
     var z0 = vec4<f32>();

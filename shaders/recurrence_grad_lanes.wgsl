@@ -1,58 +1,119 @@
-// All steps in one dispatch, for subgroups of 8 lanes that are the lanes of a CPU's vectors: loads are what costs there, one a lane,
-// so that a row's gradients are loaded once, each lane one unit of them, and handed round. Workgroup = subgroup = ROWS rows of the batch,
-// lane = every eighth unit of them. No step needs another workgroup.
-const LANES: u32 = 8u; // also RUN, the units that are added up on their own
-const ROWS: u32 = 8u;
+// All steps in one dispatch, for subgroups of 8 lanes that are the lanes of a CPU's vectors. What costs there is loads, each a loop over
+// the lanes, so that what one loads serves many products: gradients of two rows are loaded at once, each lane one unit of one of them, and
+// handed round, and weights serve ROWS rows. Workgroup = subgroup = ROWS rows of the batch, lane = every eighth unit of them, ACROSS of
+// these at a time. No step needs another workgroup. A barrier of the workgroup would do as well, but CPU drivers cut a kernel in pieces there.
+const LANES: u32 = 8u;
+const TERMS: u32 = 4u; // units that are multiplied and added up at once
+const PAIRS: u32 = ROWS / 2u;
+var<workgroup> sums: array<f32, ROWS * ACROSS * LANES>;
 
 @compute @workgroup_size(8)
 fn lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
     for (var k = p.steps; k > 0u; k--) {
         lanes_step(step_number(k - 1u), group.y * ROWS, lane);
-        storageBarrier();
+        subgroupBarrier();
     }
+}
+
+// The units of a lane from `first_unit` on that are there, as many as it takes at a time. Drivers must not know it, or they compile
+// what follows once for each.
+fn units_across(first_unit: u32) -> u32 {
+    return min(ACROSS, (p.units - first_unit + LANES - 1u) / LANES);
+}
+
+// Of what a lane leaves for itself, since drivers are slow with what is indexed by what they do not know.
+fn place(row: u32, i: u32, lane: u32) -> u32 {
+    return (row * ACROSS + i) * LANES + lane;
 }
 
 fn lanes_step(s: Step, first: u32, lane: u32) {
     let handed = any_hands_back(s, first, ROWS);
-    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES) {
-        let unit = first_unit + lane;
-        var dh: array<f32, ROWS>;
-        if handed { dh = handed_back(s, first, min(unit, p.units - 1u), lane); }
-        if unit < p.units {
-            for (var r = 0u; r < min(ROWS, p.rows - first); r++) { update(s, first + r, unit, dh[r]); }
+    for (var first_unit = 0u; first_unit < p.units; first_unit += LANES * ACROSS) {
+        if handed {
+            if DROPOUT != 0u {
+                handed_back_by_gate(s, first, first_unit + lane, lane);
+            } else {
+                handed_back(s, first, first_unit + lane, lane);
+            }
+        }
+        for (var i = 0u; i < units_across(first_unit); i++) {
+            let unit = first_unit + i * LANES + lane;
+            if unit < p.units {
+                for (var r = 0u; r < min(ROWS, p.rows - first); r++) {
+                    update(s, first + r, unit, select(0.0, sums[place(r, i, lane)], handed));
+                }
+            }
         }
     }
 }
 
-// What is handed back to a unit. Rows past the edge read the last one again, units past it count as 0.
-fn handed_back(s: Step, first: u32, unit: u32, lane: u32) -> array<f32, ROWS> {
-    var by_gate: array<vec4<f32>, ROWS>;
-    var dh: array<f32, ROWS>;
-    for (var k = 0u; k < p.units; k += LANES) {
-        let own = min(k + lane, p.units - 1u);
-        var held: array<vec4<f32>, ROWS>;
-        for (var r = 0u; r < ROWS; r++) {
-            let dz = gates[s.next + min(first + r, p.rows - 1u) * p.units + own];
-            held[r] = select(vec4<f32>(), dz, vec4(own == k + lane));
-        }
-        if DROPOUT != 0u {
-            var run: array<vec4<f32>, ROWS>;
-            for (var l = 0u; l < LANES; l++) {
-                let uv = u[unit * p.units + min(k + l, p.units - 1u)];
-                for (var r = 0u; r < ROWS; r++) { run[r] += subgroupShuffle(held[r], l) * uv; }
+// Gradients of the gates of one of two rows. Rows past the edge read the last one again, units past it count as 0.
+fn held_gates(s: Step, first_row: u32, k: u32, lane: u32) -> vec4<f32> {
+    let own = min(k + lane % TERMS, p.units - 1u);
+    let row = min(first_row + lane / TERMS, p.rows - 1u);
+    return select(vec4<f32>(), gates[s.next + row * p.units + own], vec4(own == k + lane % TERMS));
+}
+
+// The weights of a lane's i'th unit with four units.
+fn weights_of(first_unit: u32, i: u32, k: u32) -> mat4x4<f32> {
+    let row = min(first_unit + i * LANES, p.units - 1u) * p.units;
+    let own = min(vec4(k) + vec4(0u, 1u, 2u, 3u), vec4(p.units - 1u));
+    return mat4x4(u[row + own.x], u[row + own.y], u[row + own.z], u[row + own.w]);
+}
+
+// Leaves what is handed back to a lane's units.
+fn handed_back(s: Step, first: u32, first_unit: u32, lane: u32) {
+    var dh: array<array<array<f32, ACROSS>, 2>, PAIRS>;
+    for (var k = 0u; k < p.units; k += TERMS) {
+        var weights: array<mat4x4<f32>, ACROSS>;
+        for (var i = 0u; i < ACROSS; i++) { weights[i] = weights_of(first_unit, i, k); }
+        for (var pair = 0u; pair < PAIRS; pair++) {
+            let held = held_gates(s, first + 2u * pair, k, lane);
+            for (var half = 0u; half < 2u; half++) {
+                let dz0 = subgroupShuffle(held, half * TERMS);
+                let dz1 = subgroupShuffle(held, half * TERMS + 1u);
+                let dz2 = subgroupShuffle(held, half * TERMS + 2u);
+                let dz3 = subgroupShuffle(held, half * TERMS + 3u);
+                for (var i = 0u; i < ACROSS; i++) {
+                    dh[pair][half][i] += (hand(dz0, weights[i][0]) + hand(dz1, weights[i][1]))
+                        + (hand(dz2, weights[i][2]) + hand(dz3, weights[i][3]));
+                }
             }
-            for (var r = 0u; r < ROWS; r++) { by_gate[r] += run[r]; }
-        } else {
-            var run: array<f32, ROWS>;
-            for (var l = 0u; l < LANES; l++) {
-                let uv = u[unit * p.units + min(k + l, p.units - 1u)];
-                for (var r = 0u; r < ROWS; r++) { run[r] += hand(subgroupShuffle(held[r], l), uv); }
-            }
-            for (var r = 0u; r < ROWS; r++) { dh[r] += run[r]; }
         }
     }
-    if DROPOUT != 0u {
-        for (var r = 0u; r < ROWS; r++) { dh[r] = sum_of_gates(by_gate[r], min(first + r, p.rows - 1u), unit); }
+    for (var pair = 0u; pair < PAIRS; pair++) {
+        for (var half = 0u; half < 2u; half++) {
+            for (var i = 0u; i < ACROSS; i++) { sums[place(2u * pair + half, i, lane)] = dh[pair][half][i]; }
+        }
     }
-    return dh;
+}
+
+// The same gate by gate, where each saw h through a mask of its own.
+fn handed_back_by_gate(s: Step, first: u32, first_unit: u32, lane: u32) {
+    var dh: array<array<array<vec4<f32>, ACROSS>, 2>, PAIRS>;
+    for (var k = 0u; k < p.units; k += TERMS) {
+        var weights: array<mat4x4<f32>, ACROSS>;
+        for (var i = 0u; i < ACROSS; i++) { weights[i] = weights_of(first_unit, i, k); }
+        for (var pair = 0u; pair < PAIRS; pair++) {
+            let held = held_gates(s, first + 2u * pair, k, lane);
+            for (var half = 0u; half < 2u; half++) {
+                let dz0 = subgroupShuffle(held, half * TERMS);
+                let dz1 = subgroupShuffle(held, half * TERMS + 1u);
+                let dz2 = subgroupShuffle(held, half * TERMS + 2u);
+                let dz3 = subgroupShuffle(held, half * TERMS + 3u);
+                for (var i = 0u; i < ACROSS; i++) {
+                    dh[pair][half][i] += (dz0 * weights[i][0] + dz1 * weights[i][1]) + (dz2 * weights[i][2] + dz3 * weights[i][3]);
+                }
+            }
+        }
+    }
+    for (var pair = 0u; pair < PAIRS; pair++) {
+        for (var half = 0u; half < 2u; half++) {
+            let row = min(first + 2u * pair + half, p.rows - 1u);
+            for (var i = 0u; i < ACROSS; i++) {
+                let unit = min(first_unit + i * LANES, p.units - 1u);
+                sums[place(2u * pair + half, i, lane)] = sum_of_gates(dh[pair][half][i], row, unit);
+            }
+        }
+    }
 }

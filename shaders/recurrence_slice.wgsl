@@ -15,8 +15,9 @@ fn slice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
     }
 }
 
-// Holds h before the first step.
+// Holds h before the first step; zeros it needs not.
 fn hold_h(first: u32, thread: u32) {
+    begin_rows(first, ROWS, thread, THREADS);
     if p.begins != 0u { return; }
     let h_at = p.h_at + step_number(0u).read;
     for (var unit = thread; unit < p.units; unit += THREADS) {

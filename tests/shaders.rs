@@ -22,7 +22,8 @@ const COMMON: [&str; 4] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl", "
 
 fn parse(source: &str, variant: &Variant) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let capabilities = if variant.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+    let capabilities =
+        if variant.subgroups { Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER } else { Capabilities::empty() };
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
     Ok((module, info))

@@ -41,9 +41,10 @@ impl Gpu {
     /// What decides which variants run here.
     pub fn traits(&self) -> Traits {
         let (info, limits, features) = (&self.inner.info, &self.inner.limits, self.inner.device.features());
-        let subgroups = features.contains(wgpu::Features::SUBGROUP);
+        let subgroups = features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SUBGROUP_BARRIER);
         Traits {
             software: info.device_type == wgpu::DeviceType::Cpu,
+            cpu_threads: std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),

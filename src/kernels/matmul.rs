@@ -66,9 +66,12 @@ const MOST_PARTS: usize = 64;
 
 const MAIN: usize = 0;
 const WHOLE: usize = 1;
-const LANES: usize = 2;
 /// Rows and columns of C, and terms, that variants of tiles go through at once.
-const TILES: [(usize, u32); 3] = [(3, 32), (4, 64), (5, 128)];
+const TILES: [(usize, u32); 3] = [(2, 32), (3, 64), (4, 128)];
+/// Rows of C that a workgroup of variants of blocks holds, of 32 columns.
+const BLOCKS: [(usize, u32); 3] = [(5, 8), (6, 32), (7, 64)];
+/// The same where A's numbers do not lie in vec4s.
+const ANY_BLOCKS: [(usize, u32); 2] = [(8, 8), (9, 32)];
 
 impl Matmul {
     /// A product that begins with its slots; strides as of rows that lie one behind the other.
@@ -119,14 +122,35 @@ impl Matmul {
         ]
     }
 
-    /// Whether `lanes` can load B in vec4s: along N, or along K.
-    fn in_vec4s(&self) -> bool {
+    /// The entry point of blocks, along those axes of A and B whose numbers lie side by side in whole vec4s; B and C must have one.
+    fn blocks_entry(&self, any_a: bool) -> Option<&'static str> {
         let whole = |sizes: &[u32]| sizes.iter().all(|size| size.is_multiple_of(4));
-        match (self.b_col, self.b_row) {
-            (1, _) => whole(&[self.b_at, self.b_row, self.n]),
-            (_, 1) => whole(&[self.b_at, self.b_col, self.n]) && self.k.is_multiple_of(RUN as u32),
-            _ => false,
+        let rows = any_a || self.a_col == 1 && whole(&[self.a_at, self.a_row, self.k]);
+        let turned = self.a_row == 1 && whole(&[self.a_at, self.a_col, self.m]);
+        let along_n = self.b_col == 1 && whole(&[self.b_at, self.b_row]);
+        let along_k = self.b_row == 1 && whole(&[self.b_at, self.b_col, self.k]);
+        match (rows, along_n) {
+            _ if !whole(&[self.n, self.c_at]) => None,
+            (true, true) => Some("rows_n"),
+            (true, false) => along_k.then_some("rows_k"),
+            (false, true) => turned.then_some("turned_n"),
+            (false, false) => None,
         }
+    }
+
+    /// The entry point and the rows of a variant of blocks.
+    fn blocks(&self, variant: usize) -> Option<(&'static str, u32)> {
+        let any = size_of(&ANY_BLOCKS, variant);
+        let rows = size_of(&BLOCKS, variant).or(any)?;
+        Some((self.blocks_entry(any.is_some())?, rows))
+    }
+
+    /// Of blocks of some sizes the largest that C fills, and that leave every thread of the CPU some.
+    fn best_blocks(&self, sizes: &[(usize, u32)], traits: &Traits) -> usize {
+        let parts = (self.k / CACHED_TERMS).clamp(1, self.most_parts);
+        let groups = |rows: u32| self.m.div_ceil(rows) * self.n.div_ceil(32) * parts;
+        let fits = |rows: u32| rows <= self.m.next_multiple_of(8) && groups(rows) >= 4 * traits.cpu_threads;
+        sizes.iter().rev().find(|&&(_, rows)| fits(rows)).unwrap_or(&sizes[0]).0
     }
 }
 
@@ -147,14 +171,14 @@ impl Kernel for Matmul {
     const VARIANTS: &'static [Variant] = &[
         Variant::named("main", &["main", "add_parts"]),
         Variant::named("whole", &["main"]),
-        Variant {
-            wgsl: include_str!("../../shaders/matmul_lanes.wgsl"),
-            subgroups: true,
-            ..Variant::named("lanes", &["along_n", "along_k", "add_parts"])
-        },
         tiles("tiles32", &[("SIDE", 8), ("QUADS", 1), ("DEPTH", 16)]),
         tiles("tiles64", &[("SIDE", 16), ("QUADS", 1), ("DEPTH", 16)]),
         tiles("tiles128", &[("SIDE", 16), ("QUADS", 2), ("DEPTH", 8)]),
+        blocks("blocks8", &[("BLOCKS", 1)]),
+        blocks("blocks32", &[("BLOCKS", 4)]),
+        blocks("blocks64", &[("BLOCKS", 8)]),
+        blocks_any("any8", &[("BLOCKS", 1)]),
+        blocks_any("any32", &[("BLOCKS", 4)]),
     ];
 
     fn grid(&self) -> [u32; 3] {
@@ -166,29 +190,24 @@ impl Kernel for Matmul {
         let for_enough = |side: u32, enough: u32| enough / (self.m.div_ceil(side) * self.n.div_ceil(side));
         match variant {
             WHOLE => self.split("main", [32, 32], 1),
-            LANES => {
-                let entry = if self.b_col == 1 { "along_n" } else { "along_k" };
-                self.split(entry, [8, 32], self.k / CACHED_TERMS)
-            }
-            _ => match TILES.iter().find(|&&(number, _)| number == variant) {
-                Some(&(_, side)) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
-                None => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
+            _ => match (size_of(&TILES, variant), self.blocks(variant)) {
+                (Some(side), _) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
+                (_, Some((entry, rows))) => self.split(entry, [rows, 32], self.k / CACHED_TERMS),
+                _ => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
             },
         }
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        match variant {
-            LANES => traits.subgroup == Some((8, 8)) && self.in_vec4s(),
-            _ => variant < Self::VARIANTS.len(),
-        }
+        let of_lanes = Self::VARIANTS[variant].subgroups;
+        !of_lanes || (traits.subgroup == Some((8, 8)) && self.blocks(variant).is_some())
     }
 
-    /// Software drivers: `lanes` where a run of terms fills them. GPUs: the largest tiles that leave enough workgroups.
+    /// Software drivers: blocks. GPUs: the largest tiles that leave enough workgroups.
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
         if traits.software {
-            let lanes = self.k >= RUN as u32 && self.fits(options, LANES, traits);
-            return if lanes { LANES } else { WHOLE };
+            let wanted = [self.best_blocks(&BLOCKS, traits), self.best_blocks(&ANY_BLOCKS, traits)];
+            return wanted.into_iter().find(|&variant| self.fits(options, variant, traits)).unwrap_or(WHOLE);
         }
         let groups = |side: u32| self.m.div_ceil(side) * self.n.div_ceil(side) * self.k.div_ceil(self.part_terms(64));
         let enough = TILES.iter().rev().find(|&&(_, side)| groups(side) >= 128);
@@ -219,10 +238,31 @@ impl Kernel for Matmul {
     }
 }
 
+/// The size that a variant has among some.
+fn size_of(sizes: &[(usize, u32)], variant: usize) -> Option<u32> {
+    sizes.iter().find(|&&(number, _)| number == variant).map(|&(_, size)| size)
+}
+
 /// `matmul_tiles.wgsl` with the sizes of its tiles.
 const fn tiles(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
     let wgsl = include_str!("../../shaders/matmul_tiles.wgsl");
     Variant { wgsl, constants, ..Variant::named(name, &["tiles", "add_parts"]) }
+}
+
+/// `matmul_blocks.wgsl` with so many blocks of 8 rows.
+const fn blocks(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
+    let wgsl = concat!(
+        include_str!("../../shaders/matmul_blocks.wgsl"),
+        include_str!("../../shaders/matmul_blocks_quads.wgsl")
+    );
+    Variant { wgsl, constants, subgroups: true, ..Variant::named(name, &["rows_n", "rows_k", "turned_n", "add_parts"]) }
+}
+
+/// The same where A's numbers lie anyhow.
+const fn blocks_any(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
+    let wgsl =
+        concat!(include_str!("../../shaders/matmul_blocks.wgsl"), include_str!("../../shaders/matmul_blocks_any.wgsl"));
+    Variant { wgsl, constants, subgroups: true, ..Variant::named(name, &["rows_n", "rows_k", "add_parts"]) }
 }
 
 impl Matmul {

@@ -1,23 +1,25 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Every variant of every kernel forced in turn, with wgpu's runtime checks off and on: `gatenorm verify`, and the comparison with
-# Keras. Not part of the suite: it takes minutes. `tests/matrix.sh [KERNEL=VARIANT ...]`; GATENORM_TEST_DEVICE names the adapter.
-set -eu
+# Keras. Not part of the suite: it takes minutes. `tests/matrix.sh [KERNEL=VARIANT ...]`; GATENORM_TEST_DEVICE names the adapter,
+# by default the first that `gatenorm devices` lists.
+set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --release --quiet
 cargo test --release --quiet --no-run --test keras_parity --test training --test lockstep
 export GATENORM_CACHE=off
-device=${GATENORM_TEST_DEVICE:-auto}
-variants=$*
-if [ -z "$variants" ]; then
-    variants=$(target/release/gatenorm verify --variants)
+device=${GATENORM_TEST_DEVICE:-0}
+variants=("$@")
+if [ ${#variants[@]} = 0 ]; then
+    mapfile -t variants < <(target/release/gatenorm verify --variants)
 fi
-for variant in $variants; do
+for variant in "${variants[@]}"; do
     for checked in 0 1; do
-        flag=$([ $checked = 1 ] && echo --checked || true)
+        flags=()
+        if [ $checked = 1 ]; then flags=(--checked); fi
         echo "== $variant, checks $checked"
         export GATENORM_VARIANT="$variant" GATENORM_CHECKED=$checked
         # Kernels are verified by all their variants anyhow; here a whole training runs by this one.
-        target/release/gatenorm verify --device "$device" $flag --cases 1 --steps 8 | tail -n 3
+        target/release/gatenorm verify --device "$device" "${flags[@]}" --cases 1 --steps 8 | tail -n 3
         cargo test --release --quiet --test keras_parity --test training --test lockstep
     done
 done

@@ -11,18 +11,23 @@ pub(super) fn matmul(b: &mut Builder, _: &Options) {
     let m = b.draw.size(&SIDES, 256);
     let n = b.draw.size(&SIDES, 256);
     let k = b.draw.size(&[1, 2, 7, 64, 65, 257, 1032], 256);
-    // Variants that load vec4s of B take no others.
+    // Variants that load vec4s of B, or of A too, and store some of C, take no others.
     let in_vec4s = b.draw.one_in(2);
-    let [n, k] = if in_vec4s { [n.next_multiple_of(4), k.next_multiple_of(8)] } else { [n, k] };
+    let all_in_vec4s = in_vec4s && b.draw.one_in(2);
+    let whole = |size: usize, whole: bool| if whole { size.next_multiple_of(4) } else { size };
+    let [m, n, k] = [whole(m, all_in_vec4s), whole(n, in_vec4s), whole(k, in_vec4s && b.draw.one_in(2))];
     let accumulate = b.draw.one_in(3);
     let [turned_a, turned_b] = [b.draw.one_in(2), b.draw.one_in(2)];
-    let a = b.input_anywhere("a", m * k, Numbers::Logits);
+    let a = match all_in_vec4s {
+        true => b.input("a", m * k, Numbers::Logits),
+        false => b.input_anywhere("a", m * k, Numbers::Logits),
+    };
     let right = match in_vec4s {
         true => b.input("b", k * n, Numbers::Unit),
         false => b.input_anywhere("b", k * n, Numbers::Unit),
     };
     let bias = if b.draw.one_in(2) { Some(b.input("bias", n, Numbers::Shifted)) } else { None };
-    let c = b.output("c", m * n, accumulate, At::Anywhere);
+    let c = b.output("c", m * n, accumulate, if in_vec4s { At::Aligned } else { At::Anywhere });
     let (a_row, a_col) = if turned_a { (1, m) } else { (k, 1) };
     let (b_row, b_col) = if turned_b { (1, k) } else { (n, 1) };
     let [a_row, a_col, b_row, b_col] = [a_row, a_col, b_row, b_col].map(|stride| stride as u32);

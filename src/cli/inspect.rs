@@ -106,11 +106,12 @@ fn table(inspection: &Inspection) -> String {
         row.iter().zip(widths).enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     let separator = match inspection.separator {
-        '\t' => "tabs".to_owned(),
-        other => format!("`{other}`"),
+        Some('\t') => ", fields separated by tabs".to_owned(),
+        Some(other) => format!(", fields separated by `{other}`"),
+        None => String::new(),
     };
     let table = rows.iter().map(line).collect::<Vec<_>>().join("\n");
-    format!("{} rows, fields separated by {separator}\n{table}", grouped(inspection.rows))
+    format!("{} rows{separator}\n{table}", grouped(inspection.rows))
 }
 
 /// Series in files of their own, and their labels.

@@ -76,8 +76,11 @@ impl ModelAndData {
         self.memory.apply(&mut model);
         let read = Read { targets, new_categories: self.new_categories == NewCategories::None };
         let data = self.table.load_for(&self.data, &model, &self.model, read)?;
-        if targets {
-            report::tell_data(&data);
+        match report::rows(&data) {
+            _ if targets => report::tell_data(&data),
+            // What there is no prediction of must be told.
+            Some(rows) => report::talk!("data     {rows}"),
+            None => {}
         }
         tell_device(model.device(), why.as_deref());
         Ok((model, data))

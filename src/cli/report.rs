@@ -138,8 +138,13 @@ pub fn rows(data: &Dataset) -> Option<String> {
         parts.push(format!("{} missing values filled in", grouped(counts.filled)));
     }
     if counts.incomplete > 0 {
-        let done = if reading.missing == Missing::Mask { "masked" } else { "left out" };
-        parts.push(format!("{} rows with missing values {done}", grouped(counts.incomplete)));
+        parts.push(match (reading.missing, counts.left_out) {
+            (Missing::Mask, _) => format!("{} rows with missing values masked", grouped(counts.incomplete)),
+            (_, 0) => format!("{} rows with missing values left out", grouped(counts.incomplete)),
+            (_, series) => {
+                format!("{} series left out that lack a value, which `--missing mask` keeps", grouped(series))
+            }
+        });
     }
     if counts.without_target > 0 && reading.missing != Missing::Error {
         let what = if data.sample_kind() == SampleKind::Series { "series" } else { "windows" };

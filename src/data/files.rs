@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fmt,
     fs::File,
-    io::{self, Read},
+    io::{self, Cursor, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -32,10 +32,34 @@ impl Files {
     }
 
     /// What a file holds. Says in words what stands there if it is no file.
-    pub fn open(&self, path: &Path) -> Result<Box<dyn Read>> {
+    pub fn open(&self, path: &Path) -> Result<Content> {
         match self.archive.as_ref().and_then(|archive| archive.member(path)) {
-            Some(content) => Ok(Box::new(io::Cursor::new(content?))),
-            None => Ok(Box::new(open(path)?)),
+            Some(content) => Ok(Content::Bytes(Cursor::new(content?))),
+            None => Ok(Content::File(open(path)?)),
+        }
+    }
+}
+
+/// What a file holds.
+pub(super) enum Content {
+    File(File),
+    Bytes(Cursor<Vec<u8>>),
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::File(file) => file.read(buffer),
+            Content::Bytes(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for Content {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Content::File(file) => file.seek(position),
+            Content::Bytes(bytes) => bytes.seek(position),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A folder, or a `.zip`, of one table for each series: which files are series, and which holds their labels.
 
 use super::{
+    columnar,
     dataset::Dataset,
     files::{Archive, Files},
 };
@@ -151,7 +152,8 @@ fn common_top(found: &[(String, PathBuf)]) -> Option<String> {
 /// Where the ending of a name stands among those of tables.
 fn rank(name: &str) -> Option<usize> {
     let (_, end) = name.rsplit_once('.')?;
-    ENDINGS.iter().position(|ending| ending.eq_ignore_ascii_case(end))
+    let all = ENDINGS.iter().chain(&columnar::ENDINGS);
+    all.into_iter().position(|ending| ending.eq_ignore_ascii_case(end))
 }
 
 /// A name without the ending of a table.

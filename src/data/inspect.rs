@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 /// What was understood of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
-    /// What separates its fields.
-    pub separator: char,
+    /// What separates its fields; none in a table of columns, or of several files.
+    pub separator: Option<char>,
     /// Its rows, without the header.
     pub rows: usize,
     /// Its columns, in their order.
@@ -121,7 +121,7 @@ impl TableOptions {
         let mut options = self.no_target().missing(Missing::Drop);
         let found = options.series.is_some().then(|| series_files::look(&mut options)).transpose()?;
         let first = options.paths().next().unwrap_or(&options.path);
-        let separator = char::from(Records::new(first, options.files.open(first)?)?.delimiter);
+        let separator = Records::open(&options.files, first)?.separator().filter(|_| options.files.paths.len() == 1);
         let mut reading = options.reading.clone();
         let mut table = Table::read_any(&options)?;
         let files = found.map(|(names, files)| {

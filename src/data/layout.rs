@@ -119,6 +119,15 @@ impl<'a> Layout<'a> {
             let message = format!("`{}` of `--categorical` is no feature. Leave it out there", shown(&header[none]));
             return Err(Error::input(path, message));
         }
+        for &index in features.iter().chain(&targets).chain(&group).chain(&time) {
+            if let Some(what) = records.refused(index + offset) {
+                let message = format!(
+                    "column `{}` holds {what}, which are neither numbers nor words. Save what they are made of as columns of their own, or leave it out by listing the ones to use with `--columns`",
+                    shown(&header[index])
+                );
+                return Err(Error::input(path, message));
+            }
+        }
         let fields = |indices: Vec<usize>| indices.into_iter().map(|i| field((i, Kind::Any))).collect();
         Ok(Layout {
             path,

@@ -14,10 +14,14 @@
 
 mod arff;
 mod arrays;
+#[cfg(feature = "arrow")]
+mod arrow_rows;
 mod axis;
 mod baselines;
 mod cells;
+mod columnar;
 mod contradictions;
+mod csv_rows;
 mod dataset;
 mod dialect;
 mod features;

@@ -1,20 +1,16 @@
-//! A CSV file as a stream of records, each with the line that it starts on.
+//! A table as a stream of records, each with the line that it starts on.
 
-use super::dialect;
+#[cfg(feature = "arrow")]
+use super::arrow_rows::ArrowRows;
+use super::{columnar::is_columnar, csv_rows::CsvRows, files::Files};
 use crate::{Error, Result};
-use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator, Trim};
-use std::{
-    fs::File,
-    io::{self, ErrorKind, Read},
-    path::Path,
-};
+use std::{fs::File, io::ErrorKind, path::Path};
 
 /// The records of one file; one is held at a time, so that reading allocates nothing per record.
 pub(super) struct Records<'a> {
     path: &'a Path,
-    reader: Reader<Ended<'a>>,
-    record: ByteRecord,
-    /// The line (from 1) that the held record starts on.
+    rows: Rows,
+    /// The line (from 1) that the held record starts on; of a table in columns as if it were CSV.
     pub line: u64,
     /// The line that it ends on: a later one when a quoted field holds line breaks.
     pub last_line: u64,
@@ -22,88 +18,76 @@ pub(super) struct Records<'a> {
     pub delimiter: u8,
 }
 
+enum Rows {
+    Csv(Box<CsvRows>),
+    #[cfg(feature = "arrow")]
+    Arrow(Box<ArrowRows>),
+}
+
 impl<'a> Records<'a> {
-    /// The records of what is read, by the name of `path`.
-    pub fn new(path: &'a Path, mut content: Box<dyn Read + 'a>) -> Result<Self> {
-        let mut start = Vec::new();
-        content.by_ref().take(dialect::BYTES).read_to_end(&mut start).map_err(|e| Error::io(path, "read", e))?;
-        // As old Macintoshes end lines.
-        let returns = start.contains(&b'\r') && !start.contains(&b'\n');
-        let mut content: Box<dyn Read + 'a> = Box::new(io::Cursor::new(start.clone()).chain(content));
-        if returns {
-            start.iter_mut().for_each(break_line);
-            content = Box::new(Returns(content));
+    /// Opens one of the files. Says in words what stands there if it is no file.
+    pub fn open(files: &Files, path: &'a Path) -> Result<Self> {
+        let content = files.open(path)?;
+        if is_columnar(path) {
+            #[cfg(feature = "arrow")]
+            return Ok(Records::of(path, Rows::Arrow(Box::new(ArrowRows::open(path, content)?)), b','));
+            #[cfg(not(feature = "arrow"))]
+            return Err(Error::input(
+                path,
+                "this build reads no Parquet or Arrow files. Install it with `cargo install --path . --features arrow`, or save the table as CSV",
+            ));
         }
-        let delimiter = dialect::delimiter(start);
-        let reader = ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            // One terminator only, so that the count of lines is exact; `trim` drops the `\r` that Windows puts before it.
-            .terminator(Terminator::Any(b'\n'))
-            .trim(Trim::None)
-            .buffer_capacity(1 << 16)
-            .from_reader(Ended { content, closed: false, exhausted: false });
-        Ok(Records { path, reader, record: ByteRecord::new(), line: 0, last_line: 0, delimiter })
+        let rows = CsvRows::new(path, Box::new(content))?;
+        let delimiter = rows.delimiter;
+        Ok(Records::of(path, Rows::Csv(Box::new(rows)), delimiter))
+    }
+
+    fn of(path: &'a Path, rows: Rows, delimiter: u8) -> Self {
+        Records { path, rows, line: 0, last_line: 0, delimiter }
     }
 
     /// Reads on to the next record that is not blank. False at the end of the file.
     pub fn advance(&mut self) -> Result<bool> {
-        loop {
-            match self.reader.read_byte_record(&mut self.record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(false),
-                Err(error) => return Err(self.broken(error)),
-            }
-            // The record's own position is that of the blank lines before it, so its lines are counted from its end.
-            let breaks = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
-            let next_line = self.reader.position().line();
-            if self.reader.get_ref().exhausted {
-                let line = next_line.saturating_sub(breaks);
-                let message =
-                    format!("line {line}: a quote (`\"`) is opened here and never closed. Close or remove it");
-                return Err(Error::input(self.path, message));
-            }
-            self.last_line = next_line.saturating_sub(1);
-            self.line = self.last_line.saturating_sub(breaks);
-            self.check_utf8()?;
-            if self.record.len() > 1 || !self.text(0).is_empty() {
-                return Ok(true);
-            }
-        }
+        let (more, lines) = match &mut self.rows {
+            Rows::Csv(rows) => (rows.advance(self.path)?, rows.lines),
+            #[cfg(feature = "arrow")]
+            Rows::Arrow(rows) => (rows.advance(self.path)?, [rows.line; 2]),
+        };
+        [self.line, self.last_line] = lines;
+        Ok(more)
     }
 
     /// The number of fields of the held record.
     pub fn len(&self) -> usize {
-        self.record.len()
+        match &self.rows {
+            Rows::Csv(rows) => rows.len(),
+            #[cfg(feature = "arrow")]
+            Rows::Arrow(rows) => rows.len(),
+        }
     }
 
     /// A field of the held record, without the blanks around it; empty if there is no such field.
+    #[inline]
     pub fn text(&self, field: usize) -> &str {
-        let bytes = self.record.get(field).unwrap_or_default();
-        str::from_utf8(bytes.trim_ascii()).unwrap_or_default()
+        match &self.rows {
+            Rows::Csv(rows) => rows.text(field),
+            #[cfg(feature = "arrow")]
+            Rows::Arrow(rows) => rows.text(field),
+        }
     }
 
-    fn check_utf8(&self) -> Result<()> {
-        if self.record.as_slice().is_ascii() || self.record.iter().all(|field| str::from_utf8(field).is_ok()) {
-            return Ok(());
+    /// What a column holds, where this can be neither numbers nor words.
+    pub fn refused(&self, field: usize) -> Option<&'static str> {
+        match (&self.rows, field) {
+            (Rows::Csv(_), _) => None,
+            #[cfg(feature = "arrow")]
+            (Rows::Arrow(rows), field) => rows.refused(field),
         }
-        let field = 1 + self.record.iter().take_while(|field| str::from_utf8(field).is_ok()).count();
-        Err(Error::input(
-            self.path,
-            format!(
-                "line {}, field {field}: these bytes are not UTF-8 text. Save the file as UTF-8, or check that it is a CSV file",
-                self.line
-            ),
-        ))
     }
 
-    fn broken(&self, error: ::csv::Error) -> Error {
-        let text = error.to_string();
-        match error.into_kind() {
-            ::csv::ErrorKind::Io(source) => Error::io(self.path, "read", source),
-            _ => Error::input(self.path, format!("after line {}: {text}. Correct the file there", self.last_line)),
-        }
+    /// What separates fields in the file; none in a table of columns.
+    pub fn separator(&self) -> Option<char> {
+        matches!(self.rows, Rows::Csv(_)).then_some(char::from(self.delimiter))
     }
 }
 
@@ -120,49 +104,4 @@ pub(super) fn open(path: &Path) -> Result<File> {
         return Err(Error::input(path, "this is a folder. Name one file in it"));
     }
     Ok(file)
-}
-
-/// A file with a line break added at its end.
-///
-/// So every record ends at the start of a line, and one that ends otherwise, at the end of all, is in an open quote.
-struct Ended<'a> {
-    content: Box<dyn Read + 'a>,
-    /// The line break was handed out.
-    closed: bool,
-    /// The reader asked for more after it.
-    exhausted: bool,
-}
-
-impl Read for Ended<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match (self.content.read(buffer)?, buffer.first_mut()) {
-            (0, Some(byte)) if !self.closed => {
-                *byte = b'\n';
-                self.closed = true;
-                Ok(1)
-            }
-            (0, Some(_)) => {
-                self.exhausted = true;
-                Ok(0)
-            }
-            (read, _) => Ok(read),
-        }
-    }
-}
-
-/// Text whose lines end in a carriage return alone.
-struct Returns<R>(R);
-
-impl<R: Read> Read for Returns<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer)?;
-        buffer[..read].iter_mut().for_each(break_line);
-        Ok(read)
-    }
-}
-
-fn break_line(byte: &mut u8) {
-    if *byte == b'\r' {
-        *byte = b'\n';
-    }
 }

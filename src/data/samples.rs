@@ -27,6 +27,8 @@ pub struct RowCounts {
     pub incomplete: usize,
     /// Windows that were left out since their target is missing.
     pub without_target: usize,
+    /// Whole series that were left out since they lack a value.
+    pub left_out: usize,
     /// Series, or parts of them between gaps in time, that hold no sample since they are shorter than a window.
     pub too_short: usize,
     /// How often time jumps within a series.
@@ -59,6 +61,8 @@ struct Samples {
     without_target: usize,
     /// How many stretches hold none since they are shorter than a window.
     too_short: usize,
+    /// How many whole stretches lack a value.
+    left_out: usize,
 }
 
 impl Samples {
@@ -129,6 +133,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         incomplete: incomplete.chunks(per_row).filter(|row| row.contains(&true)).count(),
         without_target: samples.without_target,
         too_short: samples.too_short,
+        left_out: samples.left_out,
         gaps: series.gaps,
         series: table.group_names.len().max(1),
     };
@@ -173,10 +178,11 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
 
 impl Cut<'_> {
     fn samples(&self) -> Samples {
-        let mut found = Samples { rows: Vec::new(), without_target: 0, too_short: 0 };
+        let mut found = Samples { rows: Vec::new(), without_target: 0, too_short: 0, left_out: 0 };
         for stretch in self.stretches {
             let runs = runs(stretch.clone(), self.barred);
             found.too_short += usize::from(!self.whole && stretch.len() < self.windows.length);
+            found.left_out += usize::from(self.whole && self.barred[stretch.clone()].contains(&true));
             for rows in runs.into_iter().flat_map(|run| self.cut(run, stretch)) {
                 match self.has_targets(rows.end - 1, stretch.end) {
                     _ if self.masked[rows.clone()].iter().all(|&masked| masked) => {}

@@ -278,6 +278,7 @@ impl SeriesOptions {
             let labels = &all_targets[(i * parsed.outputs).min(all_targets.len())..];
             let unlabelled = labels.iter().take(parsed.outputs).any(|label| label.is_nan());
             counts.without_target += usize::from(unlabelled);
+            counts.left_out += usize::from(!usable);
             if usable && !unlabelled {
                 kept.push((i, start));
                 masked |= incomplete > 0;

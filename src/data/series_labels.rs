@@ -138,7 +138,7 @@ struct Header {
 
 impl Header {
     fn read(folder: &Folder, path: &Path, series: &Names) -> Result<Header> {
-        let mut records = Records::new(path, folder.files.open(path)?)?;
+        let mut records = Records::open(&folder.files, path)?;
         if !records.advance()? {
             return Err(Error::input(path, "the file is empty. It needs a line of column names, then a line a series"));
         }

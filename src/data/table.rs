@@ -59,7 +59,7 @@ impl Table {
     fn read_columns(options: &TableOptions) -> Result<(Table, Vec<String>)> {
         let mut read: Option<(Table, Vec<String>)> = None;
         for path in options.paths() {
-            let mut records = Records::new(path, options.files.open(path)?)?;
+            let mut records = Records::open(&options.files, path)?;
             if !records.advance()? {
                 return Err(Error::input(
                     path,

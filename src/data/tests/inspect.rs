@@ -12,7 +12,7 @@ fn column<'a>(columns: &'a [ColumnInspection], name: &str) -> &'a ColumnInspecti
 #[test]
 fn columns_are_described_whatever_they_lack() {
     let found = TestFile::new(MESSY).options().inspect().unwrap();
-    assert_eq!((found.separator, found.rows, found.series), (';', 4, 1));
+    assert_eq!((found.separator, found.rows, found.series), (Some(';'), 4, 1));
     let of = |name: &str| column(&found.columns, name);
     let a = of("a");
     assert_eq!((a.kind, a.missing, &a.categories), (ColumnKind::Numbers, 1, &None));

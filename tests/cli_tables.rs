@@ -178,7 +178,63 @@ fn several_targets_are_outputs_each_in_its_own_unit() {
     room.assert_train_refused(
         &data,
         &["--target", "p,q", "--horizon", "1", "--window", "3", "--loss", "binary_crossentropy"],
-        &["binary_crossentropy does not fit a target of numbers"],
+        &["column `p`", "third value", "Each of several labels has two classes"],
+    );
+}
+
+#[test]
+fn several_labels_are_learned_judged_and_predicted_each() {
+    let room = Room::new();
+    // What is full shows in `heat`, what is open in `draught`, each in the window's last row.
+    let row = |i: u32| {
+        let (full, open) = (i * i % 7 < 3, i * 5 % 11 < 5);
+        let (heat, draught) = (if full { 3 } else { 0 }, if open { 5 } else { 1 });
+        format!("{heat},{draught},{},{}\n", u8::from(full), if open { "open" } else { "shut" })
+    };
+    let rows: String = (0..120).map(row).collect();
+    let (data, out) = (room.write("rooms.csv", &format!("heat,draught,Full,Window\n{rows}")), room.path("rooms.keras"));
+    let made = ["train", &data, "--target", "Full,Window", "--window", "2", "--units", "8", "--out", &out];
+    let course = ["--epochs", "80", "--learning-rate", "0.02", "--validation-split", "0.25", "--device", "cpu"];
+    let loss = ["--loss", "binary_crossentropy", "--report", &room.path("page.html")];
+    let value = object(&[&made[..], &course, &loss].concat());
+    assert!(value["epochs"][79]["val_binary_accuracy"].as_f64().unwrap() > 0.95, "{value}");
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    assert!(page.contains("Labels (validation data)") && !page.contains("Confusion"), "{page}");
+    let summary = stdout(&["summary", &out]);
+    assert!(summary.contains("-> Full (0 or 1), Window (open or shut)"), "{summary}");
+    let scores = object(&["evaluate", &out, &data, "--device", "cpu"]);
+    let accuracy = |i: usize| scores["labels"][i]["accuracy"].as_f64().unwrap();
+    let mean = scores["binary_accuracy"].as_f64().unwrap();
+    assert!((mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-6 && mean > 0.95, "{scores}");
+    let table = stdout(&["evaluate", &out, &data, "--device", "cpu"]);
+    assert!(table.contains("\nFull ") && table.contains("\nWindow "), "{table}");
+    let new = room.write("new.csv", "heat,draught\n0,1\n3,1\n0,5\n");
+    let csv = stdout(&["predict", &out, &new, "--device", "cpu"]);
+    let lines: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines[0], ["row", "Full", "Full_class", "Window", "Window_class"]);
+    assert_eq!(([lines[1][2], lines[1][4]], [lines[2][2], lines[2][4]]), (["1", "shut"], ["0", "open"]), "{csv}");
+    let probability: f64 = lines[1][1].parse().unwrap();
+    assert!(probability > 0.5 && probability < 1.0, "{csv}");
+    // Labels swapped are judged wrong: the accuracy is one of the truth, label by label.
+    let swapped = room.write(
+        "swapped.csv",
+        &format!(
+            "heat,draught,Full,Window\n{}",
+            rows.replace("open", "SHUT").replace("shut", "open").replace("SHUT", "shut")
+        ),
+    );
+    let wrong = object(&["evaluate", &out, &swapped, "--device", "cpu"]);
+    assert!((wrong["labels"][1]["accuracy"].as_f64().unwrap() + accuracy(1) - 1.0).abs() < 1e-6, "{wrong}");
+    assert_eq!(wrong["labels"][0], scores["labels"][0]);
+    room.assert_train_refused(
+        &data,
+        &["--target", "Full,Window", "--window", "2"],
+        &["`Window` holds words and `Full` numbers", "--loss binary_crossentropy"],
+    );
+    room.assert_train_refused(
+        &data,
+        &["--target", "Full,Window", "--window", "2", "--loss", "binary_crossentropy", "--class-weight", "1=2"],
+        &["--class-weight", "no single column of classes"],
     );
 }
 

@@ -126,6 +126,7 @@ fn what_keras_has_no_place_for_is_kept() {
         window: 5,
         stride: 2,
         classes: Some(vec!["no".into(), "perhaps".into(), "yes".into()]),
+        label_classes: Some(vec![["shut".into(), "open".into()]]),
         reading: Reading {
             categorical: vec![Categorical { column: "c".into(), categories: vec!["NE".into(), "cv".into()] }],
             encoding: Encoding::Integer,

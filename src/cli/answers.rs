@@ -19,6 +19,10 @@ impl Answers {
             Meaning::Classes(classes) => {
                 std::iter::once("class".into()).chain(classes.iter().map(|name| format!("p({name})"))).collect()
             }
+            Meaning::Labels(_) => number_names(model, width)
+                .into_iter()
+                .flat_map(|name| [name.clone(), format!("{name}_class")])
+                .collect(),
             Meaning::Numbers if width == 1 => vec!["prediction".into()],
             Meaning::Numbers => number_names(model, width),
         };
@@ -31,6 +35,11 @@ impl Answers {
         let line = std::iter::once(Value::from(line));
         match &self.meaning {
             Meaning::Numbers => line.chain(numbers).collect(),
+            Meaning::Labels(labels) => {
+                let class = |(value, names): (&f32, &[String; 2])| names[usize::from(*value > 0.5)].as_str().into();
+                let classes = values.iter().zip(labels).map(class);
+                line.chain(numbers.zip(classes).flat_map(|(number, class): (Value, Value)| [number, class])).collect()
+            }
             Meaning::TwoClasses(classes) => {
                 line.chain(numbers).chain([classes[usize::from(values[0] > 0.5)].as_str().into()]).collect()
             }
@@ -53,20 +62,26 @@ enum Meaning {
     TwoClasses(Vec<String>),
     /// The probability of each of these.
     Classes(Vec<String>),
+    /// For each label the probability of the second of its classes.
+    Labels(Vec<[String; 2]>),
 }
 
 impl Meaning {
     fn of(model: &Model, width: usize) -> Meaning {
         let loss = model.loss();
+        // Logits are no probabilities.
+        if loss.from_logits(false) != loss {
+            return Meaning::Numbers;
+        }
+        let labels = model.data_spec().and_then(|spec| spec.label_classes.clone()).filter(|of| of.len() == width);
+        if let (Some(labels), true) = (labels, loss.plain() == Loss::BinaryCrossentropy) {
+            return Meaning::Labels(labels);
+        }
         let count = match model.network().output_shape() {
             [1] if loss.plain() == Loss::BinaryCrossentropy => 2,
             [outputs] if exclusive(loss) => *outputs,
             _ => return Meaning::Numbers,
         };
-        // Logits are no probabilities.
-        if loss.from_logits(false) != loss {
-            return Meaning::Numbers;
-        }
         let named = model.data_spec().and_then(|spec| spec.classes.clone()).filter(|names| names.len() == count);
         let names = named.unwrap_or_else(|| (0..count).map(|class| class.to_string()).collect());
         if width == 1 { Meaning::TwoClasses(names) } else { Meaning::Classes(names) }

@@ -22,7 +22,7 @@ pub fn class_weight(text: &str) -> Result<ClassWeight, String> {
 /// The weights by the classes' numbers.
 pub fn numbered(weights: &[ClassWeight], data: &Dataset) -> Result<Vec<(usize, f64)>> {
     let classes = data.classes().ok_or_else(|| {
-        Error::usage("--class-weight weighs classes, but the target is a column of numbers. Leave it out")
+        Error::usage("--class-weight weighs classes, but the target is no single column of classes. Leave it out")
     })?;
     let number = |weight: &ClassWeight| {
         let found = classes.iter().position(|class| *class == weight.class);

@@ -20,7 +20,9 @@ impl Head {
     /// The one that fits the target of these data; refuses a loss that does not.
     pub fn of(data: &Dataset, named: Option<Loss>) -> Result<Head> {
         let classes = data.classes().map_or(0, <[String]>::len);
+        let labels = data.labels().map_or(0, <[_]>::len);
         let fitting = match classes {
+            _ if labels > 0 => Loss::BinaryCrossentropy,
             0 => Loss::MeanSquaredError,
             2 => Loss::BinaryCrossentropy,
             _ => Loss::SparseCategoricalCrossentropy,
@@ -30,7 +32,10 @@ impl Head {
             |outputs, activation, metrics: &[Metric]| Ok(Head { outputs, activation, loss, metrics: metrics.to_vec() });
         let errors = [Metric::MeanAbsoluteError, Metric::RootMeanSquaredError];
         match classes {
-            0 if !loss.judges_classes() => {
+            _ if labels > 0 && loss == Loss::BinaryCrossentropy => {
+                head(labels, Activation::Sigmoid, &[Metric::BinaryAccuracy])
+            }
+            0 if labels == 0 && !loss.judges_classes() => {
                 head(data.target_shape().last().copied().unwrap_or(1), Activation::Linear, &errors)
             }
             2 if loss == Loss::BinaryCrossentropy => head(1, Activation::Sigmoid, &[Metric::Accuracy]),
@@ -38,7 +43,11 @@ impl Head {
                 head(classes, Activation::Softmax, &[Metric::Accuracy])
             }
             _ => {
-                let target = if classes > 0 { format!("{classes} classes") } else { "numbers".to_owned() };
+                let target = match (labels, classes) {
+                    (0, 0) => "numbers".to_owned(),
+                    (0, _) => format!("{classes} classes"),
+                    _ => format!("{labels} labels of two classes each"),
+                };
                 let (loss, fitting) = (loss.name(), fitting.name());
                 Err(Error::usage(format!("{loss} does not fit a target of {target}. Use `--loss {fitting}`")))
             }

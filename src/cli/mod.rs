@@ -18,6 +18,7 @@ mod head;
 mod held_out;
 mod inspect;
 mod interrupt;
+mod labels;
 mod memory;
 mod model_and_data;
 mod model_file;

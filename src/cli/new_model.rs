@@ -42,7 +42,7 @@ pub struct LayerFlags {
     /// Leave out the batch normalisation behind each LSTM.
     #[arg(long, conflicts_with = "model")]
     no_batch_norm: bool,
-    /// What to minimise [default: binary_crossentropy for a target of two classes, sparse_categorical_crossentropy for more,
+    /// What to minimise [default: binary_crossentropy for a target of two classes or several such targets, sparse_categorical_crossentropy for more,
     /// mean_squared_error for the numbers of a .ts file]. A column of more than two numbers needs it.
     #[arg(long)]
     loss: Option<LossName>,

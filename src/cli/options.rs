@@ -49,7 +49,8 @@ pub fn tell_device(device: &Device, why: Option<&str>) {
 /// How samples are made from a file. A model that was trained here knows this itself, and a .ts file too.
 #[derive(Args)]
 pub struct TableFlags {
-    /// The column to predict; several columns of numbers make as many outputs.
+    /// The column to predict; several columns of numbers make as many outputs, several of two words each (or of two
+    /// numbers, with --loss binary_crossentropy) as many labels.
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub target: Option<Vec<String>>,
     /// Rows in a sample.
@@ -176,7 +177,8 @@ impl TableFlags {
             None => options,
         };
         options = self.reading.add(options);
-        if targets { target_of(options, loss) } else { options }.load()
+        let several = self.target.as_ref().is_some_and(|names| names.len() > 1);
+        if targets { target_of(options, loss, several) } else { options }.load()
     }
 
     /// The model's spec, once no flag contradicts it.
@@ -337,10 +339,11 @@ fn is_array(path: &Path) -> bool {
 }
 
 /// What the loss says of the target; without one the values tell.
-fn target_of(options: TableOptions, loss: Option<Loss>) -> TableOptions {
+fn target_of(options: TableOptions, loss: Option<Loss>, several: bool) -> TableOptions {
     match loss {
         Some(loss) if loss == Loss::SparseCategoricalCrossentropy => options.categorical_target(),
         Some(loss) if !loss.judges_classes() => options.numeric_target(),
+        Some(loss) if loss == Loss::BinaryCrossentropy && several => options.multi_label(),
         _ => options,
     }
 }

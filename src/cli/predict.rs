@@ -21,7 +21,7 @@ use super::report::talk;
 ///
 /// Gives a line of CSV for each sample: of a folder `series`, of several files `file`; unless it is a whole series, `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
-/// `p(NAME)`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
+/// `p(NAME)`; of several labels the name of each, its second class's probability, and `NAME_class`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
 pub struct Predict {

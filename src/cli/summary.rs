@@ -64,7 +64,10 @@ pub fn run(args: &Summary) -> Result<()> {
 
 fn table(spec: &DataSpec) -> String {
     let (columns, window, stride) = (spec.columns.join(", "), spec.window, spec.stride);
-    let target = if spec.targets.is_empty() { String::new() } else { format!(" -> {}", spec.targets.join(", ")) };
+    let labels = spec.label_classes.iter().flatten().map(|names| format!(" ({})", names.join(" or ")));
+    let labels = labels.chain(std::iter::repeat(String::new()));
+    let targets: Vec<String> = spec.targets.iter().zip(labels).map(|(name, classes)| name.clone() + &classes).collect();
+    let target = if targets.is_empty() { String::new() } else { format!(" -> {}", targets.join(", ")) };
     let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
     match spec.samples {
         SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),

@@ -76,10 +76,17 @@ impl TableOptions {
         let several = names.len() > 1 || self.reading.horizon.len() > 1;
         if several && (self.meaning == Meaning::Classes || self.label_classes.is_some()) {
             return Err(Error::usage(
-                "several targets or horizons must be numbers, not classes. Name one, or leave the loss for classes out",
+                "several targets or horizons must be numbers, not classes. Name one, or leave the loss for classes out; for several targets of two classes each, `--loss binary_crossentropy`",
             ));
         }
-        Ok(())
+        match &self.multi_label_classes {
+            Some(labels) if labels.len() != names.len() => Err(Error::usage(format!(
+                "classes of {} labels are given for {} targets. Give two for each target",
+                labels.len(),
+                names.len()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn check_time(&self) -> Result<()> {

@@ -210,6 +210,12 @@ impl Dataset {
         self.source.classes.as_deref()
     }
 
+    /// The names of the classes 0 and 1 of each label, in the order of [`target_names`](Dataset::target_names), if the target is
+    /// [several labels](TableOptions::multi_label).
+    pub fn labels(&self) -> Option<&[[String; 2]]> {
+        self.source.labels.as_deref()
+    }
+
     /// Where each sample ends: the line of its last row in the file, counted from 1 with the header; for arrays the
     /// index of the sample in them.
     pub fn last_rows(&self) -> impl ExactSizeIterator<Item = u64> + '_ {

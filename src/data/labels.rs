@@ -11,6 +11,8 @@ use std::{cmp::Ordering, collections::HashMap, path::Path};
 pub(super) enum Labels {
     /// The file is read without a target.
     None,
+    /// Not told yet, as one of several targets: so many rows, all without it. The first value tells numbers from classes.
+    Unsaid(usize),
     /// A number in every row.
     Numbers(Vec<f32>),
     /// One of the classes in every row.
@@ -22,6 +24,8 @@ pub(super) enum Labels {
 pub(super) enum Rule {
     /// Two values of any kind, or words. More than two numbers are rather a quantity, and words among numbers a mistake.
     Guessed,
+    /// Two values, both words or both numbers.
+    Two,
     /// Every value is a class: that is what was asked for.
     Any,
     /// The classes are known; what to do about others.
@@ -92,6 +96,14 @@ impl Labels {
     pub fn push(&mut self, text: &str, place: Place) -> Result<()> {
         match self {
             Labels::None => Ok(()),
+            Labels::Unsaid(missing) => {
+                let is_word = value::number(text) == Err(Fault::Word);
+                let mut told = if is_word { Labels::classes(Rule::Two) } else { Labels::Numbers(Vec::new()) };
+                (0..*missing).for_each(|_| told.push_missing());
+                told.push(text, place)?;
+                *self = told;
+                Ok(())
+            }
             Labels::Numbers(labels) => {
                 labels.push(value::number(text).map_err(|fault| place.not_a_number(text, fault))?);
                 Ok(())
@@ -104,6 +116,7 @@ impl Labels {
     pub fn push_missing(&mut self) {
         match self {
             Labels::None => {}
+            Labels::Unsaid(missing) => *missing += 1,
             Labels::Numbers(labels) => labels.push(f32::NAN),
             Labels::Classes(classes) => classes.labels.push(NONE),
         }
@@ -124,6 +137,7 @@ impl Labels {
     pub fn finish(self, path: &Path, column: Option<&str>) -> Result<(Vec<f32>, Option<Vec<String>>)> {
         match self {
             Labels::None => Ok((Vec::new(), None)),
+            Labels::Unsaid(missing) => Ok((vec![f32::NAN; missing], None)),
             Labels::Numbers(labels) => Ok((labels, None)),
             Labels::Classes(classes) => classes.finish(path, column).map(|(labels, classes)| (labels, Some(classes))),
         }
@@ -161,6 +175,10 @@ impl Classes {
         let words = number.is_none() && self.classes.iter().all(|class| class.number.is_none());
         match self.rule {
             Rule::Given(cure) => return Err(self.unknown(&name, cure, place)),
+            Rule::Two if self.classes.iter().any(|class| class.number.is_some() != number.is_some()) => {
+                return Err(self.mixed(&name, number, place, "Correct the value"));
+            }
+            Rule::Two if label == 2 => return Err(self.third(&name, place, THIRD_CLASS)),
             Rule::Guessed if label >= 2 && !words => return Err(self.doubtful(&name, number, place)),
             Rule::Guessed if label == MOST_GUESSED => {
                 return Err(place.error(format!(
@@ -229,25 +247,35 @@ impl Classes {
 
     /// A value beyond two where numbers play a part.
     fn doubtful(&self, name: &str, number: Option<f64>, place: Place) -> Error {
-        let seen = |class: &Class| format!("`{}` (line {})", shown(&class.name), class.line);
         let numbers = number.is_some() && self.classes.iter().all(|class| class.number.is_some());
-        if numbers {
-            let seen: Vec<String> = self.classes.iter().map(seen).collect();
-            let (name, seen) = (shown(name), seen.join(" and "));
-            return place.error(format!("the target has a third value, `{name}`, after {seen}. {THIRD_NUMBER}"));
-        }
+        if numbers { self.third(name, place, THIRD_NUMBER) } else { self.mixed(name, number, place, MIXED) }
+    }
+
+    fn third(&self, name: &str, place: Place, cure: &str) -> Error {
+        let seen: Vec<String> = self.classes.iter().map(Class::seen).collect();
+        let (name, seen) = (shown(name), seen.join(" and "));
+        place.error(format!("the target has a third value, `{name}`, after {seen}. {cure}"))
+    }
+
+    fn mixed(&self, name: &str, number: Option<f64>, place: Place, cure: &str) -> Error {
         let kind = |word: bool| if word { "a word" } else { "a number" };
         let other = self.classes.iter().find(|class| class.number.is_some() != number.is_some());
-        let other = other.map_or(String::new(), |class| format!(", unlike {}", seen(class)));
-        place.error(format!("the target is {}, `{}`{other}. {MIXED}", kind(number.is_none()), shown(name)))
+        let other = other.map_or(String::new(), |class| format!(", unlike {}", class.seen()));
+        place.error(format!("the target is {}, `{}`{other}. {cure}", kind(number.is_none()), shown(name)))
     }
 }
 
 const THIRD_NUMBER: &str = "Say what it is: `--loss sparse_categorical_crossentropy` for one of several classes, `--loss mean_squared_error` for a number; for two classes, use a file with rows of exactly two";
+const THIRD_CLASS: &str =
+    "Each of several labels has two classes: correct the value, or leave the column out of `--target`";
 const MIXED: &str =
     "Correct the value, or add `--loss sparse_categorical_crossentropy` if numbers and words are all names of classes";
 
 impl Class {
+    fn seen(&self) -> String {
+        format!("`{}` (line {})", shown(&self.name), self.line)
+    }
+
     /// Numbers by size, before words; words by spelling.
     fn compare(&self, other: &Class) -> Ordering {
         match (self.number, other.number) {

@@ -34,6 +34,8 @@ pub struct TableOptions {
     pub(super) whole: bool,
     pub(super) row_steps: Option<usize>,
     pub(super) label_classes: Option<Vec<String>>,
+    /// The same of each of several targets.
+    pub(super) multi_label_classes: Option<Vec<[String; 2]>>,
     pub(super) meaning: Meaning,
     pub(super) reading: Reading,
     /// Whether `reading` is a model's: what it does not name as categories is numbers.
@@ -44,9 +46,11 @@ pub struct TableOptions {
 /// What the values of the target's column are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Meaning {
-    /// To be seen: two classes, or more in words; of several targets and of forecasts, numbers.
+    /// To be seen: two classes, or more in words; of several targets two words each, or numbers; of forecasts numbers.
     Unsaid,
     Classes,
+    /// Two classes for each target.
+    Labels,
     Numbers,
 }
 
@@ -78,6 +82,7 @@ impl TableOptions {
             whole: false,
             row_steps: None,
             label_classes: None,
+            multi_label_classes: None,
             meaning: Meaning::Unsaid,
             reading: Reading::default(),
             known: false,
@@ -120,7 +125,8 @@ impl TableOptions {
         self.targets([name])
     }
 
-    /// The columns to predict; several are numbers, and the first of them is the data set's first target.
+    /// The columns to predict. Several are numbers, and the first of them is the data set's first target; or labels, as of
+    /// [`multi_label`](TableOptions::multi_label), if that is set or all are columns of words.
     pub fn targets<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.target = Target::Columns(names.into_iter().map(Into::into).collect());
         self
@@ -172,6 +178,19 @@ impl TableOptions {
     pub fn categorical_target(mut self) -> Self {
         self.meaning = Meaning::Classes;
         self
+    }
+
+    /// Each of several targets is a label of two classes, in words or numbers, and any of them may be true together. They make one target
+    /// of the shape `[labels]`, with 0 or 1 for each in the order of [`targets`](TableOptions::targets).
+    pub fn multi_label(mut self) -> Self {
+        self.meaning = Meaning::Labels;
+        self
+    }
+
+    /// The same with the names of the classes 0 and 1 of each label, as a saved model knows them.
+    pub fn multi_label_classes(mut self, names: impl IntoIterator<Item = [String; 2]>) -> Self {
+        self.multi_label_classes = Some(names.into_iter().collect());
+        self.multi_label()
     }
 
     /// The target is any number, for regression, instead of a class.
@@ -310,12 +329,16 @@ impl TableOptions {
     pub(super) fn room_for_targets(&self) -> Result<Vec<Labels>> {
         const OTHER_CLASS: &str = "Correct the value, or train a model on files with this class";
         let Target::Columns(names) = &self.target else { return Ok(Vec::new()) };
-        let forecast = names.len() > 1 || !self.reading.horizon.is_empty();
+        if let Some(labels) = &self.multi_label_classes {
+            return labels.iter().map(|names| Labels::given(names, OTHER_CLASS)).collect();
+        }
         let one = || match (self.meaning, &self.label_classes) {
             (Meaning::Numbers, _) => Ok(Labels::Numbers(Vec::new())),
             (_, Some(names)) => Labels::given(names, OTHER_CLASS),
             (Meaning::Classes, None) => Ok(Labels::classes(Rule::Any)),
-            (Meaning::Unsaid, None) if forecast => Ok(Labels::Numbers(Vec::new())),
+            (Meaning::Labels, None) => Ok(Labels::classes(Rule::Two)),
+            (Meaning::Unsaid, None) if names.len() > 1 => Ok(Labels::Unsaid(0)),
+            (Meaning::Unsaid, None) if !self.reading.horizon.is_empty() => Ok(Labels::Numbers(Vec::new())),
             (Meaning::Unsaid, None) => Ok(Labels::classes(Rule::Guessed)),
         };
         names.iter().map(|_| one()).collect()

@@ -110,10 +110,8 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         return Err(Error::input(path, cut.why_none(&reading, samples.without_target)));
     }
     let last_rows = samples.last_rows();
-    let mut values = labels.iter().map(|labels| cut.targets(labels, &last_rows));
-    let first = values.next().unwrap_or_default();
-    let outputs = reading.horizon.len().max(1);
-    let more = values.map(|values| SampleArray { shape: vec![outputs], values }).collect();
+    let mut arrays = cut.target_arrays(&last_rows, targets.labels.is_some())?.into_iter();
+    let first = arrays.next().unwrap_or(SampleArray { shape: Vec::new(), values: Vec::new() });
     let files: Vec<u32> = if table.begins.len() > 1 {
         series.sorted((0..rows).map(|row| table.file_of(row) as u32).collect())
     } else {
@@ -138,7 +136,9 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         series: table.group_names.len().max(1),
     };
     let baselines = match targets.classes {
-        None if reach > 0 => baselines::of(&series.stretches, &labels, &last_rows, &reading),
+        None if reach > 0 && targets.labels.is_none() => {
+            baselines::of(&series.stretches, &labels, &last_rows, &reading)
+        }
         _ => Vec::new(),
     };
     let names = features.names();
@@ -152,8 +152,8 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         stride: options.windows.stride,
         input_shape: vec![if lengths.is_some() { ANY_LENGTH } else { steps * per_row }, names.len() / per_row],
         steps: steps * per_row,
-        target_shape: if labels.is_empty() { vec![] } else { vec![outputs] },
-        targets: first,
+        target_shape: first.shape,
+        targets: first.values,
         places: last_rows.iter().map(|&row| lines[row]).collect(),
         files: if files.is_empty() { files } else { last_rows.iter().map(|&row| files[row]).collect() },
         file_names: Arc::new(options.files.paths.clone()),
@@ -169,11 +169,12 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         sources: features.sources(),
         target_names: targets.names,
         classes: targets.classes,
+        labels: targets.labels,
         reading,
         counts,
         baselines,
     });
-    Ok(Dataset { more_targets: Arc::new(more), ..data })
+    Ok(Dataset { more_targets: Arc::new(arrays.collect()), ..data })
 }
 
 impl Cut<'_> {
@@ -212,6 +213,23 @@ impl Cut<'_> {
     fn ahead(&self) -> impl Iterator<Item = usize> + '_ {
         let none = self.horizon.is_empty().then_some(0);
         none.into_iter().chain(self.horizon.iter().copied())
+    }
+
+    /// `[S, O]` for each target; several labels are one array, `[S, labels]`.
+    fn target_arrays(&self, last_rows: &[usize], are_labels: bool) -> Result<Vec<SampleArray>> {
+        let values = self.labels.iter().map(|labels| self.targets(labels, last_rows));
+        let outputs = self.horizon.len().max(1);
+        if !are_labels {
+            return Ok(values.map(|values| SampleArray { shape: vec![outputs], values }).collect());
+        }
+        if outputs > 1 {
+            let text =
+                "several targets of classes are forecast one horizon ahead, not several. Name one with `--horizon`";
+            return Err(Error::usage(text));
+        }
+        let values: Vec<Vec<f32>> = values.collect();
+        let of_samples = (0..last_rows.len()).flat_map(|i| values.iter().map(move |of| of[i])).collect();
+        Ok(vec![SampleArray { shape: vec![values.len()], values: of_samples }])
     }
 
     /// `[S, O]` of one target.

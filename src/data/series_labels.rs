@@ -21,6 +21,8 @@ pub(super) struct Targets {
     /// For each target `[R]`, or `[series]`; NaN where it is missing.
     pub values: Vec<Vec<f32>>,
     pub classes: Option<Vec<String>>,
+    /// The two classes of each of several targets, where they are labels.
+    pub labels: Option<Vec<[String; 2]>>,
 }
 
 /// What labels found by subfolders are called.
@@ -29,14 +31,33 @@ const CLASS: &str = "class";
 impl Targets {
     /// From labels as they were gathered.
     pub fn of(path: &Path, labels: Vec<Labels>, names: Vec<String>) -> Result<Targets> {
-        let mut targets = Targets { names, values: Vec::with_capacity(labels.len()), classes: None };
-        for (labels, name) in labels.into_iter().zip(&targets.names) {
-            let (values, classes) = labels.finish(path, Some(name))?;
-            targets.classes = targets.classes.or(classes);
-            targets.values.push(values);
+        let (mut values, mut classes) = (Vec::with_capacity(labels.len()), Vec::with_capacity(labels.len()));
+        for (labels, name) in labels.into_iter().zip(&names) {
+            let (of_rows, named) = labels.finish(path, Some(name))?;
+            values.push(of_rows);
+            classes.push(named);
         }
-        Ok(targets)
+        let (classes, labels) = match &mut classes[..] {
+            [only] => (only.take(), None),
+            several => (None, of_labels(path, &names, several)?),
+        };
+        Ok(Targets { names, values, classes, labels })
     }
+}
+
+/// The two classes of each of several targets; none where all are numbers.
+fn of_labels(path: &Path, names: &[String], classes: &[Option<Vec<String>>]) -> Result<Option<Vec<[String; 2]>>> {
+    let first = |numbers: bool| classes.iter().position(|of| of.is_none() == numbers).map(|i| shown(&names[i]));
+    match (first(false), first(true)) {
+        (Some(words), Some(numbers)) => Err(Error::input(
+            path,
+            format!(
+                "of several targets `{words}` holds words and `{numbers}` numbers. Name targets of one kind; or, if each has two classes, add `--loss binary_crossentropy`"
+            ),
+        )),
+        _ => Ok(classes.iter().flatten().map(|of| of.clone().try_into().ok()).collect::<Option<Vec<_>>>()),
+    }
+    .map(|labels| labels.filter(|labels| !labels.is_empty()))
 }
 
 /// Where the labels of a folder are, by what was asked for and what lies there; with a model by its own words.

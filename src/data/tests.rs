@@ -18,6 +18,7 @@ mod folders;
 mod forecasts;
 mod inspect;
 mod missing;
+mod multi_label;
 mod occupancy;
 mod series;
 mod ts;

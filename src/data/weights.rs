@@ -49,6 +49,11 @@ impl Dataset {
         if self.sample_weights.is_some() {
             return Err(Error::usage("the samples have weights: give sample weights or class weights, not both"));
         }
+        if self.labels().is_some() {
+            return Err(Error::usage(
+                "class weights need one class for each sample, but the target is several labels: give sample weights instead",
+            ));
+        }
         let [outputs] = *self.target_shape() else {
             return Err(Error::usage(format!(
                 "class weights need one class for each sample, but the targets have the shape {:?}: give sample weights for each step instead",

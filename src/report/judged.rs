@@ -1,6 +1,7 @@
 //! Where a model is right and wrong.
 
 use super::marks::{histogram, scatter};
+use super::number;
 use super::page::Page;
 use crate::data::Dataset;
 use crate::error::Result;
@@ -17,6 +18,13 @@ pub(super) fn add(page: &mut Page, model: &mut Model, data: &Dataset, which: &st
     let shapes = model.network().output_shapes();
     let [shape] = &shapes[..] else { return Ok(()) };
     let &[outputs] = shape.as_slice() else { return Ok(()) };
+    if data.labels().is_some() {
+        let header = ["label", "accuracy", "share of the larger class"];
+        page.heading(&format!("Labels ({which} data)"));
+        let scores = model.label_scores(data)?;
+        page.table(&header, scores.into_iter().map(|s| vec![s.label, number(s.accuracy), number(s.majority)]));
+        return Ok(());
+    }
     if model.loss().judges_classes() {
         let matrix = model.confusion_matrix(data)?;
         let known = data.classes().filter(|names| names.len() == matrix.classes());

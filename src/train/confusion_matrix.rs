@@ -31,10 +31,14 @@ impl Model {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if the model has several outputs or an output for every step, or judges numbers, not classes; and those of
+    /// [`Error::Usage`] if the model has several outputs or an output for every step, if the target is several labels, or numbers are judged, not classes; and those of
     /// [`Model::predict`].
     pub fn confusion_matrix(&mut self, data: &Dataset) -> Result<ConfusionMatrix> {
         self.check_data(data, true)?;
+        if data.labels().is_some() {
+            let text = "a confusion matrix needs one class for each sample, but the target is several labels: use Model::label_scores";
+            return Err(Error::usage(text));
+        }
         let loss = self.loss();
         let shapes = self.network.output_shapes();
         let [shape] = shapes[..] else {

@@ -23,6 +23,9 @@ pub struct DataSpec {
     pub stride: usize,
     /// Names of the classes 0, 1, ..., for a target of classes.
     pub classes: Option<Vec<String>>,
+    /// Names of the classes 0 and 1 of each target, where these are labels of one output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_classes: Option<Vec<[String; 2]>>,
     /// How values are understood.
     #[serde(default)]
     pub reading: Reading,
@@ -44,6 +47,7 @@ impl DataSpec {
             window: data.steps(),
             stride: data.stride(),
             classes: data.classes().map(<[String]>::to_vec),
+            label_classes: data.labels().map(<[_]>::to_vec),
             reading: data.reading().clone(),
             new_categories: false,
             labels: None,
@@ -69,9 +73,10 @@ impl DataSpec {
         if !self.targets.is_empty() {
             options = options.targets(&self.targets);
         }
-        match &self.classes {
-            Some(classes) => options.label_classes(classes).load(),
-            None => options.numeric_target().load(),
+        match (&self.classes, &self.label_classes) {
+            (Some(classes), _) => options.label_classes(classes).load(),
+            (None, Some(labels)) => options.multi_label_classes(labels.iter().cloned()).load(),
+            (None, None) => options.numeric_target().load(),
         }
     }
 

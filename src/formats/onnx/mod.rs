@@ -168,5 +168,6 @@ fn metadata(spec: &DataSpec) -> Vec<Property> {
         words.push(("reading", json!(spec.reading).to_string()));
     }
     words.extend(spec.classes.iter().map(|classes| ("classes", json!(classes).to_string())));
+    words.extend(spec.label_classes.iter().map(|classes| ("label_classes", json!(classes).to_string())));
     words.into_iter().map(|(key, value)| Property { key: key.to_owned(), value }).collect()
 }

@@ -61,3 +61,36 @@ fn a_page_that_cannot_be_written_is_refused_before_training() {
     assert_refused(&[&args[..], &[&rows]].concat(), &["--report", "would overwrite"]);
     assert!(!std::path::Path::new(&room.path("m.keras")).exists());
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn open_shows_the_page_and_does_without_a_browser_but_not_without_a_page() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let room = Room::new();
+    let (rows, out, report) = (room.rows(), room.path("m.keras"), room.path("report.html"));
+    let train = ["train", &rows, "--target", "y", "--window", "2", "--epochs", "1", "--device", "cpu", "--out", &out];
+    assert_refused(&[&train[..], &["--open"]].concat(), &["--report FILE.html", "--checkpoint DIR"]);
+
+    // A browser that writes down what it is to show.
+    let browser = room.write("xdg-open", "#!/bin/sh\necho \"$1\" > \"$(dirname \"$0\")/shown\"\n");
+    std::fs::set_permissions(&browser, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |path: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_gatenorm"));
+        command.args(train).args(["--report", &report, "--open"]).env("PATH", path).output().unwrap()
+    };
+    let folder = std::path::Path::new(&browser).parent().unwrap();
+    let shown = run(&format!("{}:{}", folder.display(), std::env::var("PATH").unwrap()));
+    assert!(shown.status.success(), "{shown:?}");
+    // It runs by itself, so it may take a moment.
+    let words = || std::fs::read_to_string(room.path("shown")).unwrap_or_default();
+    let shown =
+        (0..500).map(|_| std::thread::sleep(std::time::Duration::from_millis(10))).any(|()| words().ends_with('\n'));
+    assert!(shown && words().trim() == report, "{}", words());
+
+    let none = run("/nowhere");
+    assert!(
+        none.status.success() && String::from_utf8_lossy(&none.stderr).contains("--open: no browser opened"),
+        "{none:?}"
+    );
+}

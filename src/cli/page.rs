@@ -57,6 +57,13 @@ pub fn write(files: &[&Path], out: &Path, model: &mut Model, told: Told<'_>) -> 
     Ok(())
 }
 
+/// Shows a page in the browser. Where there is none, that is said and no more: the training is over and saved.
+pub fn open(file: &Path) {
+    if let Err(error) = open::that_detached(file) {
+        super::report::talk!("--open: no browser opened {}: {error}", file.display());
+    }
+}
+
 /// Without plots there are no pages.
 #[cfg(not(feature = "plots"))]
 pub fn write(_: &[&Path], _: &Path, _: &mut Model, _: Told<'_>) -> Result<()> {

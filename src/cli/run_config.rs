@@ -27,7 +27,7 @@ pub const TRAIN: Kept = Kept {
     command: "train",
     file: "run.toml",
     unsaid: &["checkpoint", "resume", "config", "json", "dump_plan", "profile"],
-    beside_resume: &["resume", "json", "device", "device_memory", "checked", "profile", "report"],
+    beside_resume: &["resume", "json", "device", "device_memory", "checked", "profile", "report", "open"],
 };
 /// `gatenorm tune`
 pub const TUNE: Kept = Kept {

@@ -65,6 +65,9 @@ pub struct Train {
     /// holds its pictures and opens without a network. A run's folder gets one anyhow.
     #[arg(long, value_name = "FILE.html")]
     report: Option<PathBuf>,
+    /// Open that page, or the run's folder's, in the browser once the training is over.
+    #[arg(long)]
+    open: bool,
     #[command(flatten)]
     run: RunFlags,
     /// The options that were typed, as a run's folder keeps them.
@@ -100,6 +103,12 @@ pub fn run(args: &Train) -> Result<()> {
     args.callbacks.check(&[&read[..], &[args.course.model.as_ref()]].concat(), fixed)?;
     atomic::check(&args.out)?;
     page::check(args.report.as_deref(), &read)?;
+    if args.open && args.page().is_none() {
+        return Err(Error::usage(
+            "--open opens the page of --report FILE.html or of a run's folder, --checkpoint DIR: name one",
+        )
+        .into());
+    }
     args.profile.check()?;
     let (mut model, train, validation) = match &args.course.model {
         Some(file) => match Described::read(file)? {
@@ -343,7 +352,16 @@ impl Train {
     ) -> Result<()> {
         let of_run = self.run.folder().map(|folder| folder.join(page::FILE));
         let files: Vec<&Path> = self.report.as_deref().into_iter().chain(of_run.as_deref()).collect();
-        page::write(&files, &self.out, model, page::Told { history, train, validation })
+        page::write(&files, &self.out, model, page::Told { history, train, validation })?;
+        if let Some(page) = self.page().filter(|_| self.open) {
+            page::open(&page);
+        }
+        Ok(())
+    }
+
+    /// A page that tells of the training, where one is written.
+    fn page(&self) -> Option<PathBuf> {
+        self.report.clone().or_else(|| self.run.folder().map(|folder| folder.join(page::FILE)))
     }
 
     /// The optimizer of a new model for so many samples.

@@ -111,7 +111,7 @@ impl Kernel for LstmSequence {
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
-        engine_for([self.0.rows, self.0.units], traits, |variant| self.fits(options, variant, traits))
+        engine_for(self.0.units, traits, |variant| self.fits(options, variant, traits))
     }
 
     fn parts(&self, _: &Options) -> Vec<Part<Self>> {

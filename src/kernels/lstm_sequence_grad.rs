@@ -104,7 +104,7 @@ impl Kernel for LstmSequenceGrad {
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
-        engine_for([self.0.rows, self.0.units], traits, |variant| self.fits(options, variant, traits))
+        engine_for(self.0.units, traits, |variant| self.fits(options, variant, traits))
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {

@@ -30,17 +30,15 @@ pub(super) struct Engine {
 }
 
 const STEPS: usize = 0;
-const LANES: [usize; 3] = [1, 2, 3];
-const SLICE_8: usize = 4;
-const SLICE_64: usize = 5;
-const SLICE_256: usize = 6;
+const LANES: usize = 1;
+const SLICE_8: usize = 2;
+const SLICE_64: usize = 3;
+const SLICE_256: usize = 4;
 
 /// By the number of the variant.
-const ENGINES: [Engine; 7] = [
+const ENGINES: [Engine; 5] = [
     Engine { place: 0, rows: None, threads: 1, terms: 1, software: false },
-    Engine { place: 1, rows: Some(8), threads: 8, terms: 4, software: true },
     Engine { place: 1, rows: Some(16), threads: 8, terms: 4, software: true },
-    Engine { place: 1, rows: Some(32), threads: 8, terms: 4, software: true },
     Engine { place: 2, rows: Some(8), threads: 8, terms: 1, software: true },
     Engine { place: 2, rows: Some(4), threads: 64, terms: 1, software: false },
     Engine { place: 2, rows: Some(4), threads: 256, terms: 1, software: false },
@@ -65,9 +63,8 @@ pub(super) const FORWARDS: Pass = Pass { entries: [&["main"], &["lanes"], &["sli
 /// Backwards; the gradients of one step's gates are held.
 pub(super) const BACKWARDS: Pass = Pass { held: 16, ..FORWARDS };
 
-/// The sizes of `lanes`.
-const LANES_SIZES: [&[(&str, u32)]; 3] =
-    [&[("ROWS", 8), ("ACROSS", 2)], &[("ROWS", 16), ("ACROSS", 4)], &[("ROWS", 32), ("ACROSS", 2)]];
+/// The size of `lanes`: as much as its loads can serve before the kernel outgrows the first-level cache.
+const LANES_SIZE: &[(&str, u32)] = &[("ROWS", 16), ("ACROSS", 4)];
 
 /// What a kernel's variants are made of: one for each engine.
 pub(super) struct Sources {
@@ -91,23 +88,11 @@ pub(super) const GRAD_SLICES: [&[(&str, u32)]; 3] =
 
 impl Sources {
     /// The variants, by the number of the engine.
-    pub const fn variants(self) -> [Variant; 7] {
+    pub const fn variants(self) -> [Variant; 5] {
         let Sources { wgsl: [steps, lanes, slice], entries, slices } = self;
         [
             Variant { wgsl: steps, ..Variant::named("steps", entries[0]) },
-            Variant { wgsl: lanes, constants: LANES_SIZES[0], subgroups: true, ..Variant::named("lanes8", entries[1]) },
-            Variant {
-                wgsl: lanes,
-                constants: LANES_SIZES[1],
-                subgroups: true,
-                ..Variant::named("lanes16", entries[1])
-            },
-            Variant {
-                wgsl: lanes,
-                constants: LANES_SIZES[2],
-                subgroups: true,
-                ..Variant::named("lanes32", entries[1])
-            },
+            Variant { wgsl: lanes, constants: LANES_SIZE, subgroups: true, ..Variant::named("lanes", entries[1]) },
             Variant { wgsl: slice, constants: slices[0], ..Variant::named("slice8", entries[2]) },
             Variant { wgsl: slice, constants: slices[1], ..Variant::named("slice64", entries[2]) },
             Variant { wgsl: slice, constants: slices[2], ..Variant::named("slice256", entries[2]) },
@@ -172,19 +157,14 @@ fn constant(variant: &Variant, name: &str) -> u32 {
     variant.constants.iter().find(|(known, _)| *known == name).map_or(0, |&(_, value)| value)
 }
 
-/// The variant to take for `[rows, units]` where nothing was measured: all steps in one dispatch while U stays close to a workgroup, which a
-/// GPU's is up to some hundred units, else a dispatch for each. On a software driver the more rows a workgroup takes the better, as long as
-/// every thread of the CPU has one.
-pub(super) fn engine_for([rows, units]: [u32; 2], traits: &Traits, fits: impl Fn(usize) -> bool) -> usize {
-    let busy = |variant: &usize| ENGINES[*variant].rows.is_some_and(|own| rows.div_ceil(own) >= traits.cpu_threads);
-    let wanted = match (traits.software, units) {
-        (true, _) => {
-            let widest = LANES.into_iter().rev().find(busy).filter(|_| units > 16);
-            vec![widest.unwrap_or(LANES[0]), SLICE_8]
-        }
-        (false, ..=64) => vec![SLICE_64],
-        (false, ..=160) => vec![SLICE_256],
-        _ => vec![],
+/// The variant to take where nothing was measured: all steps in one dispatch while U stays close to a workgroup, which a GPU's is
+/// up to some hundred units, else a dispatch for each.
+pub(super) fn engine_for(units: u32, traits: &Traits, fits: impl Fn(usize) -> bool) -> usize {
+    let wanted: &[usize] = match (traits.software, units) {
+        (true, _) => &[LANES, SLICE_8],
+        (false, ..=64) => &[SLICE_64],
+        (false, ..=160) => &[SLICE_256],
+        _ => &[],
     };
-    wanted.into_iter().find(|&variant| fits(variant)).unwrap_or(STEPS)
+    wanted.iter().copied().find(|&variant| fits(variant)).unwrap_or(STEPS)
 }

@@ -76,7 +76,7 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if it ends in none of them.
+    /// [`Error::Usage`](crate::Error::Usage) if it ends in none of them.
     pub fn series(path: impl AsRef<Path>) -> Result<SeriesOptions> {
         let path = path.as_ref();
         match Format::of(path) {

@@ -288,8 +288,8 @@ impl TableOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if the options contradict each other; [`Error::Io`] if the file cannot be read; else
-    /// [`Error::Input`], which names the line and the column (lines are counted from 1, the header included) and the
+    /// [`Error::Usage`](crate::Error::Usage) if the options contradict each other; [`Error::Io`](crate::Error::Io) if the file cannot be read; else
+    /// [`Error::Input`](crate::Error::Input), which names the line and the column (lines are counted from 1, the header included) and the
     /// cure: a missing column, a row that is too short or too long, a value that is missing (unless it was said what becomes of it),
     /// infinite, beyond f32, of another kind than its column, or an unknown category; a target of one class only or whose values may
     /// be classes or numbers; moments that are no dates, out of order or doubtful; fewer rows than a window has; columns that do not

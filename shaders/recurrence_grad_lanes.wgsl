@@ -2,9 +2,6 @@
 // the lanes, so that what one loads serves many products: gradients of two rows are loaded at once, each lane one unit of one of them, and
 // handed round, and weights serve ROWS rows. Workgroup = subgroup = ROWS rows of the batch, lane = every eighth unit of them, ACROSS of
 // these at a time. No step needs another workgroup. A barrier of the workgroup would do as well, but CPU drivers cut a kernel in pieces there.
-const LANES: u32 = 8u;
-const TERMS: u32 = 4u; // units that are multiplied and added up at once
-const PAIRS: u32 = ROWS / 2u;
 var<workgroup> sums: array<f32, ROWS * ACROSS * LANES>;
 
 @compute @workgroup_size(8)
@@ -13,17 +10,6 @@ fn lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_i
         lanes_step(step_number(k - 1u), group.y * ROWS, lane);
         subgroupBarrier();
     }
-}
-
-// The units of a lane from `first_unit` on that are there, as many as it takes at a time. Drivers must not know it, or they compile
-// what follows once for each.
-fn units_across(first_unit: u32) -> u32 {
-    return min(ACROSS, (p.units - first_unit + LANES - 1u) / LANES);
-}
-
-// Of what a lane leaves for itself, since drivers are slow with what is indexed by what they do not know.
-fn place(row: u32, i: u32, lane: u32) -> u32 {
-    return (row * ACROSS + i) * LANES + lane;
 }
 
 fn lanes_step(s: Step, first: u32, lane: u32) {

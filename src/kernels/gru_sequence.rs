@@ -120,6 +120,7 @@ impl Kernel for GruSequence {
             include_str!("../../shaders/recurrence.wgsl"),
             concat!(
                 include_str!("../../shaders/recurrence.wgsl"),
+                include_str!("../../shaders/recurrence_lanes_shared.wgsl"),
                 include_str!("../../shaders/recurrence_lanes.wgsl"),
                 include_str!("../../shaders/gru_sequence_lanes.wgsl")
             ),

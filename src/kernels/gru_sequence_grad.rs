@@ -79,6 +79,7 @@ impl Kernel for GruSequenceGrad {
             include_str!("../../shaders/recurrence_grad.wgsl"),
             concat!(
                 include_str!("../../shaders/recurrence_grad.wgsl"),
+                include_str!("../../shaders/recurrence_lanes_shared.wgsl"),
                 include_str!("../../shaders/recurrence_grad_lanes.wgsl"),
                 include_str!("../../shaders/gru_sequence_grad_lanes.wgsl")
             ),

@@ -90,7 +90,11 @@ impl Kernel for LstmSequence {
     const VARIANTS: &'static [Variant] = &Sources {
         wgsl: [
             include_str!("../../shaders/recurrence.wgsl"),
-            concat!(include_str!("../../shaders/recurrence.wgsl"), include_str!("../../shaders/recurrence_lanes.wgsl")),
+            concat!(
+                include_str!("../../shaders/recurrence.wgsl"),
+                include_str!("../../shaders/recurrence_lanes_shared.wgsl"),
+                include_str!("../../shaders/recurrence_lanes.wgsl")
+            ),
             concat!(include_str!("../../shaders/recurrence.wgsl"), include_str!("../../shaders/recurrence_slice.wgsl")),
         ],
         entries: FORWARDS.entries,

@@ -78,6 +78,7 @@ impl Kernel for LstmSequenceGrad {
             include_str!("../../shaders/recurrence_grad.wgsl"),
             concat!(
                 include_str!("../../shaders/recurrence_grad.wgsl"),
+                include_str!("../../shaders/recurrence_lanes_shared.wgsl"),
                 include_str!("../../shaders/recurrence_grad_lanes.wgsl")
             ),
             concat!(

@@ -199,8 +199,8 @@ impl Kernel for Matmul {
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        let of_lanes = Self::VARIANTS[variant].subgroups;
-        !of_lanes || (traits.subgroup == Some((8, 8)) && self.blocks(variant).is_some())
+        let in_lanes = || traits.subgroup == Some((8, 8)) && self.blocks(variant).is_some();
+        Self::VARIANTS.get(variant).is_some_and(|known| !known.subgroups || in_lanes())
     }
 
     /// Software drivers: blocks. GPUs: the largest tiles that leave enough workgroups.

@@ -12,7 +12,7 @@ const DISPATCH_STEPS: u64 = 2000;
 /// Times that a thread may go through loops in one dispatch, as far as they are counted here: half of what Mesa's software drivers do
 /// before they leave a loop without a word ([`Limits::SOFTWARE_LOOPS`](crate::plan::Limits::SOFTWARE_LOOPS)).
 const DISPATCH_LOOPS: u64 = 30_000;
-/// What a step takes beside its products, for each unit and for itself, of workgroups of at most 8 rows: these, one by one.
+/// What a step takes beside its products, for each unit and for itself: rows of the batch, of which a workgroup has at most 16, one by one.
 const OTHER_LOOPS: u64 = 24;
 
 /// How a variant dispatches time steps.
@@ -123,8 +123,7 @@ impl Engine {
     /// Times that a thread goes through loops in a step.
     fn loops(&self, units: u64, pass: &Pass) -> u64 {
         let of_terms = units.div_ceil(self.terms) + units.div_ceil(RUN as u64);
-        let others = OTHER_LOOPS.max(self.rows.unwrap_or(1).into());
-        pass.products * (units.div_ceil(self.threads) * (of_terms + others) + others)
+        pass.products * (units.div_ceil(self.threads) * (of_terms + OTHER_LOOPS) + OTHER_LOOPS)
     }
 
     /// The dispatches of these parts of all time steps, one behind the other.

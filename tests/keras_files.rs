@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gatenorm::data::{Categorical, DateOrder, Encoding, Labelled, Missing, Reading, SampleKind, TimeAxis, TimeFeature};
+use gatenorm::data::{
+    Categorical, DateOrder, Encoding, Labelled, Missing, Reading, SampleKind, TargetOf, TimeAxis, TimeFeature,
+};
 use gatenorm::formats::KerasArchive;
 use gatenorm::model::{
     Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, LayerNormLstm, Merge, RenormClipping,
@@ -140,6 +142,7 @@ fn what_keras_has_no_place_for_is_kept() {
                 found: false,
             }),
             group: vec!["machine".into()],
+            target_of: TargetOf::EveryRow,
             horizon: vec![1, 6],
             season: Some(24),
             series: Some(Labelled::File("id".into())),

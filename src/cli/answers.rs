@@ -11,7 +11,7 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Of a model with so many numbers for each sample.
+    /// Of a model with so many numbers for each line.
     pub fn new(model: &Model, width: usize) -> Answers {
         let meaning = Meaning::of(model, width);
         let columns: Vec<String> = match &meaning {
@@ -77,9 +77,10 @@ impl Meaning {
         if let (Some(labels), true) = (labels, loss.plain() == Loss::BinaryCrossentropy) {
             return Meaning::Labels(labels);
         }
-        let count = match model.network().output_shape() {
-            [1] if loss.plain() == Loss::BinaryCrossentropy => 2,
-            [outputs] if exclusive(loss) => *outputs,
+        let count = match model.network().output_shape().last() {
+            Some(&outputs) if outputs != width => return Meaning::Numbers,
+            Some(1) if loss.plain() == Loss::BinaryCrossentropy => 2,
+            Some(&outputs) if exclusive(loss) => outputs,
             _ => return Meaning::Numbers,
         };
         let named = model.data_spec().and_then(|spec| spec.classes.clone()).filter(|names| names.len() == count);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gatenorm::data::Dataset;
 use gatenorm::exec::Device;
 use gatenorm::model::{Activation, Dense, Layer, Rescaling, Sequential};
-use gatenorm::train::{Loss, Metric, Model, Optimizer};
+use gatenorm::train::{Loss, Metric, Model, Optimizer, Reduction};
 use gatenorm::{Error, Result};
 
 /// The end of a model, and how it is judged.
@@ -28,8 +28,13 @@ impl Head {
             _ => Loss::SparseCategoricalCrossentropy,
         };
         let loss = named.unwrap_or(fitting);
-        let head =
-            |outputs, activation, metrics: &[Metric]| Ok(Head { outputs, activation, loss, metrics: metrics.to_vec() });
+        // Of targets of every row some may count for nothing: then means are over the others.
+        let of_rows = data.has_targets_of_rows();
+        let reduction = if of_rows { Reduction::MeanWithSampleWeight } else { Reduction::SumOverBatchSize };
+        let head = |outputs, activation, metrics: &[Metric]| {
+            let metrics = metrics.iter().map(|metric| metric.clone().weighted(of_rows)).collect();
+            Ok(Head { outputs, activation, loss: loss.reduction(reduction), metrics })
+        };
         let errors = [Metric::MeanAbsoluteError, Metric::RootMeanSquaredError];
         match classes {
             _ if labels > 0 && loss == Loss::BinaryCrossentropy => {

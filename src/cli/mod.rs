@@ -28,6 +28,7 @@ mod options;
 mod page;
 mod predict;
 mod predict_stream;
+mod predictions;
 mod profile;
 mod progress;
 mod reading;

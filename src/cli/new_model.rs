@@ -152,7 +152,8 @@ impl NewModel<'_> {
         if is_masked(train) {
             model = model.add(Masking::new());
         }
-        model = self.stack.add_to(model, train.steps())?;
+        let stack = Stack { return_sequences: train.target_shape().len() > 1, ..self.stack.clone() };
+        model = stack.add_to(model, train.steps())?;
         let mut model = head.compile(model, self.scaling.then_some(train), device, optimizer)?;
         if self.scaling {
             model.adapt(train)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use gatenorm::data::{Dataset, Labelled, SampleKind, SeriesOptions, TableOptions};
+use gatenorm::data::{Dataset, Labelled, SampleKind, SeriesOptions, TableOptions, TargetOf};
 use gatenorm::exec::{Device, DeviceOptions};
 use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
@@ -56,9 +56,14 @@ pub struct TableFlags {
     /// Rows in a sample.
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     pub window: Option<usize>,
-    /// Rows from one sample to the next [default: 1].
+    /// Rows from one sample to the next [default: 1; with --return-sequences those of a window].
     #[arg(long, value_name = "ROWS", value_parser = at_least_one, allow_negative_numbers = true)]
     pub stride: Option<usize>,
+    /// Learn the target of every row of a window or series, not of its last alone: all LSTMs return sequences, as in Keras. Windows stand
+    /// side by side unless --stride says else, so that each row is told once; a last one that ends with the data shares rows with the
+    /// one before, which count once. Rows without a target count for nothing, if --missing allows them.
+    #[arg(long, conflicts_with_all = ["row_steps", "labels", "series_column"])]
+    pub return_sequences: bool,
     /// Take every row as a whole sample of so many steps: its first columns are step 0, the next step 1, and so on.
     #[arg(long, value_name = "STEPS", value_parser = at_least_one, allow_negative_numbers = true, conflicts_with_all = ["window", "stride"])]
     pub row_steps: Option<usize>,
@@ -161,7 +166,12 @@ impl TableFlags {
             (None, Some(window)) => options.window(window),
             (None, None) => options,
         };
-        options = options.stride(self.stride.unwrap_or(1));
+        if let Some(stride) = self.stride {
+            options = options.stride(stride);
+        }
+        if self.return_sequences {
+            options = options.return_sequences();
+        }
         if let Some(labels) = &self.labels {
             options = options.labels(labels);
         }
@@ -210,6 +220,11 @@ impl TableFlags {
         if spec.is_table() {
             self.refuse_arrays()?;
         }
+        let of_rows = spec.reading.target_of == TargetOf::EveryRow;
+        if self.return_sequences && !of_rows {
+            let why = format!("{} learned one target for each sample", file.display());
+            return self.refuse(&why, &["--return-sequences"]).map(|()| spec.clone());
+        }
         let targets = (!spec.targets.is_empty()).then(|| spec.targets.join(","));
         let asked = self.target.as_ref().map(|targets| targets.join(","));
         differs("--target", asked.filter(|_| targets.is_some()), targets, file)?;
@@ -234,6 +249,7 @@ impl TableFlags {
             ("--target", self.target.is_some()),
             ("--columns", self.columns.is_some()),
             ("--series-column", self.series_column.is_some()),
+            ("--return-sequences", self.return_sequences),
         ];
         let refused = |(flag, given): &&(&str, bool)| *given && (flags == ["all"] || flags.contains(flag));
         match given.iter().find(refused) {

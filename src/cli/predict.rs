@@ -14,6 +14,7 @@ use super::answers::{Answers, plain};
 use super::model_and_data::ModelAndData;
 use super::options::keep_apart;
 use super::predict_stream;
+use super::predictions::Predictions;
 use super::report;
 use super::report::talk;
 
@@ -22,6 +23,9 @@ use super::report::talk;
 /// Gives a line of CSV for each sample: of a folder `series`, of several files `file`; unless it is a whole series, `row`, the line in the file of its last row; then, of two classes,
 /// `probability`, that of the second class, and `class`; of several `class`, the likeliest, and the probability of each,
 /// `p(NAME)`; of several labels the name of each, its second class's probability, and `NAME_class`; else `prediction`, or of several numbers the name of each target, with `+6` for 6 rows ahead.
+///
+/// A model that was trained with --return-sequences gives such a line for each row of the data, once: from the first window that it stands in,
+/// which has the most rows before it. Rows that no window can hold, such as those of series shorter than one, get none.
 #[derive(Args)]
 #[command(after_help = "Example:\n  gatenorm predict room.keras data/occupancy/datatest2.txt --out rooms.csv")]
 pub struct Predict {
@@ -51,7 +55,7 @@ pub fn run(args: &Predict) -> Result<()> {
     if let Some(out) = &args.out {
         let bytes = table.csv()?;
         atomic::write_file(out, |file| file.write_all(&bytes))?;
-        talk!("wrote {} predictions to {}", data.len(), out.display());
+        talk!("wrote {} predictions to {}", table.rows.len(), out.display());
     }
     match (&args.out, args.asked.json) {
         (Some(out), true) => report::json(&json!({ "samples": data.len(), "out": out })),
@@ -73,14 +77,10 @@ struct Table {
 
 impl Table {
     fn new(model: &mut Model, data: &Dataset) -> Result<Table> {
-        let outputs = model.predict_all(data)?;
-        let widths: Vec<usize> = outputs.iter().map(|values| values.len() / data.len()).collect();
-        let width = widths.iter().sum();
-        let of_sample =
-            |i: usize| outputs.iter().zip(&widths).flat_map(move |(values, w)| &values[i * w..(i + 1) * w]).copied();
-        let values: Vec<f32> = (0..data.len()).flat_map(of_sample).collect();
+        let Predictions { samples, lines, values } = Predictions::of(model, data)?;
+        let width = values.len() / lines.len().max(1);
         let answers = Answers::new(model, width);
-        let rows = data.last_rows().zip(values.chunks(width)).map(|(line, values)| answers.row(line, values));
+        let rows = lines.iter().zip(values.chunks(width)).map(|(&line, values)| answers.row(line, values));
         // Of several series or files each row says which it is from.
         let (column, names): (&str, Vec<Value>) = match (data.series_names(), data.files()) {
             (Some(names), _) => ("series", names.map(Value::from).collect()),
@@ -88,8 +88,10 @@ impl Table {
             (None, None) => return Ok(Table { rows: rows.collect(), header: answers.header }),
         };
         // A whole series has no row of its own.
-        let skipped = usize::from(column == "series" && data.sample_kind() == SampleKind::Series);
-        let rows = names.into_iter().zip(rows).map(|(name, row)| [&[name], &row[skipped..]].concat());
+        let of_series = column == "series" && data.sample_kind() == SampleKind::Series;
+        let skipped = usize::from(of_series && !data.has_targets_of_rows());
+        let names = samples.iter().map(|&sample| names[sample].clone());
+        let rows = names.zip(rows).map(|(name, row)| [&[name], &row[skipped..]].concat());
         let rows = rows.collect();
         Ok(Table { rows, header: [&[column.to_owned()], &answers.header[skipped..]].concat() })
     }

@@ -104,6 +104,7 @@ fn data(data: &Dataset) -> String {
 fn targets(data: &Dataset) -> String {
     let names = if data.target_names().is_empty() { "?".to_owned() } else { columns(data.target_names()) };
     match &data.reading().horizon[..] {
+        [] if data.has_targets_of_rows() => format!("{names} of every row"),
         [] => names,
         [ahead] => format!("{names}, {ahead} ahead"),
         [first, .., last] if last - first + 1 == data.reading().horizon.len() => {
@@ -164,6 +165,11 @@ pub fn samples(data: &Dataset) -> &'static str {
     }
 }
 
+/// What has a class each.
+fn counted(data: &Dataset) -> &'static str {
+    if data.has_targets_of_rows() { "rows" } else { samples(data) }
+}
+
 /// The names of columns; a long list is cut.
 pub fn columns(names: &[String]) -> String {
     const MOST: usize = 8;
@@ -180,10 +186,11 @@ pub fn balance(data: &Dataset) -> Option<String> {
     if counts.len() > MOST {
         let (least, most) = (counts.iter().min()?, counts.iter().max()?);
         let from = if least < most { format!("{} to ", grouped(*least)) } else { String::new() };
-        return Some(format!("{} classes of {from}{} {}", counts.len(), grouped(*most), samples(data)));
+        return Some(format!("{} classes of {from}{} {}", counts.len(), grouped(*most), counted(data)));
     }
+    let all: usize = counts.iter().sum();
     let share = |(count, name): (&usize, &String)| {
-        let percent = 100.0 * *count as f64 / data.len() as f64;
+        let percent = 100.0 * *count as f64 / all as f64;
         // A rare class must not read as none at all.
         let digits = usize::from((percent > 0.0 && percent < 1.0) || (percent > 99.0 && percent < 100.0));
         format!("{percent:.digits$} % {name}")

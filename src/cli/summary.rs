@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use gatenorm::Error;
-use gatenorm::data::SampleKind;
+use gatenorm::data::{SampleKind, TargetOf};
 use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, LearningRate, Model};
 use serde_json::json;
@@ -69,6 +69,8 @@ fn table(spec: &DataSpec) -> String {
     let targets: Vec<String> = spec.targets.iter().zip(labels).map(|(name, classes)| name.clone() + &classes).collect();
     let target = if targets.is_empty() { String::new() } else { format!(" -> {}", targets.join(", ")) };
     let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
+    let of_rows = if spec.reading.target_of == TargetOf::EveryRow { " of every row" } else { "" };
+    let classes = classes + of_rows;
     match spec.samples {
         SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),
         SampleKind::Row => format!("Columns: {columns}{target}{classes}\nSample: a row of {window} steps"),

@@ -11,10 +11,10 @@ impl TableOptions {
     /// What can be seen to be wrong before reading.
     pub(super) fn check(&self) -> Result<()> {
         let usage = |text: &str| Err(Error::usage(text));
-        if self.windows.length == 0 {
+        if self.window == 0 {
             return usage("a window of 0 rows holds nothing. Use `--window 1` or more");
         }
-        if self.windows.stride == 0 {
+        if self.stride == Some(0) {
             return usage("a stride of 0 rows never moves on. Use `--stride 1` or more");
         }
         if self.columns.as_ref().is_some_and(Vec::is_empty) {
@@ -25,7 +25,7 @@ impl TableOptions {
         if self.row_steps == Some(0) {
             return usage("a row of 0 steps holds nothing. Use `--row-steps 1` or more");
         }
-        if self.row_steps.is_some() && (self.windows.length, self.windows.stride) != (1, 1) {
+        if self.row_steps.is_some() && (self.window > 1 || self.stride.is_some_and(|stride| stride > 1)) {
             return usage(
                 "a sample is either a row or a window of rows. Leave out `--row-steps`, or `--window` and `--stride`",
             );
@@ -44,7 +44,27 @@ impl TableOptions {
         self.reading.check()?;
         self.check_time()?;
         self.check_rows()?;
+        self.check_targets_of_rows()?;
         self.check_whole()
+    }
+
+    /// What targets of every row cannot be.
+    fn check_targets_of_rows(&self) -> Result<()> {
+        let cannot = [
+            ("--horizon", "a target ahead of each window", !self.reading.horizon.is_empty()),
+            ("--row-steps", "rows that are whole samples", self.row_steps.is_some()),
+            (
+                "--labels",
+                "a target of each series as a whole",
+                self.series.as_ref().is_some_and(|of| of.labels.is_some() || of.column.is_some()),
+            ),
+        ];
+        match cannot.iter().find(|(.., is)| *is && self.has_targets_of_rows()) {
+            Some((flag, what, _)) => Err(Error::usage(format!(
+                "`--return-sequences` learns a target of every row, and `{flag}` is for {what}. Leave one of them out"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// What whole series cannot have.
@@ -52,7 +72,7 @@ impl TableOptions {
         let Reading { time, group, horizon, .. } = &self.reading;
         let gap = time.as_ref().is_some_and(|time| time.gap.is_some()) && !self.known;
         let cannot = [
-            ("--stride", self.windows.stride > 1),
+            ("--stride", self.stride.is_some_and(|stride| stride > 1)),
             ("--gap", gap),
             ("--group", !group.is_empty()),
             ("--horizon", !horizon.is_empty()),

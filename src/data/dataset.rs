@@ -255,14 +255,18 @@ impl Dataset {
     ///
     /// Of arrays, whose classes have no names, the numbers 0 up to the largest target are the classes, if every sample has
     /// a single target that is a whole number, and there are no more of them than samples (or two). `None` otherwise.
+    ///
+    /// Where every row of a sample has a target, how many rows: those that [count](Dataset::counted_steps).
     pub fn class_balance(&self) -> Option<Vec<usize>> {
-        if self.source.target_shape != [1] {
+        if !matches!(self.source.target_shape[..], [1] | [_, 1]) {
             return None;
         }
         let most = self.classes().map_or(self.len().max(2), <[String]>::len);
         let named = self.classes().map_or(2, <[String]>::len);
         let mut counts = vec![0; named];
-        for &target in self.targets() {
+        let counted = self.counted_steps();
+        let counted = |i: usize| counted.as_ref().is_none_or(|counted| counted[i]);
+        for (_, &target) in self.targets().iter().enumerate().filter(|(i, _)| counted(*i)) {
             if target < 0.0 || target.fract() != 0.0 || target >= most as f32 {
                 return None;
             }

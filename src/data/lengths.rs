@@ -3,14 +3,15 @@
 use super::{
     arrays::{check_values, target_shape},
     dataset::Dataset,
-    source::Source,
+    source::{SampleArray, Source},
 };
 use crate::{Error, Result, model::ANY_LENGTH};
 use std::sync::Arc;
 
 impl Dataset {
     /// Sequences given whole, of any lengths: each of `x` is `[its steps, features]` in C order; `y` is `[S, O]`, and `[S]` is
-    /// taken as `[S, 1]`. Without targets both `y` and `y_shape` are empty.
+    /// taken as `[S, 1]`; or, with a target for every step, `[S, T, O]`, where T is that of the longest and what stands behind a sample's
+    /// own steps counts for nothing. Without targets both `y` and `y_shape` are empty.
     ///
     /// # Errors
     ///
@@ -40,9 +41,11 @@ impl Dataset {
         }
         let longest = lengths.iter().max().copied().unwrap_or(0) as usize;
         let target_shape = target_shape(&[samples, longest, features], y_shape)?;
-        if target_shape.len() > 1 {
+        if let [steps, outputs] = target_shape[..]
+            && steps != longest
+        {
             return Err(Error::usage(format!(
-                "y has the shape {y_shape:?}, but sequences of unequal lengths take a target each, not for every step. Give [{samples}, outputs]"
+                "y has the shape {y_shape:?}, but the longest sequence has {longest} steps. Give [{samples}, {longest}, {outputs}], padded behind the shorter ones' steps"
             )));
         }
         check_values("x", &vec![0.0; samples], &[samples])?;
@@ -71,11 +74,13 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if a sample is longer, or has no time axis or a target for every step.
+    /// [`Error::Usage`] if a sample is longer, or has no time axis, or more or fewer targets than steps.
     pub fn pad_to(&self, steps: usize) -> Result<Dataset> {
-        if self.input_shape().len() != 2 || self.target_shape().len() > 1 {
+        let own = self.steps();
+        let fits = |shape: &&[usize]| !matches!(shape, [other, _] if *other != own);
+        if self.input_shape().len() != 2 || !self.target_shapes().iter().all(fits) {
             return Err(Error::usage(
-                "only samples with a time axis and a target each (not one for every step) can be padded",
+                "only samples with a time axis and a target each, or one for every step, can be padded",
             ));
         }
         if self.is_in_file() {
@@ -95,7 +100,17 @@ impl Dataset {
             lengths: Some(lengths(&self.source)),
             ..(*self.source).clone()
         };
-        Ok(Dataset { source: Arc::new(source), ..self.clone() })
+        if steps == own {
+            return Ok(Dataset { source: Arc::new(source), ..self.clone() });
+        }
+        let first = SampleArray { shape: source.target_shape, values: source.targets }.lengthened(steps);
+        let source = Source { target_shape: first.shape, targets: first.values, ..source };
+        Ok(Dataset {
+            source: Arc::new(source),
+            more_targets: Arc::new(self.more_targets.iter().map(|of| of.clone().lengthened(steps)).collect()),
+            sample_weights: self.sample_weights.as_deref().map(|of| Arc::new(of.clone().lengthened(steps))),
+            ..self.clone()
+        })
     }
 }
 
@@ -148,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn targets_of_every_step_are_padded_and_only_real_steps_count() {
+        let x = [vec![1.0, 2.0], vec![3.0]];
+        let data = Dataset::from_sequences(&x, 1, vec![1.0, 0.0, 1.0, 9.0], &[2, 2, 1]).unwrap();
+        assert_eq!((data.target_shape(), data.counted_steps().unwrap()), (&[2, 1][..], vec![true, true, true, false]));
+        let data = data.with_sample_weight(vec![1.0, 0.0, 2.0, 0.0], &[2, 2]).unwrap().pad_to(3).unwrap();
+        assert_eq!((data.target_shape(), data.targets()), (&[3, 1][..], &[1.0, 0.0, 0.0, 1.0, 9.0, 0.0][..]));
+        assert_eq!(data.sample_weights(), Some((&[1.0, 0.0, 0.0, 2.0, 0.0, 0.0][..], Some(3))));
+        assert_eq!(data.counted_steps().unwrap(), [true, false, false, true, false, false]);
+        assert_eq!((data.class_balance(), data.target_scales()), (Some(vec![0, 2]), vec![(1.0, 1.0)]));
+    }
+
+    #[test]
     fn sequences_that_cannot_be_used_are_named() {
         let error = |x: &[Vec<f32>], y: Vec<f32>, y_shape: &[usize]| {
             Dataset::from_sequences(x, 2, y, y_shape).unwrap_err().to_string()
@@ -158,8 +185,8 @@ mod tests {
         assert!(error(&[], vec![], &[]).contains("at least one sample"));
         let nan = error(&[vec![1.0, f32::NAN]], vec![], &[]);
         assert!(nan.contains("sequence 0") && nan.contains("NaN"), "{nan}");
-        let steps = error(&[vec![1.0; 4], vec![1.0; 4]], vec![0.0; 4], &[2, 2, 1]);
-        assert!(steps.contains("not for every step"), "{steps}");
+        let steps = error(&[vec![1.0; 4], vec![1.0; 2]], vec![0.0; 2], &[2, 1, 1]);
+        assert!(steps.contains("longest sequence has 2 steps") && steps.contains("Give [2, 2, 1]"), "{steps}");
         assert!(error(&[vec![1.0; 2]], vec![0.0; 2], &[2]).contains("does not fit x"));
         assert!(error(&[vec![1.0; 2]], vec![0.0; 2], &[1]).contains("y holds 2 values"));
         assert!(error(&[vec![1.0; 2]], vec![0.0], &[]).contains("no shape"));

@@ -5,7 +5,7 @@ use super::{
     dataset::Dataset,
     files::Files,
     labels::{Labels, Rule},
-    reading::{Categorical, DateOrder, Encoding, Missing, Reading, TimeAxis, TimeFeature},
+    reading::{Categorical, DateOrder, Encoding, Missing, Reading, TargetOf, TimeAxis, TimeFeature},
     samples, series_files,
     table::Table,
     window::Windows,
@@ -29,7 +29,10 @@ pub struct TableOptions {
     pub(super) series: Option<SeriesFiles>,
     pub(super) target: Target,
     pub(super) columns: Option<Vec<String>>,
-    pub(super) windows: Windows,
+    /// Rows in a window.
+    pub(super) window: usize,
+    /// From one window to the next, where it was said.
+    pub(super) stride: Option<usize>,
     /// A sample is a whole series.
     pub(super) whole: bool,
     pub(super) row_steps: Option<usize>,
@@ -78,7 +81,8 @@ impl TableOptions {
             series: None,
             target: Target::Unset,
             columns: None,
-            windows: Windows { length: 1, stride: 1 },
+            window: 1,
+            stride: None,
             whole: false,
             row_steps: None,
             label_classes: None,
@@ -147,14 +151,15 @@ impl TableOptions {
 
     /// Rows in a sample; 1 by default. A sample has the shape `[window, features]` and the target of its last row.
     pub fn window(mut self, rows: usize) -> Self {
-        self.windows.length = rows;
+        self.window = rows;
         self.whole = false;
         self
     }
 
-    /// Rows from one sample's start to the next one's; 1 by default.
+    /// Rows from one sample's start to the next one's; 1 by default, with [`return_sequences`](TableOptions::return_sequences) those of a
+    /// window.
     pub fn stride(mut self, rows: usize) -> Self {
-        self.windows.stride = rows;
+        self.stride = Some(rows);
         self
     }
 
@@ -163,6 +168,19 @@ impl TableOptions {
     /// on. A sample has the shape `[steps, columns / steps]`.
     pub fn row_steps(mut self, steps: usize) -> Self {
         self.row_steps = Some(steps);
+        self
+    }
+
+    /// Every row of a sample has a target of its own, for models whose last recurrent layer returns sequences, as Keras's
+    /// `return_sequences=True`: targets have the shape `[T, O]`. Windows stand side by side unless a [`stride`](TableOptions::stride) is
+    /// set; where rows are left behind the last, one more ends where they do. A series of a [folder](Dataset::folder) is a
+    /// sample as a whole, unless [`window`](TableOptions::window) is set.
+    ///
+    /// Rows count for nothing ([`Dataset::sample_weights`]) that have no target (unless that is an error, as of
+    /// [`missing`](TableOptions::missing)), that the model masks, or that stood in the window before that last one; and so does the
+    /// padding of shorter series.
+    pub fn return_sequences(mut self) -> Self {
+        self.reading.target_of = TargetOf::EveryRow;
         self
     }
 
@@ -303,6 +321,18 @@ impl TableOptions {
         samples::check_length(&self, table.lines.len())?;
         let targets = table.take_targets(&self.path)?;
         samples::assemble(&self, table, targets)
+    }
+
+    /// How samples are cut, if they are windows.
+    pub(super) fn windows(&self) -> Windows {
+        let side_by_side = self.has_targets_of_rows() && !self.whole;
+        let stride = self.stride.unwrap_or(if side_by_side { self.window } else { 1 });
+        Windows { length: self.window, stride }
+    }
+
+    /// Whether every row has a target.
+    pub(super) fn has_targets_of_rows(&self) -> bool {
+        self.reading.target_of == TargetOf::EveryRow
     }
 
     /// All files, in their order.

@@ -22,6 +22,9 @@ pub struct Reading {
     pub time: Option<TimeAxis>,
     /// The columns that say which series a row belongs to.
     pub group: Vec<String>,
+    /// What a sample has a target for.
+    #[serde(skip_serializing_if = "TargetOf::is_sample")]
+    pub target_of: TargetOf,
     /// How many rows behind its window a sample's target stands; none where it stands in the window's last row.
     pub horizon: Vec<usize>,
     /// Rows of a period, such as 24 of hours in a day, for the seasonal naive forecast.
@@ -29,6 +32,23 @@ pub struct Reading {
     /// Where the series of a folder have their labels; none where the data are no folder of series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<Labelled>,
+}
+
+/// What has a target of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetOf {
+    /// A sample: that of its last row, or of its series.
+    #[default]
+    Sample,
+    /// Every row of a sample: targets are sequences, `[T, O]`.
+    EveryRow,
+}
+
+impl TargetOf {
+    fn is_sample(&self) -> bool {
+        *self == TargetOf::Sample
+    }
 }
 
 /// Where the labels of series are that stand in a file each.

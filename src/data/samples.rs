@@ -6,12 +6,13 @@ use super::{
     features::Features,
     options::TableOptions,
     reading::{Missing, Reading},
+    row_targets::RowTargets,
     series::Series,
     series_labels::Targets,
     source::{SampleArray, Source},
     spelling::shown,
     table::Table,
-    window::Windows,
+    window::{Cutting, Windows},
 };
 use crate::{Error, Result, model::ANY_LENGTH};
 use std::{ops::Range, sync::Arc};
@@ -42,6 +43,8 @@ struct Cut<'a> {
     windows: Windows,
     /// A sample is a stretch as a whole, not a window.
     whole: bool,
+    /// Whether every row has a target.
+    of_rows: bool,
     horizon: &'a [usize],
     stretches: &'a [Range<usize>],
     /// `[R]`: whether no window may hold it.
@@ -57,6 +60,8 @@ struct Cut<'a> {
 struct Samples {
     /// The rows of each, ascending.
     rows: Vec<Range<usize>>,
+    /// The first row of each that no sample before it was to tell.
+    new_from: Vec<usize>,
     /// How many there would be if they had a target.
     without_target: usize,
     /// How many stretches hold none since they are shorter than a window.
@@ -96,8 +101,9 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
     let barred: Vec<bool> = (0..rows).map(|row| !mask && of_row(row).contains(&true)).collect();
     let masked: Vec<bool> = (0..rows).map(|row| mask && !of_row(row).contains(&false)).collect();
     let cut = Cut {
-        windows: options.windows,
+        windows: options.windows(),
         whole: options.whole,
+        of_rows: options.has_targets_of_rows(),
         horizon: &reading.horizon,
         stretches: &series.stretches,
         barred: &barred,
@@ -110,7 +116,8 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         return Err(Error::input(path, cut.why_none(&reading, samples.without_target)));
     }
     let last_rows = samples.last_rows();
-    let mut arrays = cut.target_arrays(&last_rows, targets.labels.is_some())?.into_iter();
+    let (arrays, weights) = cut.targets_and_weights(&samples, targets.labels.is_some())?;
+    let mut arrays = arrays.into_iter();
     let first = arrays.next().unwrap_or(SampleArray { shape: Vec::new(), values: Vec::new() });
     let files: Vec<u32> = if table.begins.len() > 1 {
         series.sorted((0..rows).map(|row| table.file_of(row) as u32).collect())
@@ -143,18 +150,20 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
     };
     let names = features.names();
     let (steps, lengths) = samples.lengths();
+    let places = last_rows.iter().map(|&row| lines[row]).collect();
     let data = Dataset::new(Source {
         kind: match (options.whole, options.row_steps) {
             (true, _) => SampleKind::Series,
             (false, Some(_)) => SampleKind::Row,
             (false, None) => SampleKind::Window,
         },
-        stride: options.windows.stride,
+        stride: options.windows().stride,
         input_shape: vec![if lengths.is_some() { ANY_LENGTH } else { steps * per_row }, names.len() / per_row],
         steps: steps * per_row,
         target_shape: first.shape,
         targets: first.values,
-        places: last_rows.iter().map(|&row| lines[row]).collect(),
+        places,
+        row_lines: Arc::new(if options.has_targets_of_rows() { lines } else { Vec::new() }),
         files: if files.is_empty() { files } else { last_rows.iter().map(|&row| files[row]).collect() },
         file_names: Arc::new(options.files.paths.clone()),
         groups: (!groups.is_empty()).then(|| starts().map(|start| groups[start]).collect()),
@@ -174,20 +183,28 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         counts,
         baselines,
     });
-    Ok(Dataset { more_targets: Arc::new(arrays.collect()), ..data })
+    Ok(Dataset { more_targets: Arc::new(arrays.collect()), sample_weights: weights.map(Arc::new), ..data })
 }
 
 impl Cut<'_> {
     fn samples(&self) -> Samples {
-        let mut found = Samples { rows: Vec::new(), without_target: 0, too_short: 0, left_out: 0 };
+        let mut found =
+            Samples { rows: Vec::new(), new_from: Vec::new(), without_target: 0, too_short: 0, left_out: 0 };
         for stretch in self.stretches {
             let runs = runs(stretch.clone(), self.barred);
             found.too_short += usize::from(!self.whole && stretch.len() < self.windows.length);
             found.left_out += usize::from(self.whole && self.barred[stretch.clone()].contains(&true));
-            for rows in runs.into_iter().flat_map(|run| self.cut(run, stretch)) {
-                match self.has_targets(rows.end - 1, stretch.end) {
+            for Cutting { rows, new_from } in runs.into_iter().flat_map(|run| self.cut(run, stretch)) {
+                let has_targets = match self.of_rows {
+                    true => self.labels.is_empty() || (new_from..rows.end).any(|row| self.row_targets().count(row)),
+                    false => self.has_targets(rows.end - 1, stretch.end),
+                };
+                match has_targets {
                     _ if self.masked[rows.clone()].iter().all(|&masked| masked) => {}
-                    true => found.rows.push(rows),
+                    true => {
+                        found.rows.push(rows);
+                        found.new_from.push(new_from);
+                    }
                     false => found.without_target += 1,
                 }
             }
@@ -196,12 +213,28 @@ impl Cut<'_> {
     }
 
     /// The windows of a run of rows, or the run if it is a whole stretch.
-    fn cut(&self, run: Range<usize>, stretch: &Range<usize>) -> Vec<Range<usize>> {
+    fn cut(&self, run: Range<usize>, stretch: &Range<usize>) -> Vec<Cutting> {
         if self.whole {
-            return if run == *stretch { vec![run] } else { Vec::new() };
+            return if run == *stretch { vec![run.into()] } else { Vec::new() };
         }
-        let starts = self.windows.starts(run.len()).into_iter().map(|start| run.start + start as usize);
-        starts.map(|start| start..start + self.windows.length).collect()
+        self.windows.of(run, self.of_rows)
+    }
+
+    fn row_targets(&self) -> RowTargets<'_> {
+        RowTargets { labels: self.labels, masked: self.masked }
+    }
+
+    /// The targets, and what their steps count for where these are not all the same.
+    fn targets_and_weights(
+        &self,
+        samples: &Samples,
+        are_labels: bool,
+    ) -> Result<(Vec<SampleArray>, Option<SampleArray>)> {
+        if !self.of_rows {
+            return Ok((self.target_arrays(&samples.last_rows(), are_labels)?, None));
+        }
+        let targets = self.row_targets();
+        Ok((targets.arrays(&samples.rows, are_labels), targets.weights(&samples.rows, &samples.new_from)))
     }
 
     fn has_targets(&self, last: usize, end: usize) -> bool {
@@ -248,6 +281,7 @@ impl Cut<'_> {
                 Some(ahead) => format!(
                     "no window of {length} rows has a target {ahead} rows behind it in the same series. Use a smaller `--horizon` or `--window`, or more data"
                 ),
+                None if self.of_rows => "every row's target is missing. Use rows with targets".to_owned(),
                 None => "every window's target is missing. Use rows with targets".to_owned(),
             };
         }
@@ -295,7 +329,7 @@ fn runs(stretch: Range<usize>, barred: &[bool]) -> Vec<Range<usize>> {
 
 /// Whether there is a window. Ask before labels are judged: too few rows often hold one class only, and more rows are the cure.
 pub(super) fn check_length(options: &TableOptions, rows: usize) -> Result<()> {
-    let Windows { length, .. } = options.windows;
+    let length = options.window;
     if options.whole || rows >= length {
         return Ok(());
     }

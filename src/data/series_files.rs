@@ -18,7 +18,15 @@ use std::collections::BTreeMap;
 pub(super) fn load(mut options: TableOptions) -> Result<Dataset> {
     let mut folder = Folder::of(&options.files.paths)?;
     let wanted = options.target != Target::None;
-    let (mut labelled, path) = series_labels::source(&options, &mut folder)?;
+    let (mut labelled, path) = match options.has_targets_of_rows() {
+        true => (Labelled::Columns, None),
+        false => series_labels::source(&options, &mut folder)?,
+    };
+    if options.has_targets_of_rows() && options.target == Target::Unset {
+        return Err(Error::usage(
+            "with `--return-sequences` the target is a column of the series. Name it with `--target`",
+        ));
+    }
     if !wanted && options.series.as_ref().is_some_and(|of| of.labels.is_some()) {
         return Err(Error::usage("`--labels` is of no use where no targets are read. Leave it out"));
     }
@@ -89,7 +97,7 @@ fn of_rows(table: &Table, targets: Targets) -> Targets {
 
 /// Whether a column says one thing of a series that is a sample as a whole.
 fn check_constant(options: &TableOptions, table: &Table, targets: &Targets) -> Result<()> {
-    if !options.whole {
+    if !options.whole || options.has_targets_of_rows() {
         return Ok(());
     }
     for (values, name) in targets.values.iter().zip(&targets.names) {
@@ -98,7 +106,7 @@ fn check_constant(options: &TableOptions, table: &Table, targets: &Targets) -> R
             |row: &usize| differ(values[*row], values[row - 1]) && table.file_of(*row) == table.file_of(row - 1);
         let Some(row) = (1..table.lines.len()).find(changes) else { continue };
         let message = format!(
-            "line {}, column `{}`: the target changes within the series. Say with `--window` how many rows make a sample; or, if a series has one target, write it into every row or into a file of labels",
+            "line {}, column `{}`: the target changes within the series. Say with `--window` how many rows make a sample, or with `--return-sequences` that each row has a target; or, if a series has one target, write it into every row or into a file of labels",
             table.lines[row],
             shown(name)
         );

@@ -31,6 +31,8 @@ pub(super) struct Source {
     pub sources: Vec<String>,
     /// `[S]`: the line where every sample ends in its file, or its index in arrays.
     pub places: Vec<u32>,
+    /// `[R]`: the line of every row, where each has a target; else empty.
+    pub row_lines: Arc<Vec<u32>>,
     /// `[S]`: which file every sample comes from; empty where it is one.
     pub files: Vec<u32>,
     pub file_names: Arc<Vec<PathBuf>>,
@@ -66,6 +68,7 @@ impl Source {
             sources: columns.clone(),
             columns,
             places: (0..samples as u32).collect(),
+            row_lines: Arc::default(),
             files: Vec::new(),
             file_names: Arc::default(),
             groups: None,
@@ -94,6 +97,17 @@ pub(super) struct SampleArray {
 impl SampleArray {
     pub(super) fn size(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// With zeros behind the steps that there are, up to so many; as it is where it has no steps.
+    pub(super) fn lengthened(self, steps: usize) -> SampleArray {
+        let [own, outputs] = self.shape[..] else { return self };
+        let mut values = Vec::with_capacity(self.values.len() / own.max(1) * steps);
+        for sample in self.values.chunks((own * outputs).max(1)) {
+            values.extend_from_slice(sample);
+            values.resize(values.len() + (steps - own) * outputs, 0.0);
+        }
+        SampleArray { shape: vec![steps, outputs], values }
     }
 
     pub(super) fn part(&self, samples: &Range<usize>) -> &[f32] {

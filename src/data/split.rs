@@ -98,7 +98,9 @@ impl Dataset {
         match by {
             SplitBy::Time => self.split_by_time(fraction),
             SplitBy::Group => self.split_by_group(fraction, seed),
-            SplitBy::Random if self.classes().is_some() => self.split_stratified(fraction, seed),
+            SplitBy::Random if self.classes().is_some() && self.target_shape().len() == 1 => {
+                self.split_stratified(fraction, seed)
+            }
             SplitBy::Random => self.split_random(fraction, seed),
         }
     }
@@ -200,7 +202,7 @@ impl Dataset {
     ///
     /// [`Error::Usage`] as of [`split_random`](Dataset::split_random), and if the targets are no classes.
     pub fn split_stratified(&self, fraction: f64, seed: u64) -> Result<(Dataset, Dataset)> {
-        let Some(counts) = self.class_balance() else {
+        let Some(counts) = self.class_balance().filter(|_| self.target_shape().len() == 1) else {
             return Err(Error::usage(
                 "a stratified split needs a target of classes. Use `split_random`, or read the target as classes",
             ));

@@ -25,11 +25,20 @@ impl Dataset {
         moments(features, |see| self.source.rows.visit(&used, features, see))
     }
 
-    /// Mean and standard deviation of each target, over all samples and horizons; the deviation of a constant counts as 1.
+    /// Mean and standard deviation of each target, over all samples and horizons, and over the steps that
+    /// [count](Dataset::counted_steps); the deviation of a constant counts as 1.
     pub fn target_scales(&self) -> Vec<(f64, f64)> {
+        let counted = self.counted_steps();
         let scale = |values: &[f32]| {
             let of_values = moments(1, |see| {
-                see(values);
+                match &counted {
+                    Some(counted) => {
+                        let outputs = values.len() / counted.len().max(1);
+                        let steps = values.chunks(outputs.max(1)).zip(counted);
+                        steps.filter(|(_, counts)| **counts).for_each(|(values, _)| see(values));
+                    }
+                    None => see(values),
+                }
                 Ok(())
             });
             let FeatureStatistics { mean, variance } = of_values.unwrap_or_default();

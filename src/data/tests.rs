@@ -20,6 +20,7 @@ mod inspect;
 mod missing;
 mod multi_label;
 mod occupancy;
+mod row_targets;
 mod series;
 mod ts;
 

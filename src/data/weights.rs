@@ -44,9 +44,10 @@ impl Dataset {
     }
 
     /// Weighs each sample by its class, as Keras's `class_weight`: classes that are not named count 1. Of several outputs the largest
-    /// is the class.
+    /// is the class. Where every row of a sample has a target, its rows are weighed, and those that count for nothing still do.
     pub(crate) fn with_class_weight(self, weights: &[(usize, f64)]) -> Result<Dataset> {
-        if self.sample_weights.is_some() {
+        let of_rows = self.has_targets_of_rows();
+        if self.sample_weights.is_some() && !of_rows {
             return Err(Error::usage("the samples have weights: give sample weights or class weights, not both"));
         }
         if self.labels().is_some() {
@@ -54,7 +55,12 @@ impl Dataset {
                 "class weights need one class for each sample, but the target is several labels: give sample weights instead",
             ));
         }
-        let [outputs] = *self.target_shape() else {
+        let outputs = match *self.target_shape() {
+            [outputs] => Some(outputs),
+            [_, outputs] if of_rows => Some(outputs),
+            _ => None,
+        };
+        let Some(outputs) = outputs else {
             return Err(Error::usage(format!(
                 "class weights need one class for each sample, but the targets have the shape {:?}: give sample weights for each step instead",
                 self.target_shape()
@@ -69,9 +75,12 @@ impl Dataset {
         };
         let weight =
             |class: i64| weights.iter().find(|(c, _)| *c as i64 == class).map_or(1.0, |&(_, weight)| weight as f32);
-        let of_samples: Vec<f32> = self.targets().chunks(outputs).map(|target| weight(class(target))).collect();
-        let shape = [of_samples.len()];
-        self.with_sample_weight(of_samples, &shape)
+        let mut weights: Vec<f32> = self.targets().chunks(outputs).map(|target| weight(class(target))).collect();
+        if let Some((earlier, _)) = self.sample_weights() {
+            weights.iter_mut().zip(earlier).for_each(|(weight, earlier)| *weight *= earlier);
+        }
+        let shape = [self.len(), weights.len() / self.len()];
+        self.with_sample_weight(weights, &shape[..if of_rows { 2 } else { 1 }])
     }
 }
 

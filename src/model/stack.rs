@@ -19,11 +19,13 @@ pub enum Within {
     LayerNorm,
 }
 
-/// LSTMs one behind the other, and how they are normalised. All but the last give whole sequences.
+/// LSTMs one behind the other, and how they are normalised. All but the last give whole sequences, and that one too if so asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stack {
     /// Their sizes.
     pub units: Vec<usize>,
+    /// Whether the last gives whole sequences too, for an output for each step.
+    pub return_sequences: bool,
     /// Normalisation within the recurrence.
     pub within: Within,
     /// Whether a `BatchNormalization` stands behind each.
@@ -43,6 +45,7 @@ impl Stack {
     pub fn new(units: &[usize]) -> Stack {
         Stack {
             units: units.to_vec(),
+            return_sequences: false,
             within: Within::Nothing,
             batch_norm: false,
             bidirectional: false,
@@ -62,7 +65,7 @@ impl Stack {
         let last = self.units.len().saturating_sub(1);
         Ok(self.units.iter().enumerate().fold(model, |model, (i, &units)| {
             let lstm = Lstm::new(units)
-                .return_sequences(i < last)
+                .return_sequences(i < last || self.return_sequences)
                 .dropout(self.dropout)
                 .recurrent_dropout(self.recurrent_dropout)
                 .activation(self.activation);

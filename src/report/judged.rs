@@ -17,7 +17,11 @@ const MOST_POINTS: usize = 2000;
 pub(super) fn add(page: &mut Page, model: &mut Model, data: &Dataset, which: &str) -> Result<()> {
     let shapes = model.network().output_shapes();
     let [shape] = &shapes[..] else { return Ok(()) };
-    let &[outputs] = shape.as_slice() else { return Ok(()) };
+    let outputs = match *shape.as_slice() {
+        [outputs] => outputs,
+        [_, outputs] if data.has_targets_of_rows() => outputs,
+        _ => return Ok(()),
+    };
     if data.labels().is_some() {
         let header = ["label", "accuracy", "share of the larger class"];
         page.heading(&format!("Labels ({which} data)"));
@@ -37,11 +41,11 @@ pub(super) fn add(page: &mut Page, model: &mut Model, data: &Dataset, which: &st
         page.matrix("true", &names, &matrix.counts);
         return Ok(());
     }
-    if data.target_size() != outputs {
+    if data.target_shape().last() != Some(&outputs) {
         return Ok(());
     }
-    let predicted: Vec<f64> = model.predict(data)?.into_iter().map(f64::from).collect();
-    let truth: Vec<f64> = data.targets().iter().copied().map(f64::from).collect();
+    let rows = model.judged_rows(data)?;
+    let [truth, predicted] = [rows.truth, rows.predicted].map(|v| v.into_iter().map(f64::from).collect::<Vec<f64>>());
     page.heading(&format!("Predicted and true ({which} data)"));
     for output in 0..outputs.min(MOST_OUTPUTS) {
         let of = |all: &[f64]| -> Vec<f64> { all.iter().skip(output).step_by(outputs).copied().collect() };

@@ -24,7 +24,10 @@ impl Model {
             let wanted: Vec<Shape> =
                 outputs.clone().zip(self.network.output_shapes()).map(|(o, shape)| o.target_shape(shape)).collect();
             let wanted: Vec<&Shape> = wanted.iter().collect();
-            check_shapes("gives outputs of shape", &wanted, "the data set's targets have", &data.target_shapes())?;
+            let padded: Vec<Vec<usize>> =
+                data.target_shapes().into_iter().map(|of| self.padded_target(data, of)).collect();
+            let given: Vec<&[usize]> = padded.iter().map(Vec::as_slice).collect();
+            check_shapes("gives outputs of shape", &wanted, "the data set's targets have", &given)?;
             outputs.zip(data.all_targets()).try_for_each(|(output, values)| output.check_targets(values))?;
             check_weights(data)?;
         }
@@ -53,8 +56,15 @@ fn check_shapes(verb: &str, wanted: &[&Shape], data: &str, given: &[&[usize]]) -
     if wanted.len() == given.len() && wanted.iter().zip(given).all(|(wanted, given)| fits(wanted, given)) {
         return Ok(());
     }
+    let of_rows = |wanted: &Shape, given: &[usize]| wanted.len() == 1 && given.len() == 2;
+    let cure = match wanted.iter().zip(given).any(|(wanted, given)| of_rows(wanted, given)) && verb.contains("outputs")
+    {
+        true => ". A target for every step needs a model whose last recurrent layer has `return_sequences`",
+        false => "",
+    };
     // A model of one input and one output is the rule: no list of one.
     let words = |shapes: Vec<String>| shapes.join(", ");
     let (wanted, given) = (wanted.iter().map(|s| format!("{s:?}")), given.iter().map(|s| format!("{s:?}")));
-    Err(Error::usage(format!("the model {verb} {}, but {data} {}", words(wanted.collect()), words(given.collect()))))
+    let (wanted, given) = (words(wanted.collect()), words(given.collect()));
+    Err(Error::usage(format!("the model {verb} {wanted}, but {data} {given}{cure}")))
 }

@@ -4,7 +4,7 @@ use super::model::Model;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 
-/// Counts of samples by their true and their predicted class.
+/// Counts of samples, or of rows that have a class each, by their true and their predicted class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfusionMatrix {
     /// `[true class][predicted class]`
@@ -27,11 +27,11 @@ impl ConfusionMatrix {
 impl Model {
     /// How often each true class is taken for each class. A single output predicts class 1 above 0.5 (of logits, above 0), several
     /// predict the class of the largest; truths are numbers of classes, or rows whose largest label is the class. Every sample counts
-    /// once, whatever its weight.
+    /// once, whatever its weight; where every row of a sample has a class, each row that [counts](Dataset::counted_steps).
     ///
     /// # Errors
     ///
-    /// [`Error::Usage`] if the model has several outputs or an output for every step, if the target is several labels, or numbers are judged, not classes; and those of
+    /// [`Error::Usage`] if the model has several outputs, if the target is several labels, or numbers are judged, not classes; and those of
     /// [`Model::predict`].
     pub fn confusion_matrix(&mut self, data: &Dataset) -> Result<ConfusionMatrix> {
         self.check_data(data, true)?;
@@ -47,11 +47,7 @@ impl Model {
                 shapes.len()
             )));
         };
-        let &[outputs] = shape.as_slice() else {
-            return Err(Error::usage(format!(
-                "a confusion matrix needs one class for each sample, but outputs are {shape:?}"
-            )));
-        };
+        let outputs = shape.last().copied().unwrap_or(1);
         if !loss.judges_classes() {
             return Err(Error::usage(format!(
                 "a confusion matrix needs classes, but the loss {} judges numbers",
@@ -59,11 +55,11 @@ impl Model {
             )));
         }
         let threshold = if loss.takes_logits() { 0.0 } else { 0.5 };
-        let of_targets = data.target_shape().first().copied().unwrap_or(1);
-        let predictions = self.predict(data)?;
+        let of_targets = data.target_shape().last().copied().unwrap_or(1);
+        let rows = self.judged_rows(data)?;
         let classes = outputs.max(2);
         let mut counts = vec![vec![0; classes]; classes];
-        for (target, prediction) in data.targets().chunks(of_targets).zip(predictions.chunks(outputs)) {
+        for (target, prediction) in rows.truth.chunks(of_targets).zip(rows.predicted.chunks(outputs)) {
             let class = match target {
                 [number] => (number.round().max(0.0) as usize).min(classes - 1),
                 labels => first_largest(labels),

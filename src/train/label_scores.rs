@@ -19,7 +19,8 @@ pub struct LabelScore {
 
 impl Model {
     /// The accuracy of each label; empty where the data's target is not [several labels](Dataset::labels). An output above 0.5 (of logits,
-    /// above 0) predicts class 1. Every sample counts once, whatever its weight.
+    /// above 0) predicts class 1. Every sample counts once, whatever its weight; where every row has labels, each row that
+    /// [counts](Dataset::counted_steps).
     ///
     /// # Errors
     ///
@@ -33,12 +34,12 @@ impl Model {
             return Err(Error::usage(text));
         }
         let threshold = if loss.takes_logits() { 0.0 } else { 0.5 };
-        let predictions = self.predict(data)?;
-        let samples = data.len() as f64;
-        let share = |count: usize| count as f64 / samples;
+        let rows = self.judged_rows(data)?;
+        let count = (rows.truth.len() / labels) as f64;
+        let share = |of: usize| of as f64 / count;
         let score = |(i, label): (usize, &String)| {
-            let truths = || data.targets().iter().skip(i).step_by(labels).map(|&truth| truth > 0.5);
-            let predicted = predictions.iter().skip(i).step_by(labels).map(|&p| p > threshold);
+            let truths = || rows.truth.iter().skip(i).step_by(labels).map(|&truth| truth > 0.5);
+            let predicted = rows.predicted.iter().skip(i).step_by(labels).map(|&p| p > threshold);
             let positive = share(truths().filter(|&truth| truth).count());
             LabelScore {
                 label: label.clone(),

@@ -12,6 +12,7 @@ mod feed;
 mod fit;
 mod forecast;
 mod history;
+mod judged_rows;
 mod label_scores;
 mod lockstep;
 mod loss;

@@ -14,6 +14,16 @@ impl Model {
         }
     }
 
+    /// The shape of a target once the samples are padded.
+    pub(super) fn padded_target(&self, data: &Dataset, shape: &[usize]) -> Vec<usize> {
+        match *shape {
+            [steps, outputs] if data.lengths().is_some() && steps == data.steps() => {
+                vec![self.padded_steps(data), outputs]
+            }
+            _ => shape.to_vec(),
+        }
+    }
+
     /// The data set, padded to as many steps as the model needs, if its samples have unequal lengths.
     pub(super) fn lengthened(&self, data: &Dataset) -> Result<Dataset> {
         match data.lengths() {

@@ -113,6 +113,6 @@ fn number_names(model: &Model, width: usize) -> Vec<String> {
 }
 
 /// A number with as few digits as say which `f32` it is; null where it is none.
-fn shortest(value: f32) -> Value {
+pub fn shortest(value: f32) -> Value {
     value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }

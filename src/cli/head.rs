@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, TargetOf};
 use gatenorm::exec::Device;
 use gatenorm::model::{Activation, Dense, Layer, Rescaling, Sequential};
 use gatenorm::train::{Loss, Metric, Model, Optimizer, Reduction};
@@ -41,7 +41,11 @@ impl Head {
                 head(labels, Activation::Sigmoid, &[Metric::BinaryAccuracy])
             }
             0 if labels == 0 && !loss.judges_classes() => {
-                head(data.target_shape().last().copied().unwrap_or(1), Activation::Linear, &errors)
+                let outputs = match data.reading().target_of {
+                    TargetOf::Input => data.features(),
+                    TargetOf::Sample | TargetOf::EveryRow => data.target_shape().last().copied().unwrap_or(1),
+                };
+                head(outputs, Activation::Linear, &errors)
             }
             2 if loss == Loss::BinaryCrossentropy => head(1, Activation::Sigmoid, &[Metric::Accuracy]),
             2.. if loss == Loss::SparseCategoricalCrossentropy => {

@@ -4,6 +4,7 @@
 
 mod ablate;
 mod ablate_tables;
+mod anomalies;
 mod answers;
 mod bn_statistics;
 mod callbacks;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use gatenorm::Error;
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, TargetOf};
 use gatenorm::exec::Device;
 use gatenorm::train::{DataSpec, Model};
 
@@ -75,7 +75,10 @@ impl ModelAndData {
         let mut model = Model::load(&self.model, device)?;
         self.memory.apply(&mut model);
         let read = Read { targets, new_categories: self.new_categories == NewCategories::None };
-        let data = self.table.load_for(&self.data, &model, &self.model, read)?;
+        let mut data = self.table.load_for(&self.data, &model, &self.model, read)?;
+        if data.reading().target_of == TargetOf::Input {
+            data = model.with_reconstruction(&data)?;
+        }
         match report::rows(&data) {
             _ if targets => report::tell_data(&data),
             // What there is no prediction of must be told.

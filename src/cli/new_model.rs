@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use gatenorm::data::{Dataset, Missing};
+use gatenorm::data::{Dataset, Missing, TargetOf};
 use gatenorm::exec::Device;
 use gatenorm::formats::Compile;
 use gatenorm::model::{Activation, Masking, Normalization, Sequential, Stack, Within};
@@ -39,7 +39,7 @@ pub struct LayerFlags {
     /// Layer normalisation in the LSTMs' recurrence (Ba et al. 2016). Keras has no such layer: it does not open the model.
     #[arg(long, conflicts_with_all = ["model", "bidirectional", "dropout", "recurrent_dropout", "activation", "recurrent_bn"])]
     layer_norm: bool,
-    /// Leave out the batch normalisation behind each LSTM.
+    /// Leave out the batch normalisation behind each LSTM; with --reconstruct there is none.
     #[arg(long, conflicts_with = "model")]
     no_batch_norm: bool,
     /// What to minimise [default: binary_crossentropy for a target of two classes or several such targets, sparse_categorical_crossentropy for more,
@@ -102,7 +102,8 @@ impl LayerFlags {
                 (_, true) => Within::LayerNorm,
                 _ => Within::Nothing,
             },
-            batch_norm: !self.no_batch_norm,
+            // An autoencoder comes closer to its input without.
+            batch_norm: !self.no_batch_norm && train.reading().target_of != TargetOf::Input,
             bidirectional: self.bidirectional,
             dropout: self.dropout.unwrap_or(0.0),
             recurrent_dropout: self.recurrent_dropout.unwrap_or(0.0),
@@ -152,8 +153,11 @@ impl NewModel<'_> {
         if is_masked(train) {
             model = model.add(Masking::new());
         }
-        let stack = Stack { return_sequences: train.target_shape().len() > 1, ..self.stack.clone() };
-        model = stack.add_to(model, train.steps())?;
+        let stack = Stack { return_sequences: train.has_targets_of_rows(), ..self.stack.clone() };
+        model = match train.reading().target_of {
+            TargetOf::Input => stack.add_autoencoder_to(model, train.steps())?,
+            TargetOf::Sample | TargetOf::EveryRow => stack.add_to(model, train.steps())?,
+        };
         let mut model = head.compile(model, self.scaling.then_some(train), device, optimizer)?;
         if self.scaling {
             model.adapt(train)?;

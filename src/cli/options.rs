@@ -116,7 +116,30 @@ impl TableFlags {
                 "how many rows make a sample? Say it with --window, such as --window 10; or with --row-steps, if every row is a whole sample",
             ));
         }
-        self.read(paths, loss, window, true)
+        self.read(paths, loss, window, Learned::Target)
+    }
+
+    /// Reads the data of a new model that gives them back.
+    pub fn load_to_reconstruct(&self, paths: &[PathBuf]) -> Result<Dataset> {
+        let why = "--reconstruct learns no target, but the rows themselves";
+        self.refuse(why, &["--target", "--row-steps", "--series-column", "--return-sequences"])?;
+        let path = first(paths)?;
+        if self.labels.is_some() {
+            return Err(Error::usage(format!("--labels does not fit here: {why}. Leave --labels out")));
+        }
+        if Dataset::is_series(path) {
+            return Err(Error::usage(format!(
+                "--reconstruct takes windows of the rows of tables, and {} is a file of series. Name a CSV file, or a folder of them",
+                path.display()
+            )));
+        }
+        self.refuse_arrays()?;
+        if self.window.is_none() {
+            return Err(Error::usage(
+                "how many rows are to be given back at once? Say it with --window, such as --window 30",
+            ));
+        }
+        self.read(paths, None, self.window, Learned::Input)
     }
 
     /// Reads data for a model from a file: as that model says, or, where it does not say, as the flags do.
@@ -154,10 +177,12 @@ impl TableFlags {
         if self.row_steps.is_none() {
             differs("--window", self.window, steps, file)?;
         }
-        self.read(paths, Some(model.loss()), steps.or(self.window), targets)
+        let learned = if targets { Learned::Target } else { Learned::Nothing };
+        self.read(paths, Some(model.loss()), steps.or(self.window), learned)
     }
 
-    fn read(&self, paths: &[PathBuf], loss: Option<Loss>, window: Option<usize>, targets: bool) -> Result<Dataset> {
+    fn read(&self, paths: &[PathBuf], loss: Option<Loss>, window: Option<usize>, learned: Learned) -> Result<Dataset> {
+        let targets = learned == Learned::Target;
         let path = first(paths)?;
         let options = if self.is_folder(paths) { Dataset::folder(path) } else { Dataset::csv(path) };
         let mut options = paths[1..].iter().fold(options, |options, path| options.and(path));
@@ -187,6 +212,9 @@ impl TableFlags {
             None => options,
         };
         options = self.reading.add(options);
+        if learned == Learned::Input {
+            options = options.reconstruct();
+        }
         let several = self.target.as_ref().is_some_and(|names| names.len() > 1);
         if targets { target_of(options, loss, several) } else { options }.load()
     }
@@ -324,6 +352,15 @@ pub fn first(paths: &[PathBuf]) -> Result<&Path> {
 /// Files of series as one data set.
 pub fn series(paths: &[PathBuf]) -> Result<SeriesOptions> {
     Ok(paths[1..].iter().fold(Dataset::series(first(paths)?)?, |options, path| options.and(path)))
+}
+
+/// What samples are read for.
+#[derive(Clone, Copy, PartialEq)]
+enum Learned {
+    Target,
+    /// The samples themselves.
+    Input,
+    Nothing,
 }
 
 /// What is read for a model.

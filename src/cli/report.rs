@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use gatenorm::Error;
-use gatenorm::data::{Dataset, Missing, SampleKind};
+use gatenorm::data::{Dataset, Missing, SampleKind, TargetOf};
 use gatenorm::model::grouped;
 use serde_json::Value;
 
@@ -102,6 +102,9 @@ fn data(data: &Dataset) -> String {
 
 /// What the samples are to give: the targets' names, and how many rows ahead.
 fn targets(data: &Dataset) -> String {
+    if data.reading().target_of == TargetOf::Input {
+        return "themselves".to_owned();
+    }
     let names = if data.target_names().is_empty() { "?".to_owned() } else { columns(data.target_names()) };
     match &data.reading().horizon[..] {
         [] if data.has_targets_of_rows() => format!("{names} of every row"),

@@ -69,8 +69,12 @@ fn table(spec: &DataSpec) -> String {
     let targets: Vec<String> = spec.targets.iter().zip(labels).map(|(name, classes)| name.clone() + &classes).collect();
     let target = if targets.is_empty() { String::new() } else { format!(" -> {}", targets.join(", ")) };
     let classes = spec.classes.as_ref().map(|c| format!(" ({})", c.join(" or "))).unwrap_or_default();
-    let of_rows = if spec.reading.target_of == TargetOf::EveryRow { " of every row" } else { "" };
-    let classes = classes + of_rows;
+    let classes = classes
+        + match spec.reading.target_of {
+            TargetOf::Sample => "",
+            TargetOf::EveryRow => " of every row",
+            TargetOf::Input => " -> themselves",
+        };
     match spec.samples {
         SampleKind::Window => format!("Columns: {columns}{target}{classes}\nWindow: {window} rows, stride {stride}"),
         SampleKind::Row => format!("Columns: {columns}{target}{classes}\nSample: a row of {window} steps"),

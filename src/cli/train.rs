@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use gatenorm::data::Dataset;
+use gatenorm::data::{Dataset, TargetOf};
 use gatenorm::formats::{Compile, atomic};
 use gatenorm::model::{Mode, grouped};
-use gatenorm::train::{DataSpec, Fit, ForecastErrors, History, LearningRateScheduler, Model, Optimizer, Scores};
+use gatenorm::train::{DataSpec, Fit, ForecastErrors, History, LearningRateScheduler, Loss, Model, Optimizer, Scores};
 use gatenorm::{Error, exec::Device};
 use serde_json::json;
 
@@ -28,7 +28,7 @@ use super::profile::ProfileFlags;
 use super::progress::Show;
 use super::report::{Interrupted, talk};
 use super::run_folder::RunFlags;
-use super::{forecasts, options, report, run_config};
+use super::{anomalies, forecasts, options, report, run_config};
 
 /// Trains a model on the windows or rows of a CSV file, or on the series of a .ts file.
 ///
@@ -49,6 +49,10 @@ pub struct Train {
     out: PathBuf,
     #[command(flatten, next_help_heading = "Data")]
     table: TableFlags,
+    /// Learn to give the windows back, scaled, instead of a target: an LSTM autoencoder (unless --model describes another model), whose
+    /// error tells which windows are unusual; see `gatenorm predict --help`. It has no batch normalisation.
+    #[arg(long, conflicts_with_all = ["target", "horizon", "return_sequences", "class_weight"])]
+    reconstruct: bool,
     #[command(flatten)]
     held_out: HeldOutFlags,
     #[command(flatten)]
@@ -142,6 +146,7 @@ pub fn run(args: &Train) -> Result<()> {
         return interrupted(args, &mut model, &history, &train, validation.as_ref());
     }
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
+    model.find_usual_errors(validation.as_ref().unwrap_or(&train))?;
     model.save(&args.out)?;
     let seconds = began.elapsed().as_secs_f64();
     let forecasts = model.forecast_errors(validation.as_ref().unwrap_or(&train))?;
@@ -189,13 +194,22 @@ fn interrupted(
 
 /// A new model, and the data that it is made for.
 fn begin(args: &Train) -> Result<Prepared> {
-    let data = args.table.load(&args.data, args.layers.named_loss())?;
+    let data = args.load(args.layers.named_loss())?;
     let head = args.layers.head(&data)?;
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
     let (train, validation) = args.held_out.split(data, &args.table, None, seed)?;
     let device = open(args, &train, validation.as_ref())?;
     let mut model = args.layers.compile(&head, &train, device, args.optimizer(train.len())?)?;
     model.set_data_spec(Some(spec));
+    reconstructing(model, train, validation)
+}
+
+/// The data with what the model is to give back, where that is themselves.
+fn reconstructing(mut model: Model, mut train: Dataset, mut validation: Option<Dataset>) -> Result<Prepared> {
+    if train.reading().target_of == TargetOf::Input {
+        train = model.with_reconstruction(&train)?;
+        validation = validation.map(|data| model.with_reconstruction(&data)).transpose()?;
+    }
     Ok((model, train, validation))
 }
 
@@ -203,7 +217,7 @@ fn begin(args: &Train) -> Result<Prepared> {
 fn begin_described(args: &Train, file: &Path, described: &Described) -> Result<Prepared> {
     let compiled = described.is_compiled();
     args.layers.leave_out(file, compiled, false)?;
-    let data = args.table.load(&args.data, args.layers.named_loss().or(described.loss()?))?;
+    let data = args.load(args.layers.named_loss().or(described.loss()?))?;
     let rate = args.course.learning_rate.first().copied();
     let (spec, seed) = (DataSpec::of(&data), args.layers.seed());
     let (train, validation) = args.held_out.split(data, &args.table, None, seed)?;
@@ -220,13 +234,21 @@ fn begin_described(args: &Train, file: &Path, described: &Described) -> Result<P
         model.adapt(&train)?;
     }
     model.set_data_spec(Some(spec));
-    Ok((model, train, validation))
+    reconstructing(model, train, validation)
 }
 
 /// An earlier model, and data read as it says.
 fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     let (device, why) = args.device.open()?;
     let mut model = Model::load(file, device)?;
+    let reconstructs = model.data_spec().is_some_and(|spec| spec.reading.target_of == TargetOf::Input);
+    if args.reconstruct && !reconstructs {
+        return Err(Error::usage(format!(
+            "--reconstruct does not fit here: {} was not trained with it. Leave it out, or train a new model without --model",
+            file.display()
+        ))
+        .into());
+    }
     if let Some(&rate) = args.course.learning_rate.first() {
         model.set_learning_rate(rate)?;
     }
@@ -237,7 +259,7 @@ fn resume(args: &Train, file: &Path) -> Result<Prepared> {
     tell_data(&train, validation.as_ref());
     options::tell_device(model.device(), why.as_deref());
     model.set_data_spec(Some(spec));
-    Ok((model, train, validation))
+    reconstructing(model, train, validation)
 }
 
 fn open(args: &Train, train: &Dataset, validation: Option<&Dataset>) -> Result<Device> {
@@ -304,6 +326,7 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
             "population": population,
             "epochs": history.epochs,
             "forecasts": (!forecasts.is_empty()).then_some(forecasts),
+            "usual_errors": model.usual_errors(),
             "profile": model.profile().map(|profile| super::profile::object(profile, model.device())).transpose()?,
         }));
     }
@@ -324,6 +347,10 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
     if let Some(table) = forecasts::table(forecasts, validation.map_or("training", |_| "validation")) {
         report::print(table)?;
     }
+    if let Some(usual) = model.usual_errors() {
+        let which = validation.map_or("training", |_| "validation");
+        report::print(anomalies::usual(usual, which))?;
+    }
     report::print(format!("done in {took}{best_text}; saved {}{which}", args.out.display()))?;
     if args.out.extension().is_none_or(|e| e != "keras") {
         talk!("note: Keras opens only files whose names end in .keras");
@@ -336,12 +363,21 @@ fn finish(args: &Train, model: &Model, trained: &Trained, train: &Dataset, valid
         report::typed(&args.out),
         args.held_out.validation.as_deref().map_or_else(|| report::typed_all(&args.data), report::typed),
     );
-    let command = if validation.is_some() { "evaluate" } else { "predict" };
+    let reconstructs = train.reading().target_of == TargetOf::Input;
+    let command = if validation.is_some() && !reconstructs { "evaluate" } else { "predict" };
     talk!("next: gatenorm {command} {out} {data}");
     Ok(())
 }
 
 impl Train {
+    /// Reads the data of a new model.
+    fn load(&self, loss: Option<Loss>) -> gatenorm::Result<Dataset> {
+        match self.reconstruct {
+            true => self.table.load_to_reconstruct(&self.data),
+            false => self.table.load(&self.data, loss),
+        }
+    }
+
     /// Writes the pages that tell of the training.
     fn write_pages(
         &self,

@@ -3,7 +3,7 @@
 use super::{
     cells::Unknown,
     options::{Meaning, TableOptions, Target},
-    reading::{Encoding, Missing, Reading, TimeAxis},
+    reading::{Encoding, Missing, Reading, TargetOf, TimeAxis},
 };
 use crate::{Error, Result};
 
@@ -45,6 +45,7 @@ impl TableOptions {
         self.check_time()?;
         self.check_rows()?;
         self.check_targets_of_rows()?;
+        self.check_reconstruction()?;
         self.check_whole()
     }
 
@@ -62,6 +63,30 @@ impl TableOptions {
         match cannot.iter().find(|(.., is)| *is && self.has_targets_of_rows()) {
             Some((flag, what, _)) => Err(Error::usage(format!(
                 "`--return-sequences` learns a target of every row, and `{flag}` is for {what}. Leave one of them out"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// What samples that are to be given back cannot be.
+    fn check_reconstruction(&self) -> Result<()> {
+        let cannot = [
+            ("--target", "gives back all columns", self.target != Target::None),
+            ("--horizon", "looks at no later rows", !self.reading.horizon.is_empty()),
+            ("--row-steps", "takes windows of rows", self.row_steps.is_some()),
+            ("--missing mask", "needs all values", self.reading.missing == Missing::Mask),
+        ];
+        if self.reading.target_of != TargetOf::Input {
+            return Ok(());
+        }
+        if self.whole {
+            return Err(Error::usage(
+                "`--reconstruct` takes windows of rows, not whole series. Say with `--window` how many rows make a sample",
+            ));
+        }
+        match cannot.iter().find(|(.., is)| *is) {
+            Some((flag, why, _)) => Err(Error::usage(format!(
+                "`--reconstruct` {why}, so it does not go with `{flag}`. Leave one of them out"
             ))),
             None => Ok(()),
         }

@@ -184,6 +184,13 @@ impl TableOptions {
         self
     }
 
+    /// A sample's own rows are to be given back, as by an autoencoder, whose errors tell of anomalies. No target is read:
+    /// [`Model::with_reconstruction`](crate::train::Model::with_reconstruction) makes the scaled rows one.
+    pub fn reconstruct(mut self) -> Self {
+        self.reading.target_of = TargetOf::Input;
+        self.no_target()
+    }
+
     /// The names of the classes 0, 1, ..., as a saved model knows them. A file may then hold rows of one class only, and
     /// any other value is an error.
     pub fn label_classes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {

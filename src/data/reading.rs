@@ -43,6 +43,8 @@ pub enum TargetOf {
     Sample,
     /// Every row of a sample: targets are sequences, `[T, O]`.
     EveryRow,
+    /// Nothing: a sample's own rows are to be given back.
+    Input,
 }
 
 impl TargetOf {

@@ -1,7 +1,12 @@
 //! Targets of every row of a sample, and which of them count.
 
-use super::{dataset::Dataset, reading::TargetOf, source::SampleArray};
-use std::ops::Range;
+use super::{
+    dataset::Dataset,
+    reading::{Reading, TargetOf},
+    source::{SampleArray, Source},
+};
+use crate::{Error, Result};
+use std::{ops::Range, sync::Arc};
 
 /// The targets of rows.
 pub(super) struct RowTargets<'a> {
@@ -67,7 +72,7 @@ impl Dataset {
         self.source.reading.target_of == TargetOf::EveryRow
     }
 
-    /// The lines of a sample's rows in its file, `[its length]`, where [every row has a target](Dataset::has_targets_of_rows); and how many
+    /// The lines of a sample's rows in its file, `[its length]`, of a table whose rows are moments; and how many
     /// rows at its front stand in the sample before it too.
     pub fn row_lines(&self, sample: usize) -> Option<(&[u32], usize)> {
         if sample >= self.len() {
@@ -77,6 +82,41 @@ impl Dataset {
         let before = sample.checked_sub(1).map_or(0, |before| self.span(before).end);
         let shared = before.saturating_sub(span.start).min(span.len());
         Some((self.source.row_lines.get(span)?, shared))
+    }
+
+    /// The line in its file of the last row that each sample tells of, `[S]`: of a forecast that of its last target, else
+    /// that of its own last row.
+    pub fn last_judged_rows(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
+        let reach = self.source.reach;
+        let judged = move |sample: usize| self.source.row_lines.get(self.span(sample).end - 1 + reach).copied();
+        self.last_rows().enumerate().map(move |(sample, last)| match reach {
+            0 => last,
+            _ => judged(sample).map_or(last, u64::from),
+        })
+    }
+
+    /// The same samples with their own rows as the target, scaled.
+    pub(crate) fn with_own_rows_as_target(mut self, mean: &[f64], deviation: &[f64]) -> Result<Dataset> {
+        let features = self.features();
+        let cannot = [
+            ("have targets", self.has_targets()),
+            ("have unequal lengths", self.lengths().is_some()),
+            ("have no time axis", self.input_shape().len() != 2),
+            ("lack values that the model masks", self.has_masked_rows()),
+            ("stay in a file", self.is_in_file()),
+        ];
+        if let Some((what, _)) = cannot.iter().find(|(_, is)| *is) {
+            return Err(Error::usage(format!("the samples {what}, so they are nothing that a model can give back")));
+        }
+        let scaled = |(i, x): (usize, &f32)| ((f64::from(*x) - mean[i % features]) / deviation[i % features]) as f32;
+        let all = Dataset { samples: 0..self.source.starts.len(), ..self.clone() };
+        let rows: Vec<f32> = self.rows().iter().enumerate().map(scaled).collect();
+        let targets = all.spans().flat_map(|span| rows[span.start * features..span.end * features].iter().copied());
+        let targets: Vec<f32> = targets.collect();
+        let reading = Reading { target_of: TargetOf::Input, ..self.source.reading.clone() };
+        let source = Source { target_shape: self.input_shape().to_vec(), targets, reading, ..(*self.source).clone() };
+        self.source = Arc::new(source);
+        Ok(self)
     }
 
     /// Whether each step of sequences of targets counts, `[S · T]`: it is not behind its sample's end, not masked for

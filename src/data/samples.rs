@@ -163,7 +163,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         target_shape: first.shape,
         targets: first.values,
         places,
-        row_lines: Arc::new(if options.has_targets_of_rows() { lines } else { Vec::new() }),
+        row_lines: Arc::new(if options.row_steps.is_none() { lines } else { Vec::new() }),
         files: if files.is_empty() { files } else { last_rows.iter().map(|&row| files[row]).collect() },
         file_names: Arc::new(options.files.paths.clone()),
         groups: (!groups.is_empty()).then(|| starts().map(|start| groups[start]).collect()),

@@ -5,7 +5,7 @@ use super::{
     folder::Folder,
     inspect::FilesInspection,
     options::{TableOptions, Target},
-    reading::{Labelled, Reading},
+    reading::{Labelled, Reading, TargetOf},
     samples, series_labels,
     series_labels::Targets,
     spelling::shown,
@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 pub(super) fn load(mut options: TableOptions) -> Result<Dataset> {
     let mut folder = Folder::of(&options.files.paths)?;
     let wanted = options.target != Target::None;
-    let (mut labelled, path) = match options.has_targets_of_rows() {
-        true => (Labelled::Columns, None),
-        false => series_labels::source(&options, &mut folder)?,
+    let (mut labelled, path) = match options.reading.target_of {
+        TargetOf::EveryRow | TargetOf::Input => (Labelled::Columns, None),
+        TargetOf::Sample => series_labels::source(&options, &mut folder)?,
     };
     if options.has_targets_of_rows() && options.target == Target::Unset {
         return Err(Error::usage(

@@ -31,7 +31,7 @@ pub(super) struct Source {
     pub sources: Vec<String>,
     /// `[S]`: the line where every sample ends in its file, or its index in arrays.
     pub places: Vec<u32>,
-    /// `[R]`: the line of every row, where each has a target; else empty.
+    /// `[R]`: the line of every row of a table, unless these are whole samples; else empty.
     pub row_lines: Arc<Vec<u32>>,
     /// `[S]`: which file every sample comes from; empty where it is one.
     pub files: Vec<u32>,

@@ -11,7 +11,7 @@ use super::keras_weights::Arrays;
 use super::{keras_compile, keras_config, keras_state, keras_weights};
 use crate::error::{Error, Result};
 use crate::exec::{Choices, Device};
-use crate::train::{Compilation, DataSpec, Model, Progressed, RunState};
+use crate::train::{Compilation, DataSpec, Model, Progressed, RunState, UsualErrors};
 
 /// The release whose format this is; later ones read it too. Keras writes its own release here, and reads none.
 const KERAS_VERSION: &str = "3.0.5";
@@ -30,6 +30,9 @@ struct Extra {
     /// Of the optimizer's weight decay, which Keras forgets in its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     exclude_from_weight_decay: Vec<String>,
+    /// By which anomalies are scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    usual_errors: Option<UsualErrors>,
     /// What computed the kernels on a GPU, so that training goes on to the bit there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     variants: Option<Choices>,
@@ -66,6 +69,7 @@ impl Model {
             seed,
             epochs,
             exclude_from_weight_decay: compilation.optimizer.common().exclude_from_weight_decay.clone(),
+            usual_errors: self.usual_errors().cloned(),
             variants: self.choices(),
             run: self.run_state.clone(),
         };
@@ -101,8 +105,9 @@ impl Model {
         let extra = archive.extra.as_ref().map(read_extra).transpose().map_err(|why| in_file(path, EXTRA, why))?;
         let undecayed = extra.as_ref().map(|extra| extra.exclude_from_weight_decay.as_slice()).unwrap_or_default();
         let mut model = from_archive(path, &archive, undecayed, device)?;
-        if let Some(Extra { data, seed, epochs, variants, run, .. }) = extra {
+        if let Some(Extra { data, seed, epochs, usual_errors, variants, run, .. }) = extra {
             model.set_data_spec(data);
+            model.set_usual_errors(usual_errors);
             model.set_progressed(Progressed { seed, epochs });
             if let Some(variants) = variants {
                 model.set_choices(variants);

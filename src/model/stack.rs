@@ -4,6 +4,7 @@ use super::activation::Activation;
 use super::batch_normalization::BatchNormalization;
 use super::bidirectional::Bidirectional;
 use super::lstm::Lstm;
+use super::reshaping::RepeatVector;
 use super::sequential::Sequential;
 use crate::error::{Error, Result};
 
@@ -53,6 +54,18 @@ impl Stack {
             recurrent_dropout: 0.0,
             activation: Activation::Tanh,
         }
+    }
+
+    /// The model with an autoencoder at its end, for sequences of so many steps: these LSTMs, the last of which gives one vector, which
+    /// [`RepeatVector`] shows at each step to the same LSTMs in the opposite order, which give sequences.
+    ///
+    /// Errors: as of [`Stack::add_to`].
+    pub fn add_autoencoder_to(&self, model: Sequential, steps: usize) -> Result<Sequential> {
+        let encoder = Stack { return_sequences: false, ..self.clone() };
+        let units = self.units.iter().rev().copied().collect();
+        let decoder = Stack { units, return_sequences: true, ..self.clone() };
+        let encoded = encoder.add_to(model, steps)?.add(RepeatVector::new(steps));
+        decoder.add_to(encoded, steps)
     }
 
     /// The model with these LSTMs at its end, for sequences of so many steps.

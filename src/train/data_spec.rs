@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Reading, SampleKind, SeriesOptions, TableOptions};
+use crate::data::{Dataset, Reading, SampleKind, SeriesOptions, TableOptions, TargetOf};
 use crate::error::{Error, Result};
 
 /// How a model's input is made from a file: kept with the model, so that it takes raw rows again.
@@ -59,7 +59,8 @@ impl DataSpec {
         self.samples != SampleKind::Series || self.reading.series.is_some()
     }
 
-    /// Reads a file as this says, with its targets: one of the classes, or any number where there are none.
+    /// Reads a file as this says, with its targets: one of the classes, or any number where there are none. Of a model that gives its
+    /// input back it reads none; [`Model::with_reconstruction`](super::Model::with_reconstruction) makes them.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<Dataset> {
         self.load_all(&[path.as_ref()])
     }
@@ -68,6 +69,9 @@ impl DataSpec {
     pub fn load_all<P: AsRef<Path>>(&self, paths: &[P]) -> Result<Dataset> {
         if !self.is_table() {
             return self.series(paths, true)?.load();
+        }
+        if self.reading.target_of == TargetOf::Input {
+            return self.load_all_inputs(paths);
         }
         let mut options = self.table(paths)?;
         if !self.targets.is_empty() {

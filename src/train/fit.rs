@@ -275,6 +275,7 @@ impl Model {
         if !fit.resume {
             self.run_state = None;
         }
+        self.usual_errors = None;
         self.fitting = true;
         let history = self.run_epochs(&train, validation.as_ref(), fit);
         self.fitting = false;

@@ -1,5 +1,6 @@
 //! Compiled models: fit, evaluate, predict.
 
+mod anomalies;
 mod callbacks;
 mod check_data;
 mod checkpoint;
@@ -33,6 +34,7 @@ mod stream;
 mod supply;
 mod trace;
 
+pub use anomalies::{AnomalyScores, UsualErrors};
 pub use callbacks::{
     Batches, Better, Callback, CsvLogger, EarlyStopping, JsonLogger, LearningRateScheduler, ModelCheckpoint,
     ReduceLrOnPlateau, TensorBoard, TerminateOnNan, Training, UpdateFreq,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::anomalies::UsualErrors;
 use super::data_spec::DataSpec;
 use super::feed::Feed;
 use super::loss::{Loss, Losses};
@@ -53,6 +54,8 @@ pub struct Model {
     pub(super) fitting: bool,
     device: Device,
     data_spec: Option<DataSpec>,
+    /// As found since it was last trained.
+    pub(super) usual_errors: Option<UsualErrors>,
     programs: HashMap<(Feed, Mode, usize), Program>,
     /// The data sets that batches are taken of.
     pub(super) supplies: Supplies,
@@ -127,6 +130,7 @@ impl Model {
             fitting: false,
             device,
             data_spec: None,
+            usual_errors: None,
             programs: HashMap::new(),
             supplies: Supplies::default(),
             states: HashMap::new(),

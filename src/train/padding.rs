@@ -71,6 +71,11 @@ impl Model {
         }
     }
 
+    /// The name of the `Normalization` that takes the model's input.
+    pub(super) fn normalization_at_front(&self) -> Option<String> {
+        self.behind(0, "Normalization").map(|(placed, _)| placed.name.clone())
+    }
+
     /// The layer of a class that takes this value, and the value that it gives.
     fn behind(&self, value: usize, class: &str) -> Option<(&Placed, usize)> {
         let network = &self.network;

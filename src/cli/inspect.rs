@@ -69,6 +69,9 @@ pub fn run(args: &Inspect) -> Result<()> {
         let columns = time.columns.join(", ");
         report::print(format!("time: {columns}, {} to {}{step}, {gaps}", time.first, time.last))?;
     }
+    if let Some(why) = &inspection.no_time {
+        report::print(format!("time: none; {why}"))?;
+    }
     if !inspection.group.is_empty() {
         report::print(format!("{} series by {}", grouped(inspection.series), inspection.group.join(", ")))?;
     }

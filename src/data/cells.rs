@@ -186,8 +186,13 @@ impl Words {
         }
         if kind != Kind::Categories && number.is_some() {
             let (first, at) = &self.names[0];
+            // Only one row is above this one.
+            let units = match self.codes.len() {
+                1 => format!("If line {at} holds units, remove it; or correct"),
+                _ => "Correct".to_owned(),
+            };
             return Err(Stranger::Said(format!(
-                "`{}` is a number, unlike `{}` (line {at}). Correct the value, or name the column in `--categorical` if all its values are names",
+                "`{}` is a number, unlike `{}` (line {at}). {units} the value, or name the column in `--categorical` if all its values are names",
                 shown(&name),
                 shown(first)
             )));

@@ -4,9 +4,13 @@ use super::dialect;
 use crate::{Error, Result};
 use ::csv::{ByteRecord, Reader, ReaderBuilder, Terminator, Trim};
 use std::{
+    collections::VecDeque,
     io::{self, Read},
     path::Path,
 };
+
+/// More rows of empty fields in a row than these are hardly data.
+const MOST_EMPTY: usize = 1 << 20;
 
 /// The records of one file; one is held at a time.
 pub(super) struct CsvRows {
@@ -14,6 +18,10 @@ pub(super) struct CsvRows {
     record: ByteRecord,
     /// The lines (from 1) that the held record starts and ends on.
     pub lines: [u64; 2],
+    /// Records of empty fields that were passed, each with its line; they count only if others come behind them.
+    empty: VecDeque<(ByteRecord, [u64; 2])>,
+    /// The record behind them.
+    behind: Option<(ByteRecord, [u64; 2])>,
     /// What separates fields.
     pub delimiter: u8,
 }
@@ -40,11 +48,52 @@ impl CsvRows {
             .trim(Trim::None)
             .buffer_capacity(1 << 16)
             .from_reader(Ended { content, closed: false, exhausted: false });
-        Ok(CsvRows { reader, record: ByteRecord::new(), lines: [0; 2], delimiter })
+        Ok(CsvRows {
+            reader,
+            record: ByteRecord::new(),
+            lines: [0; 2],
+            empty: VecDeque::new(),
+            behind: None,
+            delimiter,
+        })
     }
 
-    /// Reads on to the next record that is not blank. False at the end of the file.
+    /// Reads on to the next record that is not blank. False at the end of the file: also where nothing but empty fields follow, as
+    /// spreadsheets leave them there.
     pub fn advance(&mut self, path: &Path) -> Result<bool> {
+        if self.behind.is_none() {
+            while self.read(path)? {
+                if !self.record.as_slice().trim_ascii().is_empty() {
+                    if self.empty.is_empty() {
+                        return Ok(true);
+                    }
+                    self.behind = Some((self.record.clone(), self.lines));
+                    break;
+                }
+                if self.empty.len() == MOST_EMPTY {
+                    let message = format!(
+                        "line {}: more than {MOST_EMPTY} rows of empty fields follow on each other. Remove them",
+                        self.lines[0]
+                    );
+                    return Err(Error::input(path, message));
+                }
+                self.empty.push_back((self.record.clone(), self.lines));
+            }
+        }
+        let Some(behind) = self.behind.take() else { return Ok(false) };
+        let next = match self.empty.pop_front() {
+            Some(empty) => {
+                self.behind = Some(behind);
+                empty
+            }
+            None => behind,
+        };
+        (self.record, self.lines) = next;
+        Ok(true)
+    }
+
+    /// Reads on to the next record that is not blank.
+    fn read(&mut self, path: &Path) -> Result<bool> {
         loop {
             match self.reader.read_byte_record(&mut self.record) {
                 Ok(true) => {}

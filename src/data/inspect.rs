@@ -1,8 +1,14 @@
 //! What is understood of a table before anything is learned from it.
 
 use super::{
-    axis::on_calendar, cells::Cells, options::TableOptions, reading::Missing, records::Records, series::Series,
-    series_files, table::Table,
+    axis::on_calendar,
+    cells::Cells,
+    options::TableOptions,
+    reading::{Missing, Reading, TimeAxis},
+    records::Records,
+    series::Series,
+    series_files,
+    table::Table,
 };
 use crate::{
     Result,
@@ -22,6 +28,9 @@ pub struct Inspection {
     pub columns: Vec<ColumnInspection>,
     /// The time axis, where there is one.
     pub time: Option<TimeInspection>,
+    /// Why the one column of dates is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_time: Option<String>,
     /// How many series its rows belong to; 1 without groups.
     pub series: usize,
     /// The columns that tell series apart.
@@ -132,6 +141,7 @@ impl TableOptions {
             FilesInspection { least_rows, most_rows, ..files }
         });
         let series = Series::of(&options, &table, &mut reading)?;
+        let no_time = if series.axis.is_none() { why_no_time(&options, &mut table) } else { None };
         let time = series.axis.as_ref().zip(reading.time.as_ref()).map(|(axis, time)| {
             let moment = |at: Option<&i64>| at.map_or(String::new(), |&at| on_calendar(at).to_string());
             TimeInspection {
@@ -150,8 +160,24 @@ impl TableOptions {
             group: reading.group.clone(),
             columns: table.columns.into_iter().map(|column| inspect(column.name, column.cells)).collect(),
             time,
+            no_time,
         })
     }
+}
+
+/// Why the one column of dates is no time axis by itself.
+fn why_no_time(options: &TableOptions, table: &mut Table) -> Option<String> {
+    let mut dates = table.columns.iter().filter_map(|column| Some((column.name.clone(), column.dates()?.to_vec())));
+    let (Some((name, moments)), None) = (dates.next(), dates.next()) else { return None };
+    drop(dates);
+    table.times = Some(moments);
+    let time = TimeAxis { columns: vec![name.clone()], ..TimeAxis::default() };
+    let found = Series::of(options, table, &mut Reading { time: Some(time), ..options.reading.clone() });
+    table.times = None;
+    Some(match found {
+        Err(error) => error.to_string(),
+        Ok(_) => format!("the steps of `{name}` are irregular. Name it with `--time` so that no window crosses a gap"),
+    })
 }
 
 fn inspect(name: String, cells: Cells) -> ColumnInspection {
@@ -263,7 +289,7 @@ impl Inspection {
             !self.group.contains(&column.name) && matches!(column.kind, ColumnKind::Numbers | ColumnKind::Categories)
         };
         let all = || self.columns.iter().filter(used);
-        let named = all().find(|column| NAMES.contains(&column.name.to_lowercase().as_str()));
+        let named = NAMES.iter().find_map(|name| all().find(|column| column.name.to_lowercase() == *name));
         let few =
             |column: &&ColumnInspection| column.categories.as_ref().is_some_and(|all| (2..=20).contains(&all.len()));
         named.or_else(|| all().next_back().filter(few)).or_else(|| all().rfind(|c| c.kind == ColumnKind::Numbers))

@@ -50,6 +50,10 @@ pub(super) fn header(path: &Path, records: &Records) -> Result<Vec<String>> {
     } else {
         ""
     };
+    let fractions = |name: &String| value::number(name).is_ok_and(|number| number.fract() != 0.0);
+    if !hint.is_empty() && names.iter().any(fractions) {
+        return wrong("this looks like data, where the names of the columns should stand. Put a line with a name for each before it; series of equal length, a line each, are for a .ts file, or for `--row-steps` with names".to_owned());
+    }
     for (i, name) in names.iter().enumerate() {
         if name.is_empty() {
             return wrong(format!(
@@ -258,6 +262,16 @@ fn find(path: &Path, what: &str, name: &str, header: &[String]) -> Result<usize>
 /// Whether a header is likely a row of values: no name in it is a word.
 fn looks_like_data(names: &[String]) -> bool {
     names.iter().all(|name| value::number(name).is_ok() || is_time(name))
+}
+
+/// Whether a record below the header names units, such as `[rpm]` and `(s)`.
+pub(super) fn are_units(records: &Records) -> bool {
+    let bracketed = |text: &str| {
+        let (first, last) = (text.chars().next(), text.chars().next_back());
+        text.len() > 1 && matches!((first, last), (Some('['), Some(']')) | (Some('('), Some(')')))
+    };
+    let mut texts = (0..records.len()).map(|field| records.text(field)).filter(|text| !text.is_empty()).peekable();
+    texts.peek().is_some() && texts.all(bracketed)
 }
 
 fn delimiter_name(delimiter: u8) -> &'static str {

@@ -67,7 +67,11 @@ impl Table {
                 ));
             }
             let header = layout::header(path, &records)?;
-            if !records.advance()? {
+            let mut more = records.advance()?;
+            if more && layout::are_units(&records) {
+                more = records.advance()?;
+            }
+            if !more {
                 return Err(Error::input(path, "the file has a header and no rows. Add rows of numbers below it"));
             }
             let (mut table, first) = match read.take() {

@@ -17,6 +17,7 @@ mod errors;
 mod folders;
 mod forecasts;
 mod inspect;
+mod messy;
 mod missing;
 mod multi_label;
 mod occupancy;

@@ -5,6 +5,7 @@ use super::{
     lines::Lines,
     reading::Missing,
     sequences::{Parsed, SeriesOptions},
+    spelling::shown,
     ts_header::{Header, Target},
     ts_times,
     value::{self, Fault},
@@ -114,8 +115,16 @@ impl Series<'_> {
         self.rows.resize(start + length * wanted, 0.0);
         for (channel, texts) in channels.into_iter().enumerate() {
             if texts.len() != length {
+                let is_label = channel + 1 == wanted && texts.len() == 1 && header.target == Target::None;
+                let cure = match is_label {
+                    true => format!(
+                        "; or, if `{}` is its class, say so before `@data` with a line `@classLabel true`",
+                        shown(texts[0].trim())
+                    ),
+                    false => String::new(),
+                };
                 let message = format!(
-                    "channel {} has {} steps, but channel 1 has {length}. Give all channels of a series the same number",
+                    "channel {} has {} steps, but channel 1 has {length}. Give all channels of a series the same number{cure}",
                     channel + 1,
                     texts.len()
                 );

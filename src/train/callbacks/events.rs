@@ -3,17 +3,34 @@
 //! A record is the length of its data (u64), the masked CRC-32C of these 8 bytes (u32), the data, and its masked CRC-32C, all little
 //! endian. The data is an `Event` (tensorflow/core/util/event.proto), of which only what a scalar needs is written here.
 
-use std::fs::{File, create_dir_all};
+use std::fs::{File, OpenOptions, create_dir_all, remove_file};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
+
+/// The names of event files begin so, which TensorBoard looks for; then come the seconds since 1970.
+const BEFORE: &str = "events.out.tfevents.";
+/// Where others name the machine.
+const MAKER: &str = ".gatenorm.";
 
 /// An event file under way.
 pub(super) struct EventFile {
     path: PathBuf,
     file: File,
+    /// Bytes of it.
+    written: u64,
+}
+
+/// How much of an event file was written at a moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Part {
+    /// Its name in its folder.
+    name: String,
+    bytes: u64,
 }
 
 impl EventFile {
@@ -22,10 +39,10 @@ impl EventFile {
         create_dir_all(folder).map_err(|e| Error::io(folder, "make the folder", e))?;
         let (now, process) = (since_1970(), std::process::id());
         // A file of its own even where several are begun in a second.
-        let path = |i: u32| folder.join(format!("events.out.tfevents.{}.gatenorm.{process}.{i}.v2", now.as_secs()));
+        let path = |i: u32| folder.join(format!("{BEFORE}{}{MAKER}{process}.{i}.v2", now.as_secs()));
         let path = (0..).map(path).find(|path| !path.exists()).unwrap_or_else(|| path(0));
         let file = File::create_new(&path).map_err(|e| Error::io(&path, "write", e))?;
-        let mut events = EventFile { path, file };
+        let mut events = EventFile { path, file, written: 0 };
         events.write(|event| event.bytes(3, b"brain.Event:2"))?;
         Ok(events)
     }
@@ -44,9 +61,53 @@ impl EventFile {
         let mut event = Message::default();
         event.fixed64(1, since_1970().as_secs_f64().to_bits());
         fill(&mut event);
-        let written = self.file.write_all(&record(&event.0));
-        written.map_err(|e| Error::io(&self.path, "write", e))
+        let record = record(&event.0);
+        self.written += record.len() as u64;
+        self.file.write_all(&record).map_err(|e| Error::io(&self.path, "write", e))
     }
+
+    /// What is written of it so far.
+    pub fn part(&self) -> Part {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Part { name, bytes: self.written }
+    }
+}
+
+/// Takes out of a folder what a training wrote behind these parts of its files: it goes on from there. Its own files are those of this library
+/// that were made `since`, in seconds since 1970, or later.
+///
+/// The format's own way, a `SessionLog` that says START, makes TensorBoard forget everything of the folder from a step on, whatever its name; but
+/// scores by epoch and by batch stand side by side and count steps of their own.
+pub(super) fn cut_back(folder: &Path, parts: &[Part], since: u64) -> Result<()> {
+    let Ok(files) = folder.read_dir() else { return Ok(()) };
+    for path in files.filter_map(|entry| Some(entry.ok()?.path())) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if made_at(&name).is_none_or(|made| made < since) {
+            continue;
+        }
+        match parts.iter().find(|part| part.name == name) {
+            Some(part) => shorten(&path, part.bytes).map_err(|e| Error::io(&path, "write", e))?,
+            None => remove_file(&path).map_err(|e| Error::io(&path, "remove", e))?,
+        }
+    }
+    Ok(())
+}
+
+/// When the first of these was made, in seconds since 1970.
+pub(super) fn first_made(parts: &[Part]) -> Option<u64> {
+    parts.iter().filter_map(|part| made_at(&part.name)).min()
+}
+
+/// When a file of this library was made; none for others.
+fn made_at(name: &str) -> Option<u64> {
+    let (seconds, rest) = name.strip_prefix(BEFORE)?.split_once('.')?;
+    seconds.parse().ok().filter(|_| rest.starts_with(&MAKER[1..]))
+}
+
+fn shorten(path: &Path, bytes: u64) -> std::io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    // What a crash of the system took is not made up for.
+    file.set_len(file.metadata()?.len().min(bytes))
 }
 
 fn since_1970() -> Duration {

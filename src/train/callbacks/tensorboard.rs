@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::history::Scores;
-use super::events::EventFile;
+use super::events::{EventFile, Part, cut_back, first_made};
 use super::{Batches, Callback, Training, state};
 use crate::error::{Error, Result};
 
@@ -28,13 +30,31 @@ pub struct TensorBoard {
     batches: u64,
     train: Option<EventFile>,
     validation: Option<EventFile>,
+    /// Files of this training before it was resumed.
+    earlier: Files,
+}
+
+/// What was written when a checkpoint was.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    batches: u64,
+    #[serde(flatten)]
+    files: Files,
+}
+
+/// The files of a training.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Files {
+    train: Vec<Part>,
+    validation: Vec<Part>,
 }
 
 impl TensorBoard {
     /// Writes into this folder, which is made where it is missing. Each training should have one of its own.
     pub fn new(log_dir: impl Into<PathBuf>) -> Self {
         let log_dir = log_dir.into();
-        TensorBoard { log_dir, update_freq: UpdateFreq::Epoch, batches: 0, train: None, validation: None }
+        let update_freq = UpdateFreq::Epoch;
+        TensorBoard { log_dir, update_freq, batches: 0, train: None, validation: None, earlier: Files::default() }
     }
 
     /// How often it writes.
@@ -52,19 +72,27 @@ impl Callback for TensorBoard {
         if self.update_freq == UpdateFreq::Batches(0) {
             return Err(Error::usage("TensorBoard: update_freq must be at least 1 batch"));
         }
-        self.batches = 0;
+        (self.batches, self.earlier) = (0, Files::default());
         (self.train, self.validation) = (Some(EventFile::create(&self.log_dir.join("train"))?), None);
         Ok(())
     }
 
     fn state(&mut self) -> Result<String> {
-        state::write(&self.batches)
+        let mut files = self.earlier.clone();
+        files.train.extend(self.train.as_ref().map(EventFile::part));
+        files.validation.extend(self.validation.as_ref().map(EventFile::part));
+        state::write(&Written { batches: self.batches, files })
     }
 
-    /// Goes on in a file of its own, as Keras does: TensorBoard shows what was written after the checkpoint twice.
+    /// Goes on in files of its own, as Keras does, and takes out of the earlier ones what was written after the checkpoint, which comes again.
     fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
+        let Written { batches, files } = state::read("TensorBoard", state)?;
+        if let Some(since) = first_made(&files.train) {
+            cut_back(&self.log_dir.join("train"), &files.train, since)?;
+            cut_back(&self.log_dir.join("validation"), &files.validation, since)?;
+        }
         self.on_train_begin(training)?;
-        self.batches = state::read("TensorBoard", state)?;
+        (self.batches, self.earlier) = (batches, files);
         Ok(())
     }
 
@@ -113,6 +141,7 @@ mod tests {
     use super::super::events::tests::{Field, fields, records};
     use super::super::tests::{model, scores, training};
     use super::*;
+    use std::path::Path;
 
     fn bytes(fields: &[Field], number: u64) -> Vec<u8> {
         let of = fields.iter().find_map(|f| match f {
@@ -123,11 +152,15 @@ mod tests {
     }
 
     /// Step, tag and value of every scalar in the only event file of a folder.
-    fn scalars(folder: &std::path::Path) -> Vec<(u64, String, f32)> {
+    fn scalars(folder: &Path) -> Vec<(u64, String, f32)> {
         let mut names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
         let (name, none) = (names.next().unwrap(), names.next());
         assert!(name.to_str().unwrap().contains("events.out.tfevents.") && none.is_none());
-        let records = records(&std::fs::read(name).unwrap());
+        scalars_of(&name)
+    }
+
+    fn scalars_of(file: &Path) -> Vec<(u64, String, f32)> {
+        let records = records(&std::fs::read(file).unwrap());
         assert_eq!(bytes(&fields(&records[0]), 3), b"brain.Event:2");
         let mut found = Vec::new();
         for event in records[1..].iter().map(|r| fields(r)) {
@@ -173,5 +206,53 @@ mod tests {
         assert_eq!(scalars(&folder.path().join("train")), expected);
         let validation = [named(0, "evaluation_loss_vs_iterations", 0.75), named(1, "epoch_loss", 0.75)];
         assert_eq!(scalars(&folder.path().join("validation")), validation);
+    }
+
+    /// Every epoch and batch of a training of two epochs of two batches, from one of them on, until `last` batches are done.
+    fn write_from(board: &mut TensorBoard, training: &mut Training<'_>, first: usize, last: usize) {
+        for batch in first..last {
+            board.on_batch_end(batch % 2, &scores(&[("loss", batch as f64)]), training).unwrap();
+            if batch % 2 == 1 {
+                let mut logs = scores(&[("loss", 0.5), ("val_loss", 0.75)]);
+                board.on_epoch_end(batch / 2, &mut logs, training).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_training_that_died_twice_leaves_each_score_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let others = folder.path().join("validation/events.out.tfevents.1.another.2.v2");
+        std::fs::create_dir(folder.path().join("validation")).unwrap();
+        std::fs::write(&others, "not ours").unwrap();
+        let mut model = model();
+        let mut training = training(&mut model, 2);
+        let new = || TensorBoard::new(folder.path()).update_freq(UpdateFreq::Batch);
+
+        let mut board = new();
+        board.on_train_begin(&mut training).unwrap();
+        write_from(&mut board, &mut training, 0, 1);
+        let checkpoint = board.state().unwrap();
+        write_from(&mut board, &mut training, 1, 3);
+        // The validation has files since the checkpoint only; of the second attempt nothing is left.
+        for last in [3, 4] {
+            board = new();
+            board.on_train_resume(&checkpoint, &mut training).unwrap();
+            write_from(&mut board, &mut training, 1, last);
+        }
+        let of = |kind: &str| {
+            let files = std::fs::read_dir(folder.path().join(kind)).unwrap().map(|entry| entry.unwrap().path());
+            let ours = files.filter(|path| *path != others).flat_map(|path| scalars_of(&path));
+            let mut found: Vec<(String, u64)> = ours.map(|(step, tag, _)| (tag, step)).collect();
+            found.sort();
+            found
+        };
+        let named =
+            |tag: &str, steps: std::ops::Range<u64>| steps.map(|step| (tag.to_owned(), step)).collect::<Vec<_>>();
+        let train = [named("batch_loss", 1..5), named("epoch_learning_rate", 0..2), named("epoch_loss", 0..2)].concat();
+        assert_eq!(of("train"), train);
+        assert_eq!(of("validation").iter().filter(|(tag, _)| tag == "epoch_loss").count(), 2);
+        assert_eq!(std::fs::read_to_string(&others).unwrap(), "not ours");
+        assert_eq!(std::fs::read_dir(folder.path().join("train")).unwrap().count(), 2);
     }
 }

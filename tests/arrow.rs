@@ -159,6 +159,29 @@ fn a_table_is_read_as_the_same_in_csv() {
 }
 
 #[test]
+fn windows_over_a_table_that_stays_in_a_file_are_those_of_one_in_memory() {
+    let folder = Folder::new();
+    let columns = ["n", "half", "price"];
+    let numbers = || {
+        let all = table();
+        batch(
+            columns
+                .iter()
+                .chain(&["when", "y"])
+                .map(|&name| (name, all.column_by_name(name).unwrap().clone()))
+                .collect(),
+        )
+    };
+    for path in folder.all(&numbers()) {
+        let table = || Dataset::csv(&path).target("y").window(2);
+        let (memory, file) = (table().load().unwrap(), table().host_memory(24).load().unwrap());
+        assert!(file.is_in_file() && !memory.is_in_file(), "{}", path.display());
+        assert_eq!((file.columns(), file.len()), (memory.columns(), memory.len()));
+        assert!((0..memory.len()).all(|i| file.sample(i) == memory.sample(i)), "{}", path.display());
+    }
+}
+
+#[test]
 fn moments_are_read_with_their_zones_and_dates_without() {
     let folder = Folder::new();
     let hours = vec![1_427_583_600_000_000, 1_427_587_200_000_000, 1_427_590_800_000_000];

@@ -2,7 +2,7 @@
 
 mod common;
 
-use gatenorm::data::{Dataset, Missing};
+use gatenorm::data::{Dataset, Missing, TableOptions, TimeFeature};
 use gatenorm::exec::Counters;
 use gatenorm::model::{Functional, Masking};
 use gatenorm::prelude::*;
@@ -134,13 +134,8 @@ fn save_series(folder: &std::path::Path, count: usize) {
     std::fs::write(folder.join("y.npy"), npy(format!("({count}, 1)"), &classes(count))).unwrap();
 }
 
-#[test]
-fn series_that_stay_in_their_file_give_the_same_bits() {
-    let folder = tempfile::tempdir().unwrap();
-    save_series(folder.path(), 241);
-    let file = || Dataset::series(folder.path().join("x.npy")).unwrap().numeric_target();
-    let split = |data: Dataset| data.validation_split(0.25).unwrap();
-    let (memory, file) = (split(file().load().unwrap()), split(file().host_memory(1).load().unwrap()));
+/// What is read from a file while a model trains on it gives what the same data in memory give. Samples are `[5, 2]`.
+fn same_from_file(memory: &(Dataset, Dataset), file: &(Dataset, Dataset)) {
     assert!(file.0.is_in_file() && file.1.is_in_file() && !memory.0.is_in_file());
     for device in devices() {
         let adapted = |data: &Dataset| {
@@ -153,11 +148,87 @@ fn series_that_stay_in_their_file_give_the_same_bits() {
             model.adapt(data).unwrap();
             model
         };
-        let whole = come(adapted(&memory.0), &memory, None, true);
+        let whole = come(adapted(&memory.0), memory, None, true);
         for most in [None, Some(6_000)] {
-            assert_eq!(come(adapted(&file.0), &file, most, true), whole, "{device}");
+            assert_eq!(come(adapted(&file.0), file, most, true), whole, "{device}");
         }
     }
+}
+
+#[test]
+fn series_that_stay_in_their_file_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    save_series(folder.path(), 241);
+    let file = || Dataset::series(folder.path().join("x.npy")).unwrap().numeric_target();
+    let split = |data: Dataset| data.validation_split(0.25).unwrap();
+    same_from_file(&split(file().load().unwrap()), &split(file().host_memory(1).load().unwrap()));
+}
+
+/// Writes `count` minutes of two columns and a class, with a gap behind the first third.
+fn save_table(path: &std::path::Path, count: usize) {
+    let (x, y) = (wave(2 * count, 0.7), classes(count));
+    let line = |i: usize| {
+        let minute = if i < count / 3 { i } else { i + 30 };
+        let [a, b] = [x[2 * i], x[2 * i + 1]];
+        format!("{a},2020-01-01 {:02}:{:02}:00,{},{b}\n", minute / 60, minute % 60, y[i])
+    };
+    let lines: String = (0..count).map(line).collect();
+    std::fs::write(path, format!("a,when,y,b\n{lines}")).unwrap();
+}
+
+#[test]
+fn windows_over_a_table_that_stays_in_a_file_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = ["one.csv", "two.csv"].map(|name| folder.path().join(name));
+    save_table(&one, 200);
+    save_table(&two, 40);
+    let table = || Dataset::csv(&one).and(&two).target("y").window(5);
+    let split = |data: Dataset| data.split_by_time(0.75).unwrap();
+    // Of two columns 8 bytes a row: all rows at once, some at a time.
+    for bytes in [8 * 239, 8 * 100, 30] {
+        let (memory, file) = (table().load().unwrap(), table().host_memory(bytes).load().unwrap());
+        assert_eq!((file.len(), file.row_counts(), file.times()), (memory.len(), memory.row_counts(), memory.times()));
+        assert_eq!(file.row_counts().gaps, 2);
+        assert!((0..memory.len()).all(|i| file.sample(i) == memory.sample(i)), "{bytes}");
+        assert_eq!(file.feature_statistics().unwrap(), memory.feature_statistics().unwrap());
+    }
+    assert!(!table().host_memory(8 * 240).load().unwrap().is_in_file(), "it fits");
+    same_from_file(&split(table().load().unwrap()), &split(table().host_memory(100).load().unwrap()));
+}
+
+#[test]
+fn forecasts_from_a_table_in_a_file_have_the_targets_and_baselines_of_one_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.csv");
+    save_table(&path, 90);
+    let table = || Dataset::csv(&path).target("a").window(4).stride(3).horizon([1, 3]).season(2);
+    let (memory, file) = (table().load().unwrap(), table().host_memory(64).load().unwrap());
+    assert!(file.is_in_file() && (0..memory.len()).all(|i| file.sample(i) == memory.sample(i)));
+    let forecasts = |data: &Dataset| format!("{:?}", data.baselines().collect::<Vec<_>>());
+    assert_eq!(forecasts(&file), forecasts(&memory));
+}
+
+#[test]
+fn tables_that_cannot_stay_in_a_file_are_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |rows: &str, change: &dyn Fn(TableOptions) -> TableOptions, words: &str| {
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, rows).unwrap();
+        let table = || change(Dataset::csv(&path).target("y"));
+        let error = table().host_memory(8).load().unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("--host-memory"), "{error}");
+    };
+    let plain = |options: TableOptions| options.window(2);
+    refused("a,b,y\n1,u,0\n2,v,1\n3,u,0\n", &plain, "column `b` holds categories");
+    let filled = |options: TableOptions| options.window(2).missing(Missing::Ffill);
+    refused("a,b,y\n1,1,0\n,2,1\n3,3,0\n", &filled, "column `a` has missing values");
+    refused("a,b,y\n1,,0\n2,,1\n3,3,0\n", &filled, "column `b` has missing values");
+    let grouped = |options: TableOptions| options.window(2).group(["b"]);
+    refused("a,b,y\n1,1,0\n2,2,1\n3,1,0\n4,2,1\n", &grouped, "the rows of a group");
+    let dates = "a,b,y\n1,2020-01-01,0\n2,2020-01-02,1\n3,2020-01-03,0\n";
+    let calendar = |options: TableOptions| options.window(2).time(["b"]).time_features(TimeFeature::ALL);
+    refused(dates, &calendar, "features of the calendar");
+    refused("a,b,y\n1,2,0\n3,4,1\n", &|options| options.row_steps(2), "rows that are whole samples");
 }
 
 #[test]

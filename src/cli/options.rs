@@ -81,8 +81,9 @@ pub struct TableFlags {
     /// The names of series and labels in a .npz file [default: x,y, or x_train,y_train, and the like].
     #[arg(long, value_name = "SERIES,LABELS", value_delimiter = ',')]
     pub arrays: Option<Vec<String>>,
-    /// The most memory that the series of a .npy file take, such as 4GiB. Where they take more they stay in the file, and are read while
-    /// they are trained on [default: 1GiB].
+    /// The most memory that the series of a .npy file take, such as 4GiB, or the columns of a table of numbers without missing values.
+    /// Where they take more they stay in the file, those of a table in a temporary one, and are read while they are trained on
+    /// [default: 1GiB for .npy, what it needs for a table].
     #[arg(long, value_name = "SIZE", value_parser = memory::size)]
     pub host_memory: Option<usize>,
     #[command(flatten)]
@@ -211,6 +212,9 @@ impl TableFlags {
             Some(targets) => options.targets(targets),
             None => options,
         };
+        if let Some(bytes) = self.host_memory {
+            options = options.host_memory(bytes);
+        }
         options = self.reading.add(options);
         if learned == Learned::Input {
             options = options.reconstruct();
@@ -261,7 +265,8 @@ impl TableFlags {
         differs("--columns", self.columns.as_ref().map(|c| c.join(",")), Some(columns), file)?;
         let targets =
             if spec.targets.is_empty() { self.target.clone().unwrap_or_default() } else { spec.targets.clone() };
-        let mut spec = DataSpec { targets, labels: self.labels.clone(), ..spec.clone() };
+        let host_memory = self.host_memory;
+        let mut spec = DataSpec { targets, labels: self.labels.clone(), host_memory, ..spec.clone() };
         if let Some(column) = &self.series_column {
             spec.reading.series = Some(Labelled::File(column.clone()));
         }
@@ -300,11 +305,7 @@ impl TableFlags {
 
     /// Refuses what is for arrays alone.
     fn refuse_arrays(&self) -> Result<()> {
-        let given = [
-            ("--labels", self.labels.as_deref().is_some_and(is_array)),
-            ("--arrays", self.arrays.is_some()),
-            ("--host-memory", self.host_memory.is_some()),
-        ];
+        let given = [("--labels", self.labels.as_deref().is_some_and(is_array)), ("--arrays", self.arrays.is_some())];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => {
                 Err(Error::usage(format!("{flag} of arrays is for .npy and .npz files. Leave {flag} out for a table")))
@@ -315,10 +316,7 @@ impl TableFlags {
 
     /// Reads another file for the same purpose, as `spec` says.
     pub fn load_like(&self, spec: &DataSpec, path: &Path) -> Result<Dataset> {
-        match (spec.is_table(), self.host_memory) {
-            (false, Some(bytes)) => spec.series(&[path], true)?.host_memory(bytes).load(),
-            _ => spec.load(path),
-        }
+        DataSpec { host_memory: self.host_memory, ..spec.clone() }.load(path)
     }
 
     fn add_arrays(&self, mut options: SeriesOptions) -> Result<SeriesOptions> {

@@ -35,6 +35,11 @@ impl TableOptions {
                 "a target that is a number has no classes. Give class names or ask for a numeric target, not both",
             );
         }
+        if self.host_memory.is_some() && (self.series.is_some() || self.row_steps.is_some()) {
+            return usage(
+                "`--host-memory` is for windows over tables that are one series each, and for series in a .npy file. Leave it out for folders of series and for rows that are whole samples",
+            );
+        }
         self.check_targets()?;
         if self.unknown == Unknown::None && self.reading.encoding == Encoding::Integer {
             return usage(

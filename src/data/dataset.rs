@@ -11,7 +11,7 @@ use crate::Result;
 use serde::{Deserialize, Serialize};
 use std::{fmt, ops::Range, path::Path, sync::Arc};
 
-/// Sequences and their targets, in host memory, or large ones in a `.npy` file ([`SeriesOptions::host_memory`]).
+/// Sequences and their targets, in host memory, or large ones in a file ([`SeriesOptions::host_memory`], [`TableOptions::host_memory`]).
 ///
 /// The rows are kept once; a sample is a start offset into them, never a copy. Clones and splits share the rows, so both
 /// are cheap. S is the number of samples, T of steps, F of features, R of rows.

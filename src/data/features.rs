@@ -24,7 +24,7 @@ struct Values {
     name: String,
     /// The categories whose numbers these are: -1 for none of them.
     categories: Option<Vec<String>>,
-    /// `[R]`; NaN where a value is missing.
+    /// `[R]`; NaN where a value is missing. Empty where all are there, in a file.
     values: Vec<f32>,
 }
 
@@ -59,7 +59,7 @@ impl Features {
     }
 
     fn fill(&mut self, series: &Series, how: Missing) {
-        for column in &mut self.columns {
+        for column in self.columns.iter_mut().filter(|column| !column.values.is_empty()) {
             for stretch in &series.stretches {
                 let values = &mut column.values[stretch.clone()];
                 self.filled += match (how, &column.categories) {

@@ -1,6 +1,6 @@
 //! Files to data sets.
 //!
-//! A [`Dataset`] keeps its rows once in host memory, or leaves those of a large `.npy` file there; a sample is a start offset into them. It comes from a CSV file
+//! A [`Dataset`] keeps its rows once in host memory, or leaves large ones in a file; a sample is a start offset into them. It comes from a CSV file
 //! ([`Dataset::csv`]), a `.ts` file of labelled series ([`Dataset::ts`]) or arrays ([`Dataset::from_arrays`]).
 //!
 //! ```no_run
@@ -49,6 +49,7 @@ mod series_labels;
 mod source;
 pub(crate) mod spelling;
 mod split;
+mod spool;
 mod statistics;
 mod table;
 mod time;

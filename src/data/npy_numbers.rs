@@ -130,6 +130,12 @@ impl NumberFile {
         Ok(number.map(|number| NumberFile { path: path.to_owned(), file: Mutex::new(file), begins, number, shape }))
     }
 
+    /// An array of f32, little endian, which is all that a file holds; messages name it `path`.
+    pub fn of_floats(path: PathBuf, file: File, shape: Vec<usize>) -> NumberFile {
+        let number = Number { kind: TypeChar::Float, bytes: size_of::<f32>(), big: false };
+        NumberFile { path, file: Mutex::new(file), begins: 0, number, shape }
+    }
+
     /// Reads the values from `first` on.
     pub fn read(&self, first: usize, out: &mut [f32]) -> Result<()> {
         /// Values that are read at once.

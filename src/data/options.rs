@@ -44,6 +44,8 @@ pub struct TableOptions {
     /// Whether `reading` is a model's: what it does not name as categories is numbers.
     pub(super) known: bool,
     pub(super) unknown: Unknown,
+    /// Bytes that the features may take in memory.
+    pub(super) host_memory: Option<usize>,
 }
 
 /// What the values of the target's column are.
@@ -91,6 +93,7 @@ impl TableOptions {
             reading: Reading::default(),
             known: false,
             unknown: Unknown::Error,
+            host_memory: None,
         }
     }
 
@@ -306,6 +309,15 @@ impl TableOptions {
     /// Takes a category that a saved model does not know for none of those it knows (all zeros) instead of an error.
     pub fn allow_new_categories(mut self) -> Self {
         self.unknown = Unknown::None;
+        self
+    }
+
+    /// The most bytes that the numbers of windows' columns take in memory, as f32; without it, what they need. Where they are more they go into
+    /// a temporary file as they are read, and training reads the samples of the next batches while it works. Targets, moments, and some 100
+    /// bytes for each row are in memory all the same. Categories, missing values, groups whose rows do not follow on each other and features of
+    /// the calendar cannot be kept so: they are an error then.
+    pub fn host_memory(mut self, bytes: usize) -> Self {
+        self.host_memory = Some(bytes);
         self
     }
 

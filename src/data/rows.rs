@@ -46,7 +46,7 @@ impl Rows {
     }
 }
 
-/// Series of equal length in a file, of which some are read at a time.
+/// Samples of equal length in a file, of which some are read at a time: series of their own, or windows over the rows of a table.
 pub(super) struct FileRows {
     numbers: NumberFile,
     steps: usize,
@@ -91,7 +91,7 @@ impl FileRows {
         })
     }
 
-    /// Hands over the rows of a range of whole samples, some samples at a time, each with the number of the first row.
+    /// Hands over the rows of a range, some samples at a time, each with the number of the first row.
     fn visit(&self, rows: &Range<usize>, mut see: impl FnMut(usize, &mut [f32]) -> Result<()>) -> Result<()> {
         let at_once = (BLOCK / self.size()).max(1) * self.steps;
         let mut block = Vec::new();

@@ -11,11 +11,12 @@ use super::{
     series_labels::Targets,
     source::{SampleArray, Source},
     spelling::shown,
+    spool::{Spool, unfit},
     table::Table,
     window::{Cutting, Windows},
 };
 use crate::{Error, Result, model::ANY_LENGTH};
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 /// What became of the rows of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,6 +90,7 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
     let mut reading = options.reading.clone();
     let rows = table.lines.len();
     let series = Series::of(options, &table, &mut reading)?;
+    let spool = whole_spool(path, &mut table, &series, &reading)?;
     let columns = std::mem::take(&mut table.columns);
     let features = Features::of(columns, &series, &mut reading);
     // A row of many steps counts as that many rows.
@@ -172,7 +174,10 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         reach,
         starts: starts().map(|start| (start * per_row) as u32).collect(),
         lengths,
-        rows: features.rows(&series, &incomplete).into(),
+        rows: match spool {
+            Some(spool) => spool.finish(steps)?,
+            None => features.rows(&series, &incomplete).into(),
+        },
         masked: mask && incomplete.contains(&true),
         columns: names,
         sources: features.sources(),
@@ -184,6 +189,19 @@ pub(super) fn assemble(options: &TableOptions, mut table: Table, targets: Target
         baselines,
     });
     Ok(Dataset { more_targets: Arc::new(arrays.collect()), sample_weights: weights.map(Arc::new), ..data })
+}
+
+/// The features that do not lie in the table's columns, with their last rows.
+fn whole_spool(path: &Path, table: &mut Table, series: &Series, reading: &Reading) -> Result<Option<Spool>> {
+    let Some(mut spool) = table.spool.take() else { return Ok(None) };
+    if series.moved_rows() {
+        return Err(unfit(path, "the rows of a group do not all follow on each other"));
+    }
+    if reading.time.as_ref().is_some_and(|time| !time.features.is_empty()) {
+        return Err(unfit(path, "features of the calendar come to them"));
+    }
+    spool.take(path, &mut table.columns)?;
+    Ok(Some(spool))
 }
 
 impl Cut<'_> {

@@ -48,6 +48,11 @@ impl Series {
         Ok(found)
     }
 
+    /// Whether rows stand in another order than in the file.
+    pub fn moved_rows(&self) -> bool {
+        self.order.is_some()
+    }
+
     /// Values of all rows in the new order.
     pub fn sorted<V: Copy>(&self, values: Vec<V>) -> Vec<V> {
         match &self.order {

@@ -9,6 +9,7 @@ use super::{
     records::Records,
     series_labels::Targets,
     spelling::{list, shown},
+    spool::{self, Spool},
     time::{Moment, moment, moment_of},
     value::{Fault, Numerals},
 };
@@ -31,6 +32,8 @@ pub(super) struct Table {
     pub times: Option<Vec<Moment>>,
     /// `[R]`: the line of each row in its file.
     pub lines: Vec<u32>,
+    /// The numbers of the features, where they are too many for the memory that they may take; their columns are empty then.
+    pub spool: Option<Spool>,
     /// The first row of each file.
     pub begins: Vec<usize>,
     known_groups: HashMap<String, u32>,
@@ -106,6 +109,7 @@ impl Table {
             group_names: Vec::new(),
             times: (!layout.time.is_empty()).then(Vec::new),
             lines: Vec::new(),
+            spool: None,
             begins: Vec::new(),
             known_groups: HashMap::new(),
         })
@@ -126,10 +130,28 @@ impl Table {
                 return Err(Error::input(path, format!("more than {most} rows are too many. Split the file")));
             }
             self.lines.push(u32::try_from(records.line).unwrap_or(u32::MAX));
+            if let Some(most) = options.host_memory {
+                self.spill(path, most)?;
+            }
             if !records.advance()? {
                 return Ok(());
             }
         }
+    }
+
+    /// Moves the features' numbers out of memory where they take more than these bytes.
+    fn spill(&mut self, path: &Path, most: usize) -> Result<()> {
+        let is_feature = |column: &&Column| !column.cells.is_passed();
+        let features = self.columns.iter().filter(is_feature).count();
+        let (written, most) = self.spool.as_ref().map_or((0, most), |spool| (spool.rows, most.min(spool::BLOCK)));
+        if size_of::<f32>() * features * (self.lines.len() - written) <= most {
+            return Ok(());
+        }
+        let spool = match self.spool.take() {
+            Some(spool) => spool,
+            None => Spool::new(features)?,
+        };
+        self.spool.insert(spool).take(path, &mut self.columns)
     }
 
     #[inline]

@@ -35,6 +35,9 @@ pub struct DataSpec {
     /// The file of labels, for series that stand in a file each, where it is not `labels.csv` in their folder. Not kept with a model.
     #[serde(skip)]
     pub labels: Option<PathBuf>,
+    /// The most bytes that features take in memory ([`TableOptions::host_memory`], [`SeriesOptions::host_memory`]). Not kept with a model.
+    #[serde(skip)]
+    pub host_memory: Option<usize>,
 }
 
 impl DataSpec {
@@ -51,6 +54,7 @@ impl DataSpec {
             reading: data.reading().clone(),
             new_categories: false,
             labels: None,
+            host_memory: None,
         }
     }
 
@@ -103,7 +107,10 @@ impl DataSpec {
     pub fn series<P: AsRef<Path>>(&self, paths: &[P], targets: bool) -> Result<SeriesOptions> {
         let first = paths.first().ok_or_else(|| Error::usage("there is no file to read"))?;
         let options = paths[1..].iter().fold(Dataset::series(first)?, |options, path| options.and(path));
-        let options = options.channels(self.columns.len()).missing(self.reading.missing);
+        let mut options = options.channels(self.columns.len()).missing(self.reading.missing);
+        if let Some(bytes) = self.host_memory {
+            options = options.host_memory(bytes);
+        }
         Ok(match &self.classes {
             _ if !targets => options.no_target(),
             Some(classes) => options.label_classes(classes),
@@ -122,6 +129,9 @@ impl DataSpec {
         }
         if let Some(labels) = &self.labels {
             options = options.labels(labels);
+        }
+        if let Some(bytes) = self.host_memory {
+            options = options.host_memory(bytes);
         }
         Ok(match self.samples {
             SampleKind::Series => options,

@@ -9,6 +9,10 @@ use commands::{Room, assert_refused, stdout};
 fn page(room: &Room, args: &[&str]) -> String {
     let (out, report) = (room.path("m.keras"), room.path("report.html"));
     stdout(&[&["train"], args, &["--out", &out, "--report", &report, "--device", "cpu"]].concat());
+    read_page(&report)
+}
+
+fn read_page(report: &str) -> String {
     let page = std::fs::read_to_string(report).unwrap();
     // Nothing is loaded from anywhere; a namespace is only a name.
     let without_names = page.replace("http://www.w3.org/2000/svg", "");
@@ -89,8 +93,33 @@ fn open_shows_the_page_and_does_without_a_browser_but_not_without_a_page() {
     assert!(shown && words().trim() == report, "{}", words());
 
     let none = run("/nowhere");
-    assert!(
-        none.status.success() && String::from_utf8_lossy(&none.stderr).contains("--open: no browser opened"),
-        "{none:?}"
-    );
+    let told = String::from_utf8_lossy(&none.stderr);
+    assert!(none.status.success() && told.contains("there is no browser to open here"), "{told}");
+    assert!(told.contains(&format!("the page is in {report}\n")), "{told}");
+}
+
+#[test]
+fn a_search_gets_a_page_of_its_trials_and_the_curves_of_the_best() {
+    let room = Room::new();
+    let (folder, report) = (room.path("search"), room.path("report.html"));
+    let rows = room.rows();
+    let tune = ["tune", &rows, "--target", "y", "--window", "2", "--units", "2..4", "--trials", "3", "--epochs", "3"];
+    let more = ["--search", "random", "--folder", &folder, "--report", &report, "--device", "cpu", "--json"];
+    let found: serde_json::Value = serde_json::from_str(&stdout(&[&tune[..], &more].concat())).unwrap();
+    let page = read_page(&report);
+    for words in ["Search for hyper-parameters", "3 trials, 9 epochs in", ">val_loss<", "--trials 3", "CPU, f32"] {
+        assert!(page.contains(words), "`{words}` is missing");
+    }
+    let best = &found["best"];
+    assert!(page.contains(&format!("Curves of trial {}, the best", best["trial"])), "{best}");
+    // Of loss and accuracy, each with the three epochs of training and validation.
+    assert_eq!((page.matches("<svg").count(), page.matches("<tr><td>").count() >= 3), (2, true));
+    assert_eq!(found["trials"][0]["history"].as_array().unwrap().len(), 3);
+    let again = page.split("trains again").nth(1).unwrap();
+    assert!(again.contains("gatenorm train") && again.contains("--out again.keras") && !again.contains("--report"));
+    // A search that is at its end writes the same again.
+    std::fs::remove_file(&report).unwrap();
+    stdout(&["tune", "--resume", &folder]);
+    assert!(read_page(&report).contains("Curves of trial"));
+    assert_refused(&[&tune[..], &["--folder", &room.path("other"), "--report", &rows]].concat(), &["would overwrite"]);
 }

@@ -34,7 +34,7 @@ pub const TUNE: Kept = Kept {
     command: "tune",
     file: "tune.toml",
     unsaid: &["folder", "resume", "json"],
-    beside_resume: &["resume", "json", "device", "checked", "budget", "out"],
+    beside_resume: &["resume", "json", "device", "checked", "budget", "out", "report"],
 };
 
 /// The command line with the options of a file that --config or --resume names in their places; what is typed goes before what the file

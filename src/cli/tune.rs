@@ -22,7 +22,7 @@ use super::report::{self, Interrupted, talk};
 use super::tune_course::CourseFlags;
 use super::tune_progress::Progress;
 use super::tune_space::SpaceFlags;
-use super::{interrupt, run_config, run_folder, tune_again, tune_tables as tables};
+use super::{interrupt, page, run_config, run_folder, tune_again, tune_tables as tables};
 
 /// Searches for hyper-parameters: trains many models that draw theirs at random, and keeps the best.
 ///
@@ -42,6 +42,10 @@ pub struct Tune {
     /// Where to save the best model. It is in the folder of the search, too.
     #[arg(long, value_name = "FILE.keras", required_unless_present_any = ["folder", "resume"])]
     out: Option<PathBuf>,
+    /// Write a page with the table of trials, the curves of the best, the commands and the device. It holds its pictures and opens without
+    /// a network.
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Data")]
     table: TableFlags,
     #[command(flatten)]
@@ -63,12 +67,12 @@ pub struct Tune {
 /// Checks, trains all trials, reports.
 pub fn run(args: &Tune) -> Result<()> {
     let course = &args.course;
+    let read: Vec<Option<&PathBuf>> = args.data.iter().map(Some).chain([args.held_out.validation.as_ref()]).collect();
     if let Some(out) = &args.out {
-        let read: Vec<Option<&PathBuf>> =
-            args.data.iter().map(Some).chain([args.held_out.validation.as_ref()]).collect();
         keep_apart("--out", out, &read)?;
         atomic::check(out)?;
     }
+    page::check(args.report.as_deref(), &[&read[..], &[args.out.as_ref()]].concat())?;
     let Prepared { data, specs, head } = prepare(args)?;
     let windows = args.space.windows.clone();
     let space = args.space.space(windows, data.iter().any(|data| is_masked(&data.train)))?;
@@ -95,7 +99,8 @@ pub fn run(args: &Tune) -> Result<()> {
         Event::Trial { trial, best } => progress.end(trial, best),
     })?;
     progress.finish();
-    let done = Done { search: &search, found, folder: &folder, data: &data[0], seconds: began.elapsed().as_secs_f64() };
+    let seconds = began.elapsed().as_secs_f64();
+    let done = Done { search: &search, found, folder: &folder, data: &data[0], device: &device, seconds };
     finish(args, &done)
 }
 
@@ -163,6 +168,7 @@ struct Done<'a> {
     found: Found,
     folder: &'a Path,
     data: &'a Sampled,
+    device: &'a Device,
     seconds: f64,
 }
 
@@ -187,12 +193,18 @@ fn finish(args: &Tune, done: &Done<'_>) -> Result<()> {
     } else {
         report::print(tables::trials(found, search))?;
     }
+    let again = again.map(|words| {
+        let words = words.iter().map(|word| report::typed(from_here(Path::new(word))));
+        words.collect::<Vec<_>>().join(" ")
+    });
+    if let Some(file) = &args.report {
+        page::write_search(file, search, found, again.as_deref(), done.device)?;
+    }
     if let (Some(best), Some(again), Some(model)) = (best, &again, &model) {
         let value = best.score(name).map(|value| gatenorm::train::Scores::figure(name, value)).unwrap_or_default();
         talk!("best {name} {value}: trial {} after {} epochs; saved {}", best.trial, best.best_epoch, model.display());
         talk!("note: the best of many looks better on what chose it than it is; measure it on other data");
-        let words: Vec<String> = again.iter().map(|word| report::typed(from_here(Path::new(word)))).collect();
-        talk!("again: {}", words.join(" "));
+        talk!("again: {again}");
         talk!("next: gatenorm evaluate {} OTHER_DATA", report::typed(model));
     }
     args.tell_cut(found, search, *seconds);

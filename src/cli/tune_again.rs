@@ -7,8 +7,19 @@ use toml::Table;
 use super::run_config;
 
 /// What `train` has under the names of the search's options, or is given by the trial.
-const OF_TRIALS: [&str; 10] =
-    ["data", "out", "units", "learning-rate", "dropout", "recurrent-dropout", "epochs", "seed", "batch-size", "window"];
+const OF_TRIALS: [&str; 11] = [
+    "data",
+    "out",
+    "report",
+    "units",
+    "learning-rate",
+    "dropout",
+    "recurrent-dropout",
+    "epochs",
+    "seed",
+    "batch-size",
+    "window",
+];
 
 /// The words of the command that trains a trial up to its best epoch: with `options`, those of the search that `train` has too, and
 /// `more`.

@@ -67,6 +67,15 @@ fn outcome(ended: &Ended) -> Option<String> {
 
 /// All trials, the best first; below the reasons of those that failed.
 pub fn trials(found: &Found, search: &Search) -> String {
+    let reasons = found.trials.iter().filter_map(|trial| match &trial.ended {
+        Ended::Diverged(why) | Ended::Refused(why) => Some(format!("\ntrial {}: {why}", trial.trial)),
+        Ended::Whole | Ended::Budget | Ended::Interrupted => None,
+    });
+    table(&rows(found, search)) + &reasons.collect::<String>()
+}
+
+/// A line for each trial, behind that of the columns' names.
+pub fn rows(found: &Found, search: &Search) -> Vec<Vec<String>> {
     let name = &search.objective.name;
     let windows = search.space.windows.len() > 1;
     let recurrent = search.space.recurrent_dropout.most() > 0.0;
@@ -98,12 +107,7 @@ pub fn trials(found: &Found, search: &Search) -> String {
         row
     };
     let head = head.into_iter().map(str::to_owned).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(found.trials.iter().map(row)).collect();
-    let reasons = found.trials.iter().filter_map(|trial| match &trial.ended {
-        Ended::Diverged(why) | Ended::Refused(why) => Some(format!("\ntrial {}: {why}", trial.trial)),
-        Ended::Whole | Ended::Budget | Ended::Interrupted => None,
-    });
-    table(&rows) + &reasons.collect::<String>()
+    std::iter::once(head).chain(found.trials.iter().map(row)).collect()
 }
 
 /// How long it has trained, and whether it was to train longer.

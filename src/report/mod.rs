@@ -1,10 +1,14 @@
-//! A training as one page of HTML: what was asked for, on what data and device, its curves, and where the model is right and wrong.
+//! A training as one page of HTML: what was asked for, on what data and device, its curves, and where the model is right and wrong; and a search
+//! for hyper-parameters ([`SearchReport`]): its trials, and the curves of the best.
 //!
-//! The page holds its pictures and needs no network.
+//! A page holds its pictures and needs no network.
 
 mod judged;
 mod marks;
 mod page;
+mod search;
+
+pub use search::SearchReport;
 
 use page::Page;
 

@@ -225,6 +225,7 @@ impl Search {
             epochs: look.epochs,
             best_epoch: 0,
             scores: Default::default(),
+            history: Vec::new(),
             seconds: began.elapsed().as_secs_f64(),
             ended: Ended::Whole,
         };
@@ -241,14 +242,14 @@ impl Search {
     fn take(&self, trial: &mut Trial, history: &History, cut: Option<Ended>) {
         trial.epochs = history.epochs.len();
         trial.seconds = history.epochs.iter().map(|epoch| epoch.seconds).sum();
+        let finite = |(name, value): &(String, f64)| (name.clone(), Some(*value).filter(|value| value.is_finite()));
+        trial.history = history.epochs.iter().map(|epoch| epoch.scores.0.iter().map(finite).collect()).collect();
         let mut best = None;
-        for epoch in &history.epochs {
+        for (epoch, scores) in history.epochs.iter().zip(&trial.history) {
             if let Some(value) = epoch.scores.get(&self.objective.name).filter(|&v| self.objective.improves(v, best)) {
                 best = Some(value);
                 trial.best_epoch = epoch.epoch;
-                let finite =
-                    |(name, value): &(String, f64)| (name.clone(), Some(*value).filter(|value| value.is_finite()));
-                trial.scores = epoch.scores.0.iter().map(finite).collect();
+                trial.scores = scores.clone();
             }
         }
         trial.ended = match cut.filter(|_| history.interrupted) {

@@ -164,6 +164,7 @@ fn record(trial: usize, rung: usize, value: Option<f64>, ended: Ended) -> Trial 
         epochs: 1 << rung,
         best_epoch: 1,
         scores: BTreeMap::from([("val_loss".to_owned(), value)]),
+        history: Vec::new(),
         seconds: 1.0,
         ended,
     }

@@ -24,6 +24,9 @@ pub struct Trial {
     pub best_epoch: usize,
     /// That epoch's scores; a number that is not finite is none.
     pub scores: BTreeMap<String, Option<f64>>,
+    /// The scores of each of its epochs, in order; none where it failed.
+    #[serde(default)]
+    pub history: Vec<BTreeMap<String, Option<f64>>>,
     /// Time that its epochs took.
     pub seconds: f64,
     /// How it ended.

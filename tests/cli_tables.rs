@@ -239,6 +239,35 @@ fn several_labels_are_learned_judged_and_predicted_each() {
 }
 
 #[test]
+fn several_columns_of_two_words_at_the_end_are_proposed_as_labels() {
+    let room = Room::new();
+    let line = |i: u32| {
+        let word = |is: bool, words: [&'static str; 2]| words[usize::from(is)];
+        let (hot, open) = (word(i.is_multiple_of(3), ["cold", "hot"]), word(i % 4 < 2, ["shut", "open"]));
+        format!("{},{i},{},{hot},{open}\n", word(i.is_multiple_of(2), ["a", "b"]), i * i % 7)
+    };
+    let rows: String = (0..40).map(line).collect();
+    let data = room.write("two.csv", &("machine,x,z,heat,window\n".to_owned() + &rows));
+    let told = object(&["inspect", &data]);
+    assert_eq!(told["task"], "tell `heat`, `window`, two classes each, which may come together");
+    let (command, out) = (told["command"].as_str().unwrap(), room.path("labels.keras"));
+    assert!(command.contains("--target heat,window --window 10"), "{command}");
+    let words: Vec<&str> =
+        command.split(' ').skip(1).map(|word| if word == "model.keras" { &out } else { word }).collect();
+    stdout(&[&words[..], &["--epochs", "1", "--units", "2", "--device", "cpu"]].concat());
+    // One that is named as the target is it; two words elsewhere are no labels.
+    for (header, target) in [("machine,y,z,heat,window\n", "y"), ("heat,window,z,machine,x\n", "x")] {
+        let rows = if target == "x" {
+            (0..40).map(|i| format!("c,o{},{i},m,{}\n", i % 2, i % 3)).collect()
+        } else {
+            rows.clone()
+        };
+        let data = room.write("one.csv", &(header.to_owned() + &rows));
+        assert!(stdout(&["inspect", &data]).contains(&format!("--target {target} ")), "{header}");
+    }
+}
+
+#[test]
 fn a_file_is_inspected_before_it_is_learned() {
     let room = Room::new();
     let data = export(&room, "march.csv", 0..60, "still");

@@ -166,6 +166,14 @@ fn proposal(inspection: &Inspection, args: &Inspect) -> (String, String) {
 
 /// What is likely to be learned of a table, and how that is asked for; or of a file of labels of whole series.
 fn task(table: &Inspection, of_series: bool) -> Option<(String, String)> {
+    let window = if of_series { "" } else { " --window 10" };
+    let typed = |names: &str| report::typed(Path::new(names));
+    if let labels @ [_, ..] = &table.likely_labels()[..] {
+        let names: Vec<&str> = labels.iter().map(|label| label.name.as_str()).collect();
+        let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let task = format!("tell {}, two classes each, which may come together", shown.join(", "));
+        return Some((task, format!(" --target {}{window}", typed(&names.join(",")))));
+    }
     let target = table.likely_target()?;
     let count = target.categories.as_ref().map_or(0, Vec::len);
     let name = &target.name;
@@ -176,8 +184,7 @@ fn task(table: &Inspection, of_series: bool) -> Option<(String, String)> {
         _ if of_series => (format!("predict `{name}`"), " --loss mean_squared_error"),
         _ => (format!("forecast `{name}`"), " --horizon 1"),
     };
-    let window = if of_series { "" } else { " --window 10" };
-    Some((task, format!(" --target {}{window}{how}", report::typed(Path::new(name)))))
+    Some((task, format!(" --target {}{window}{how}", typed(name))))
 }
 
 /// A file of series.

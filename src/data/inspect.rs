@@ -282,14 +282,32 @@ impl Inspection {
         }
     }
 
+    /// Columns that may be features or targets.
+    fn used(&self) -> impl DoubleEndedIterator<Item = &ColumnInspection> {
+        let kinds = [ColumnKind::Numbers, ColumnKind::Categories];
+        self.columns.iter().filter(move |column| !self.group.contains(&column.name) && kinds.contains(&column.kind))
+    }
+
+    /// The columns that are likely labels which may be true together: where none is [named](Inspection::likely_target) as the target, the
+    /// last two or more if each holds two words and others stand before them. None otherwise.
+    pub fn likely_labels(&self) -> Vec<&ColumnInspection> {
+        let of_two_words = |column: &&ColumnInspection| {
+            column.kind == ColumnKind::Categories && column.categories.as_ref().is_some_and(|words| words.len() == 2)
+        };
+        let mut labels: Vec<&ColumnInspection> = self.used().rev().take_while(of_two_words).collect();
+        labels.reverse();
+        let plain = labels.len() > 1 && labels.len() < self.used().count() && self.named_target().is_none();
+        if plain { labels } else { Vec::new() }
+    }
+
+    fn named_target(&self) -> Option<&ColumnInspection> {
+        const NAMES: [&str; 6] = ["target", "label", "class", "y", "outcome", "output"];
+        NAMES.iter().find_map(|name| self.used().find(|column| column.name.to_lowercase() == *name))
+    }
+
     /// The column that is likely meant to be predicted: one named so, else the last of few classes, else the last of numbers.
     pub fn likely_target(&self) -> Option<&ColumnInspection> {
-        const NAMES: [&str; 6] = ["target", "label", "class", "y", "outcome", "output"];
-        let used = |column: &&ColumnInspection| {
-            !self.group.contains(&column.name) && matches!(column.kind, ColumnKind::Numbers | ColumnKind::Categories)
-        };
-        let all = || self.columns.iter().filter(used);
-        let named = NAMES.iter().find_map(|name| all().find(|column| column.name.to_lowercase() == *name));
+        let (all, named) = (|| self.used(), self.named_target());
         let few =
             |column: &&ColumnInspection| column.categories.as_ref().is_some_and(|all| (2..=20).contains(&all.len()));
         named.or_else(|| all().next_back().filter(few)).or_else(|| all().rfind(|c| c.kind == ColumnKind::Numbers))

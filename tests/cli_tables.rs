@@ -246,7 +246,7 @@ fn several_columns_of_two_words_at_the_end_are_proposed_as_labels() {
         let (hot, open) = (word(i.is_multiple_of(3), ["cold", "hot"]), word(i % 4 < 2, ["shut", "open"]));
         format!("{},{i},{},{hot},{open}\n", word(i.is_multiple_of(2), ["a", "b"]), i * i % 7)
     };
-    let rows: String = (0..40).map(line).collect();
+    let rows: String = (0..150).map(line).collect();
     let data = room.write("two.csv", &("machine,x,z,heat,window\n".to_owned() + &rows));
     let told = object(&["inspect", &data]);
     assert_eq!(told["task"], "tell `heat`, `window`, two classes each, which may come together");

@@ -149,6 +149,7 @@ fn what_keras_has_no_place_for_is_kept() {
         },
         new_categories: false,
         labels: None,
+        host_memory: None,
     };
     let mut model = lesson(Adam::default(), &data(10));
     assert_eq!(saved_and_loaded(&mut model).data_spec(), None);

@@ -10,7 +10,7 @@ import warnings
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 # The longest first.
-PARTS = ["from_keras", "compiled", "weight_args", "onnx_files", "from_here", "functional", "examples", "layers", "weight_files", "callbacks", "refused"]
+PARTS = ["from_keras", "compiled", "weight_args", "onnx_files", "from_here", "functional", "examples", "rows", "layers", "weight_files", "callbacks", "refused"]
 
 
 def part(name):

@@ -143,8 +143,8 @@ pub fn rows(data: &Dataset) -> Option<String> {
     }
     if counts.incomplete > 0 {
         parts.push(match (reading.missing, counts.left_out) {
-            (Missing::Mask, _) => format!("{} rows with missing values masked", grouped(counts.incomplete)),
-            (_, 0) => format!("{} rows with missing values left out", grouped(counts.incomplete)),
+            (Missing::Mask, _) => format!("{} with missing values masked", rows_in_words(counts.incomplete)),
+            (_, 0) => format!("{} with missing values left out", rows_in_words(counts.incomplete)),
             (_, series) => {
                 format!("{} series left out that lack a value, which `--missing mask` keeps", grouped(series))
             }
@@ -155,6 +155,10 @@ pub fn rows(data: &Dataset) -> Option<String> {
         parts.push(format!("{} {what} without a target", grouped(counts.without_target)));
     }
     (!parts.is_empty()).then(|| format!("of {} rows: {}", grouped(counts.rows), parts.join("; ")))
+}
+
+fn rows_in_words(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", grouped(count)) }
 }
 
 /// What the samples are called, such as `window` or `windows`.

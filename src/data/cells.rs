@@ -184,6 +184,12 @@ impl Words {
             }
             None => {}
         }
+        if let Some(plain) = written_otherwise(&name).filter(|_| kind != Kind::Categories && number.is_none()) {
+            return Err(Stranger::Said(format!(
+                "`{}` looks like the number {plain}. Write it so, without `%`, currencies and signs between thousands; or name the column in `--categorical` if its values are names",
+                shown(&name)
+            )));
+        }
         if kind != Kind::Categories && number.is_some() {
             let (first, at) = &self.names[0];
             // Only one row is above this one.
@@ -226,6 +232,29 @@ impl Words {
         let codes = self.codes.iter().map(of_code).collect();
         (sorted, codes)
     }
+}
+
+/// The number that is written with a currency, `%` or signs between thousands.
+fn written_otherwise(text: &str) -> Option<f64> {
+    const CURRENCIES: [char; 4] = ['$', '€', '£', '¥'];
+    let bare = text.trim_start_matches(CURRENCIES).trim_end_matches(CURRENCIES).trim_end_matches('%').trim();
+    let plain = ungrouped(bare).unwrap_or_else(|| bare.to_owned());
+    let number = plain.parse().ok().filter(|number: &f64| number.is_finite());
+    number.filter(|_| plain != text && bare.chars().any(|c| c.is_ascii_digit()))
+}
+
+/// `1,234.5`, `1.234,5`, `1'234.5` and `1 234,5` as 1234.5.
+fn ungrouped(text: &str) -> Option<String> {
+    let signs = [(',', '.'), ('.', ','), ('\'', '.'), (' ', '.'), (' ', ','), ('\u{a0}', ',')];
+    let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    signs.iter().find_map(|&(group, point)| {
+        let (whole, fraction) = text.split_once(point).unwrap_or((text, "0"));
+        let mut groups = whole.trim_start_matches(['-', '+']).split(group);
+        let first = groups.next().is_some_and(|first| digits(first) && first.len() <= 3);
+        let mut others = groups.peekable();
+        let grouped = first && others.peek().is_some() && others.all(|of| digits(of) && of.len() == 3);
+        (grouped && digits(fraction)).then(|| format!("{}.{fraction}", whole.replace(group, "")))
+    })
 }
 
 #[cfg(test)]
@@ -271,6 +300,21 @@ mod tests {
         assert!(codes[4].is_nan() && codes[5] == 2.0);
         let given = ["b".to_owned(), "a".to_owned()];
         assert_eq!(words(Kind::Categories, Some((&given, Unknown::None)), &["a", "c"]).1, [1.0, -1.0]);
+    }
+
+    #[test]
+    fn numbers_that_are_written_for_people_are_no_categories() {
+        for text in ["1,234.5", "1.234,5", "1'234.5", "1 234.5", "1\u{a0}234,5"] {
+            assert_eq!(written_otherwise(text), Some(1234.5), "{text}");
+        }
+        assert_eq!(["-12 %", "$3.5", "4€", "1,000,000"].map(written_otherwise), [-12.0, 3.5, 4.0, 1e6].map(Some));
+        assert_eq!(
+            ["3 doors", "A1", "12,34,56", "1,23", "%", "inf%", "2024-01-01", "x%"].map(written_otherwise),
+            [None; 8]
+        );
+        let Stranger::Said(text) = cells(Kind::Any, None, &["1,234.5"]).unwrap_err() else { panic!("it is said") };
+        assert!(text.contains("looks like the number 1234.5") && text.contains("`--categorical`"), "{text}");
+        assert!(cells(Kind::Categories, None, &["50%", "100%"]).is_ok());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct CsvRows {
     behind: Option<(ByteRecord, [u64; 2])>,
     /// What separates fields.
     pub delimiter: u8,
+    /// Lines above those that are read.
+    above: u64,
 }
 
 impl CsvRows {
@@ -33,12 +35,14 @@ impl CsvRows {
         content.by_ref().take(dialect::BYTES).read_to_end(&mut start).map_err(|e| Error::io(path, "read", e))?;
         // As old Macintoshes end lines.
         let returns = start.contains(&b'\r') && !start.contains(&b'\n');
-        let mut content: Box<dyn Read> = Box::new(io::Cursor::new(start.clone()).chain(content));
+        let said = dialect::said(&start);
+        let skipped = said.map_or(0, |(_, line)| line);
+        let mut content: Box<dyn Read> = Box::new(io::Cursor::new(start[skipped..].to_vec()).chain(content));
         if returns {
             start.iter_mut().for_each(break_line);
             content = Box::new(Returns(content));
         }
-        let delimiter = dialect::delimiter(start);
+        let delimiter = said.map_or_else(|| dialect::delimiter(start), |(delimiter, _)| delimiter);
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -55,6 +59,7 @@ impl CsvRows {
             empty: VecDeque::new(),
             behind: None,
             delimiter,
+            above: u64::from(skipped > 0),
         })
     }
 
@@ -102,7 +107,7 @@ impl CsvRows {
             }
             // The record's own position is that of the blank lines before it, so its lines are counted from its end.
             let breaks = self.record.as_slice().iter().filter(|&&b| b == b'\n').count() as u64;
-            let next_line = self.reader.position().line();
+            let next_line = self.above + self.reader.position().line();
             if self.reader.get_ref().exhausted {
                 let line = next_line.saturating_sub(breaks);
                 let message =
@@ -137,7 +142,7 @@ impl CsvRows {
         Err(Error::input(
             path,
             format!(
-                "line {}, field {field}: these bytes are not UTF-8 text. Save the file as UTF-8, or check that it is a CSV file",
+                "line {}, field {field}: these bytes are not UTF-8 text. Save the file as UTF-8 (in Excel as `CSV UTF-8`), or check that it is a CSV file",
                 self.lines[0]
             ),
         ))

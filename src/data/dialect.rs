@@ -8,6 +8,15 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 pub(super) const BYTES: u64 = 1 << 16;
 const RECORDS: usize = 100;
 
+/// What the first line of a file, which begins so, says of the delimiter, as Excel writes it: `sep=;`; and the length of that line.
+pub(super) fn said(start: &[u8]) -> Option<(u8, usize)> {
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let end = text.iter().position(|b| b"\r\n".contains(b))?;
+    let [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', delimiter] = text[..end] else { return None };
+    let breaks = if text[end..].starts_with(b"\r\n") { 2 } else { 1 };
+    Some((delimiter, start.len() - text.len() + end + breaks))
+}
+
 /// The delimiter that divides the first rows of a file, which begins so, most, and all alike; a comma where none does.
 pub(super) fn delimiter(mut start: Vec<u8>) -> u8 {
     if start.len() as u64 == BYTES {

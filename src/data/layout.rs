@@ -253,6 +253,9 @@ fn find(path: &Path, what: &str, name: &str, header: &[String]) -> Result<usize>
         None if looks_like_data(header) => {
             " The first line looks like data: put a line with the names of the columns before it.".into()
         }
+        None if header.len() == 1 => {
+            " The first line has a single field, but it should name all columns, with commas, semicolons, tabs or bars between them: remove lines above it, or separate the fields so.".into()
+        }
         None => String::new(),
     };
     let columns = list(header);

@@ -242,9 +242,11 @@ impl Table {
             None => {
                 let columns = layout.time.iter().map(|field| format!("`{}`", shown(&field.name))).collect::<Vec<_>>();
                 let several = if columns.len() == 1 { "column" } else { "columns" };
-                let (columns, text) = (columns.join(", "), shown(&parts.join(" ")));
+                let (columns, text) = (columns.join(", "), parts.join(" "));
+                let text =
+                    if text.trim().is_empty() { "an empty field".to_owned() } else { format!("`{}`", shown(&text)) };
                 let message = format!(
-                    "line {}, {several} {columns}: `{text}` is no moment. Write dates as 2015-02-04 17:51:00, or seconds, or name columns of year, month, day and hour; correct the value, or remove the row",
+                    "line {}, {several} {columns}: {text} is no moment. Write dates as 2015-02-04 17:51:00, or seconds, or name columns of year, month, day and hour; correct the value, or remove the row",
                     records.line
                 );
                 return Err(Error::input(layout.path, message));

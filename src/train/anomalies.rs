@@ -76,7 +76,8 @@ impl Model {
         scores.sort_unstable_by(f64::total_cmp);
         let usual = (samples as f64 * USUAL).ceil() as usize;
         let threshold = scores[usual.clamp(1, samples) - 1];
-        self.usual_errors = Some(UsualErrors { rmse, threshold, samples });
+        let known = threshold.is_finite() && rmse.iter().all(|rmse| rmse.is_finite());
+        self.usual_errors = known.then_some(UsualErrors { rmse, threshold, samples });
         Ok(())
     }
 
@@ -94,7 +95,7 @@ impl Model {
         }
         let Some(UsualErrors { rmse, .. }) = self.usual_errors.clone() else {
             return Err(Error::usage(
-                "the model does not know which errors are usual: it was saved before its training ended. Finish it, or train it for another epoch with `train --model`",
+                "the model does not know which errors are usual: it was saved before its training ended, or by `tune`. Train it for another epoch with `train --model`",
             ));
         };
         let Errors { mut values, names, units } = self.errors(data)?;

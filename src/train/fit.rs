@@ -296,6 +296,7 @@ impl Model {
         batches: &[Vec<u32>],
     ) -> Result<Vec<Scores>> {
         self.check_data(data, true)?;
+        self.usual_errors = None;
         let largest = batches.iter().map(Vec::len).max().unwrap_or(0).clamp(1, data.len());
         let feed = self.feed(name, data, largest)?;
         let mut all = Vec::with_capacity(batches.len());

@@ -59,3 +59,16 @@ fn why_dates_are_no_time_axis_is_told() {
     let irregular = rows(&["00:00", "00:01", "00:05", "00:30", "00:31", "02:00"]).no_time.unwrap();
     assert!(irregular.contains("`at` are irregular") && irregular.contains("`--time`"), "{irregular}");
 }
+
+#[test]
+fn a_first_line_may_say_what_separates_fields() {
+    let file = TestFile::new("\u{feff}sep=;\r\na;y\r\n1,5;no\r\n2,5;yes\r\n");
+    let data = file.options().target("y").load().unwrap();
+    assert_eq!((data.rows(), data.last_rows().collect::<Vec<_>>()), (&[1.5, 2.5][..], vec![3, 4]));
+    refused(TestFile::new("sep=;\na;y\nwarm;no\n3;yes\n").options().target("y"), &["line 4, column `a`"]);
+}
+
+#[test]
+fn lines_above_the_header_are_told() {
+    refused(TestFile::new("Machine 7\n\na,y\n1,0\n").options().target("y"), &["single field", "remove lines above it"]);
+}

@@ -103,7 +103,7 @@ impl Dataset {
             ("have unequal lengths", self.lengths().is_some()),
             ("have no time axis", self.input_shape().len() != 2),
             ("lack values that the model masks", self.has_masked_rows()),
-            ("stay in a file", self.is_in_file()),
+            ("stay in a file (`--host-memory`)", self.is_in_file()),
         ];
         if let Some((what, _)) = cannot.iter().find(|(_, is)| *is) {
             return Err(Error::usage(format!("the samples {what}, so they are nothing that a model can give back")));

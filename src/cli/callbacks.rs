@@ -1,6 +1,7 @@
 //! What looks on while `gatenorm train` trains, and may act on it.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use clap::Args;
 use gatenorm::train::{
@@ -74,8 +75,8 @@ impl CallbackFlags {
         Some(EarlyStopping::new().monitor(self.monitor(validates)).patience(self.early_stopping?))
     }
 
-    /// All but [`CallbackFlags::early_stopping`].
-    pub fn add<'a>(&self, mut fit: Fit<'a>, validates: bool) -> Fit<'a> {
+    /// All but [`CallbackFlags::early_stopping`]. `again`: when a run began that now begins anew.
+    pub fn add<'a>(&self, mut fit: Fit<'a>, validates: bool, again: Option<SystemTime>) -> Fit<'a> {
         let monitor = self.monitor(validates);
         if let Some(patience) = self.reduce_lr_on_plateau {
             let reduce = ReduceLrOnPlateau::new().monitor(&monitor).patience(patience);
@@ -92,7 +93,11 @@ impl CallbackFlags {
             fit = fit.callback(CsvLogger::new(path));
         }
         if let Some(folder) = &self.tensorboard {
-            fit = fit.callback(TensorBoard::new(folder).update_freq(UpdateFreq::Batch));
+            let board = TensorBoard::new(folder).update_freq(UpdateFreq::Batch);
+            fit = fit.callback(match again {
+                Some(began) => board.instead_of(began),
+                None => board,
+            });
         }
         if self.terminate_on_nan {
             fit = fit.callback(TerminateOnNan::new());

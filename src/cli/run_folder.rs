@@ -48,6 +48,12 @@ impl RunFlags {
         self.resume.as_ref().map(|folder| folder.join(Checkpoints::LAST)).filter(|last| last.exists())
     }
 
+    /// When a run began that begins anew, since it was ended before its first checkpoint.
+    pub fn begins_again(&self) -> Option<SystemTime> {
+        let options = self.resume.as_ref().filter(|_| self.last().is_none())?.join(run_config::TRAIN.file);
+        options.metadata().and_then(|file| file.modified()).ok()
+    }
+
     /// Makes the folder of a new run, or finds that of an old one.
     pub fn begin(&self, options: &Table, device: &Device) -> Result<()> {
         if self.folder().is_none() && (self.checkpoint_every.is_some() || self.checkpoint_minutes.is_some()) {

@@ -291,7 +291,7 @@ fn fit(args: &Train, model: &mut Model, train: &Dataset, validation: Option<&Dat
     if let Some(data) = validation {
         fit = fit.validation(data);
     }
-    fit = args.callbacks.add(fit, validation.is_some()).interrupt(interrupt::flag()?);
+    fit = args.callbacks.add(fit, validation.is_some(), args.run.begins_again()).interrupt(interrupt::flag()?);
     fit = args.run.add(fit, &args.callbacks.monitor(validation.is_some()));
     if args.run.last().is_some() {
         fit = fit.resume();

@@ -1,6 +1,7 @@
 //! Scores for TensorBoard.
 
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,8 @@ pub struct TensorBoard {
     validation: Option<EventFile>,
     /// Files of this training before it was resumed.
     earlier: Files,
+    /// Seconds since 1970: when a training began whose place this one takes.
+    instead_of: Option<u64>,
 }
 
 /// What was written when a checkpoint was.
@@ -54,7 +57,15 @@ impl TensorBoard {
     pub fn new(log_dir: impl Into<PathBuf>) -> Self {
         let log_dir = log_dir.into();
         let update_freq = UpdateFreq::Epoch;
-        TensorBoard { log_dir, update_freq, batches: 0, train: None, validation: None, earlier: Files::default() }
+        let earlier = Files::default();
+        TensorBoard { log_dir, update_freq, batches: 0, train: None, validation: None, earlier, instead_of: None }
+    }
+
+    /// Takes the place of a training that began then and ended before its first checkpoint: what was written into the folder since is
+    /// removed, unless training is resumed.
+    pub fn instead_of(self, began: SystemTime) -> Self {
+        let since = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        TensorBoard { instead_of: Some(since), ..self }
     }
 
     /// How often it writes.
@@ -73,6 +84,10 @@ impl Callback for TensorBoard {
             return Err(Error::usage("TensorBoard: update_freq must be at least 1 batch"));
         }
         (self.batches, self.earlier) = (0, Files::default());
+        if let Some(since) = self.instead_of.take() {
+            cut_back(&self.log_dir.join("train"), &[], since)?;
+            cut_back(&self.log_dir.join("validation"), &[], since)?;
+        }
         (self.train, self.validation) = (Some(EventFile::create(&self.log_dir.join("train"))?), None);
         Ok(())
     }
@@ -87,6 +102,7 @@ impl Callback for TensorBoard {
     /// Goes on in files of its own, as Keras does, and takes out of the earlier ones what was written after the checkpoint, which comes again.
     fn on_train_resume(&mut self, state: &str, training: &mut Training<'_>) -> Result<()> {
         let Written { batches, files } = state::read("TensorBoard", state)?;
+        self.instead_of = None;
         if let Some(since) = first_made(&files.train) {
             cut_back(&self.log_dir.join("train"), &files.train, since)?;
             cut_back(&self.log_dir.join("validation"), &files.validation, since)?;
@@ -240,6 +256,7 @@ mod tests {
             board.on_train_resume(&checkpoint, &mut training).unwrap();
             write_from(&mut board, &mut training, 1, last);
         }
+        let all = |kind: &str| std::fs::read_dir(folder.path().join(kind)).unwrap().count();
         let of = |kind: &str| {
             let files = std::fs::read_dir(folder.path().join(kind)).unwrap().map(|entry| entry.unwrap().path());
             let ours = files.filter(|path| *path != others).flat_map(|path| scalars_of(&path));
@@ -253,6 +270,10 @@ mod tests {
         assert_eq!(of("train"), train);
         assert_eq!(of("validation").iter().filter(|(tag, _)| tag == "epoch_loss").count(), 2);
         assert_eq!(std::fs::read_to_string(&others).unwrap(), "not ours");
-        assert_eq!(std::fs::read_dir(folder.path().join("train")).unwrap().count(), 2);
+        assert_eq!(all("train"), 2);
+        // One that began anew, since there was no checkpoint.
+        let mut board = new().instead_of(UNIX_EPOCH + std::time::Duration::from_secs(2));
+        board.on_train_begin(&mut training).unwrap();
+        assert_eq!((all("train"), all("validation")), (1, 1), "its own, and that of others");
     }
 }

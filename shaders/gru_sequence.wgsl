@@ -18,7 +18,7 @@ override DROPOUT: u32 = 0u; // of h, a mask for each gate, the same in all time 
 
 // Writes the zero that one row and unit begins with.
 fn begin(s: Step, i: u32) {
-    h[p.h_at + s.read + i] = 0.0;
+    h[own.h + s.read + i] = 0.0;
 }
 
 // Makes the gates of one row and unit, and its new h or r h, which it gives.
@@ -29,7 +29,7 @@ fn update(s: Step, row: u32, unit: u32, recurrent: vec4<f32>) -> f32 {
         if RESET_AFTER != 0u { return new_h(s, i, before); }
         return new_reset(s, i, 0.0);
     }
-    var gate = gates[p.gates_at + s.at + i];
+    var gate = gates[own.gates + s.at + i];
     gate.x = activation_saved(RECURRENT_ACTIVATION, gate.x + recurrent.x);
     gate.y = activation_saved(RECURRENT_ACTIVATION, gate.y + recurrent.y);
     let r = activation_restore(RECURRENT_ACTIVATION, gate.y);
@@ -37,7 +37,7 @@ fn update(s: Step, row: u32, unit: u32, recurrent: vec4<f32>) -> f32 {
         gate.w += recurrent.w;
         return close(s, i, before, gate, gate.z + r * gate.w);
     }
-    gates[p.gates_at + s.at + i] = gate;
+    gates[own.gates + s.at + i] = gate;
     return new_reset(s, i, r * seen(before, row, unit).w);
 }
 
@@ -46,23 +46,23 @@ fn update_candidate(s: Step, row: u32, unit: u32, recurrent: f32) -> f32 {
     let i = row * p.units + unit;
     let before = h_before(s, i);
     if !counts(s, row) { return new_h(s, i, before); }
-    let gate = gates[p.gates_at + s.at + i];
+    let gate = gates[own.gates + s.at + i];
     return close(s, i, before, gate, gate.z + recurrent);
 }
 
 fn close(s: Step, i: u32, before: f32, gate: vec4<f32>, candidate: f32) -> f32 {
     let z = activation_restore(RECURRENT_ACTIVATION, gate.x);
-    gates[p.gates_at + s.at + i] = vec4(gate.xy, activation_saved(ACTIVATION, candidate), gate.w);
+    gates[own.gates + s.at + i] = vec4(gate.xy, activation_saved(ACTIVATION, candidate), gate.w);
     return new_h(s, i, z * before + (1.0 - z) * activation_value(ACTIVATION, candidate));
 }
 
 fn new_h(s: Step, i: u32, value: f32) -> f32 {
-    h[p.h_at + s.made + i] = value;
+    h[own.h + s.made + i] = value;
     return value;
 }
 
 fn new_reset(s: Step, i: u32, value: f32) -> f32 {
-    reset[p.beside_at + s.at + i] = value;
+    reset[own.beside + s.at + i] = value;
     return value;
 }
 
@@ -72,14 +72,15 @@ fn candidates(@builtin(global_invocation_id) id: vec3<u32>) {
     let unit = id.x;
     let row = id.y * 4u;
     if unit >= p.units || row >= p.rows { return; }
+    take_direction(id.z);
     let s = step_number(0u);
-    let at = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u)) * p.units + p.beside_at + s.at;
+    let at = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u)) * p.units + own.beside + s.at;
     var sum = vec4<f32>();
     let terms = select(0u, p.units, recurs(s, row, 4u));
     for (var k_run = 0u; k_run < terms; k_run += RUN) {
         var run = vec4<f32>();
         for (var k = k_run; k < min(terms, k_run + RUN); k++) {
-            run += vec4(reset[at.x + k], reset[at.y + k], reset[at.z + k], reset[at.w + k]) * u[k * p.units + unit].w;
+            run += vec4(reset[at.x + k], reset[at.y + k], reset[at.z + k], reset[at.w + k]) * u[own.u + k * p.units + unit].w;
         }
         sum += run;
     }

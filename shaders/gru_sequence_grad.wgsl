@@ -27,7 +27,7 @@ fn hand(dz: vec4<f32>, weights: vec4<f32>) -> f32 {
 
 fn sum_of_gates(by_gate: vec4<f32>, row: u32, unit: u32) -> f32 {
     var sum = by_gate;
-    if DROPOUT != 0u { sum *= dropout[row * p.units + unit]; }
+    if DROPOUT != 0u { sum *= dropout[own.dropout + row * p.units + unit]; }
     if RESET_AFTER != 0u { return sum.x + sum.y + sum.w; }
     return sum.x + sum.y;
 }
@@ -35,14 +35,14 @@ fn sum_of_gates(by_gate: vec4<f32>, row: u32, unit: u32) -> f32 {
 fn update(s: Step, row: u32, unit: u32, handed_back: f32) -> vec4<f32> {
     let i = row * p.units + unit;
     var dh = reaching(s, row, unit, handed_back);
-    if !s.last || p.carried != 0u { dh += carry[i]; }
+    if !s.last || p.carried != 0u { dh += carry[own.carry + i]; }
     if p.steps == 0u {
-        carry[i] = dh;
+        carry[own.carry + i] = dh;
         return vec4<f32>();
     }
     if !counts(s, row) {
         gates[s.gates + i] = vec4<f32>();
-        carry[i] = dh;
+        carry[own.carry + i] = dh;
         return vec4<f32>();
     }
     let saved = gates[s.gates + i];
@@ -51,7 +51,7 @@ fn update(s: Step, row: u32, unit: u32, handed_back: f32) -> vec4<f32> {
     let g = activation_restore(ACTIVATION, saved.z);
     let dz = dh * (h[s.read + i] - g) * activation_slope(RECURRENT_ACTIVATION, saved.x);
     let dg = dh * (1.0 - z) * activation_slope(ACTIVATION, saved.z);
-    carry[i] = dh * z;
+    carry[own.carry + i] = dh * z;
     var grad = vec4(dz, saved.y, dg, dg);
     if RESET_AFTER != 0u {
         grad = vec4(dz, dg * saved.w * activation_slope(RECURRENT_ACTIVATION, saved.y), dg, dg * r);
@@ -65,9 +65,9 @@ fn reset_gradient(s: Step, row: u32, unit: u32, product: f32) -> f32 {
     if !counts(s, row) { return 0.0; }
     let i = row * p.units + unit;
     var reaching = product;
-    if DROPOUT != 0u { reaching *= dropout[i].w; }
+    if DROPOUT != 0u { reaching *= dropout[own.dropout + i].w; }
     let saved = gates[s.gates + i].y;
-    carry[i] += reaching * activation_restore(RECURRENT_ACTIVATION, saved);
+    carry[own.carry + i] += reaching * activation_restore(RECURRENT_ACTIVATION, saved);
     return reaching * h[s.read + i] * activation_slope(RECURRENT_ACTIVATION, saved);
 }
 
@@ -85,6 +85,7 @@ fn resets(@builtin(global_invocation_id) id: vec3<u32>) {
     let unit = id.x;
     let row = id.y * 4u;
     if unit >= p.units || row >= p.rows { return; }
+    take_direction(id.z);
     let s = step_number(0u);
     let at = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u)) * p.units + s.gates;
     var sum = vec4<f32>();
@@ -93,7 +94,7 @@ fn resets(@builtin(global_invocation_id) id: vec3<u32>) {
         var run = vec4<f32>();
         for (var k = k_run; k < min(terms, k_run + RUN); k++) {
             run += vec4(gates[at.x + k].w, gates[at.y + k].w, gates[at.z + k].w, gates[at.w + k].w)
-                * u[unit * p.units + k].w;
+                * u[own.u + unit * p.units + k].w;
         }
         sum += run;
     }

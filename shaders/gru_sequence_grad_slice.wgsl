@@ -1,6 +1,7 @@
 // The engine of recurrence_grad_slice.wgsl for the GRU that multiplies twice in a step.
 @compute @workgroup_size(THREADS)
 fn slice_twice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    take_direction(group.z);
     let first = group.y * ROWS;
     hold_next(first, thread);
     for (var k = p.steps; k > 0u; k--) {
@@ -42,7 +43,7 @@ fn candidate_product(unit: u32) -> array<f32, ROWS> {
     for (var k_run = 0u; k_run < p.units; k_run += RUN) {
         var run: array<f32, ROWS>;
         for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
-            let uv = u[unit * p.units + k].w;
+            let uv = u[own.u + unit * p.units + k].w;
             for (var r = 0u; r < ROWS; r++) { run[r] += held[k * ROWS + r].w * uv; }
         }
         for (var r = 0u; r < ROWS; r++) { sum[r] += run[r]; }

@@ -1,6 +1,7 @@
 // The engine of recurrence_lanes.wgsl for the GRU that multiplies twice in a step.
 @compute @workgroup_size(8)
 fn lanes_twice(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    take_direction(group.z);
     begin_rows(group.y * ROWS, ROWS, lane, LANES);
     for (var k = 0u; k < p.steps; k++) {
         let s = step_number(k);
@@ -33,12 +34,12 @@ fn reset_product(s: Step, first: u32, first_unit: u32, lane: u32) {
         var weights: array<vec4<f32>, ACROSS>;
         for (var i = 0u; i < ACROSS; i++) {
             let unit = min(first_unit + i * LANES, p.units - 1u);
-            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[min(k + l, p.units - 1u) * p.units + unit].w; }
+            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[own.u + min(k + l, p.units - 1u) * p.units + unit].w; }
         }
-        let own = min(k + lane % TERMS, p.units - 1u);
+        let k_own = min(k + lane % TERMS, p.units - 1u);
         for (var pair = 0u; pair < PAIRS; pair++) {
             let row = min(first + 2u * pair + lane / TERMS, p.rows - 1u);
-            let held = select(0.0, reset[p.beside_at + s.at + row * p.units + own], own == k + lane % TERMS);
+            let held = select(0.0, reset[own.beside + s.at + row * p.units + k_own], k_own == k + lane % TERMS);
             for (var half = 0u; half < 2u; half++) {
                 let values = vec4(
                     subgroupShuffle(held, half * TERMS), subgroupShuffle(held, half * TERMS + 1u),

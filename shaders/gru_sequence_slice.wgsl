@@ -1,6 +1,7 @@
 // The engine of recurrence_slice.wgsl for the GRU that multiplies twice in a step: h is held, and r h behind it.
 @compute @workgroup_size(THREADS)
 fn slice_twice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    take_direction(group.z);
     let first = group.y * ROWS;
     hold_h(first, thread);
     for (var k = 0u; k < p.steps; k++) {
@@ -29,7 +30,7 @@ fn reset_product(unit: u32) -> array<vec4<f32>, QUADS> {
     for (var k_run = 0u; k_run < p.units; k_run += RUN) {
         var run: array<vec4<f32>, QUADS>;
         for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
-            let uv = u[k * p.units + unit].w;
+            let uv = u[own.u + k * p.units + unit].w;
             for (var q = 0u; q < QUADS; q++) { run[q] += held[STATE + k * QUADS + q] * uv; }
         }
         for (var q = 0u; q < QUADS; q++) { sum[q] += run[q]; }

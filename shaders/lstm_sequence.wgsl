@@ -17,29 +17,32 @@ override DROPOUT: u32 = 0u; // of h, a mask for each gate, the same in all time 
 
 // Writes the zero that one row and unit begins with.
 fn begin(s: Step, i: u32) {
-    c[p.beside_at + s.read + i] = 0.0;
-    h[p.h_at + s.read + i] = 0.0;
+    c[own.beside + s.read + i] = 0.0;
+    h[own.h + s.read + i] = 0.0;
 }
 
 // Makes the state of one row and unit; gives the new h.
 fn update(s: Step, row: u32, unit: u32, recurrent: vec4<f32>) -> f32 {
     let i = row * p.units + unit;
     let made = s.made + i;
-    let c_read = p.beside_at + s.read + i;
+    let c_read = own.beside + s.read + i;
     let c_prev = select(c[c_read], 0.0, s.begins);
     if !counts(s, row) {
         let kept = h_before(s, i);
-        c[p.beside_at + made] = c_prev;
-        h[p.h_at + made] = kept;
+        c[own.beside + made] = c_prev;
+        h[own.h + made] = kept;
         return kept;
     }
     var peephole = vec3<f32>();
-    if PEEPHOLES != 0u { peephole = vec3(peepholes[unit], peepholes[p.units + unit], peepholes[2u * p.units + unit]); }
+    if PEEPHOLES != 0u {
+        let at = own.peepholes + unit;
+        peephole = vec3(peepholes[at], peepholes[at + p.units], peepholes[at + 2u * p.units]);
+    }
     let options = CellOptions(ACTIVATION, RECURRENT_ACTIVATION, PEEPHOLES, COUPLED);
-    let gates_at = p.gates_at + s.at + i;
+    let gates_at = own.gates + s.at + i;
     let cell = lstm_cell(options, gates[gates_at] + recurrent, c_prev, peephole);
     gates[gates_at] = cell.saved;
-    c[p.beside_at + made] = cell.c;
-    h[p.h_at + made] = cell.h;
+    c[own.beside + made] = cell.c;
+    h[own.h + made] = cell.h;
     return cell.h;
 }

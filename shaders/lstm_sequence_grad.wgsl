@@ -22,33 +22,37 @@ fn hand(dz: vec4<f32>, weights: vec4<f32>) -> f32 {
 
 // What the gates hand back to one unit together, each through the mask that it saw h through.
 fn sum_of_gates(by_gate: vec4<f32>, row: u32, unit: u32) -> f32 {
-    if DROPOUT != 0u { return dot(by_gate, dropout[row * p.units + unit]); }
+    if DROPOUT != 0u { return dot(by_gate, dropout[own.dropout + row * p.units + unit]); }
     return (by_gate.x + by_gate.y) + (by_gate.z + by_gate.w);
 }
 
 fn update(s: Step, row: u32, unit: u32, handed_back: f32) -> vec4<f32> {
     let i = row * p.units + unit;
-    let dh_at = p.rows * p.units + i;
+    let dc_at = own.carry + i;
+    let dh_at = dc_at + p.rows * p.units;
     var dh = reaching(s, row, unit, handed_back);
     if select(MASK != 0u, p.carried == 2u, s.last) { dh += carry[dh_at]; }
     var dc_next = 0.0;
-    if !s.last || p.carried != 0u { dc_next = carry[i]; }
+    if !s.last || p.carried != 0u { dc_next = carry[dc_at]; }
     if p.steps == 0u {
         carry[dh_at] = dh;
         return vec4<f32>();
     }
     if !counts(s, row) {
         gates[s.gates + i] = vec4<f32>();
-        carry[i] = dc_next;
+        carry[dc_at] = dc_next;
         carry[dh_at] = dh;
         return vec4<f32>();
     }
     if MASK != 0u { carry[dh_at] = 0.0; }
     var peephole = vec3<f32>();
-    if PEEPHOLES != 0u { peephole = vec3(peepholes[unit], peepholes[p.units + unit], peepholes[2u * p.units + unit]); }
+    if PEEPHOLES != 0u {
+        let at = own.peepholes + unit;
+        peephole = vec3(peepholes[at], peepholes[at + p.units], peepholes[at + 2u * p.units]);
+    }
     let options = CellOptions(ACTIVATION, RECURRENT_ACTIVATION, PEEPHOLES, COUPLED);
     let grad = lstm_cell_grad(options, gates[s.gates + i], c[s.read + i], c[s.made + i], dh, dc_next, peephole);
     gates[s.gates + i] = grad.dz;
-    carry[i] = grad.dc_prev;
+    carry[dc_at] = grad.dc_prev;
     return grad.dz;
 }

@@ -2,16 +2,52 @@
 // kernel before this has the parameters `p`, the bindings u, h, mask and dropout, `begin`, which writes the zero state of one row and unit,
 // and `update`, which makes of the products of one with U what follows from them: the new h, or, of a cell that multiplies twice in a step,
 // what is multiplied next.
+// One direction or two at once: the grid's z is the direction, the second of which goes against the first.
 struct Sequence {
-    rows: u32,      // N
-    units: u32,     // H
+    rows: u32,         // N
+    units: u32,        // H
     steps: u32,
-    reverse: u32,
-    begins: u32,    // 1: the state before the first step done is zero, and is written
-    gates_at: u32,  // of the earliest step, in vec4
-    h_at: u32,      // of the earliest state
-    beside_at: u32, // of what lies beside h: the earliest c, or r h of the earliest step
+    directions: u32,
+    reverse: u32,      // of the first direction
+    begins: u32,       // 1: the state before the first step done is zero, and is written
+    u_at: u32,         // of the first direction, in vec4
+    gates_at: u32,     // of the earliest step, in vec4
+    h_at: u32,         // of the earliest state
+    beside_at: u32,    // of what lies beside h: the earliest c, or r h of the earliest step
     mask_at: u32,
+    dropout_at: u32,   // in vec4
+    peepholes_at: u32,
+    second_u_at: u32,  // the same of the second direction
+    second_gates_at: u32,
+    second_h_at: u32,
+    second_beside_at: u32,
+    second_mask_at: u32,
+    second_dropout_at: u32,
+    second_peepholes_at: u32,
+}
+
+// The direction of a thread: which way it goes, and where what is its own begins.
+struct Direction {
+    reverse: u32,
+    u: u32,
+    gates: u32,
+    h: u32,
+    beside: u32,
+    mask: u32,
+    dropout: u32,
+    peepholes: u32,
+}
+var<private> own: Direction;
+
+// What an entry point begins with.
+fn take_direction(number: u32) {
+    own = Direction(p.reverse, p.u_at, p.gates_at, p.h_at, p.beside_at, p.mask_at, p.dropout_at, p.peepholes_at);
+    if number != 0u {
+        own = Direction(
+            1u - p.reverse, p.second_u_at, p.second_gates_at, p.second_h_at, p.second_beside_at, p.second_mask_at,
+            p.second_dropout_at, p.second_peepholes_at,
+        );
+    }
 }
 
 // Where a step's values begin.
@@ -25,10 +61,10 @@ struct Step {
 
 // Forwards in time a step reads the state at its own place and makes the next one, backwards the other way round.
 fn step_number(k: u32) -> Step {
-    let offset = select(k, p.steps - 1u - k, p.reverse != 0u);
+    let offset = select(k, p.steps - 1u - k, own.reverse != 0u);
     let size = p.rows * p.units;
     return Step(
-        offset * size, (offset + p.reverse) * size, (offset + 1u - p.reverse) * size, p.mask_at + offset * p.rows,
+        offset * size, (offset + own.reverse) * size, (offset + 1u - own.reverse) * size, own.mask + offset * p.rows,
         p.begins != 0u && k == 0u,
     );
 }
@@ -50,7 +86,7 @@ fn recurs(s: Step, first: u32, rows: u32) -> bool {
 
 // h of one row and unit before a step.
 fn h_before(s: Step, i: u32) -> f32 {
-    return select(h[p.h_at + s.read + i], 0.0, s.begins);
+    return select(h[own.h + s.read + i], 0.0, s.begins);
 }
 
 // Writes the zeros that some rows begin with, a thread's units of them, where they do.
@@ -64,7 +100,7 @@ fn begin_rows(first: u32, rows: u32, thread: u32, threads: u32) {
 
 // h of one row and unit as each gate sees it.
 fn seen(value: f32, row: u32, k: u32) -> vec4<f32> {
-    if DROPOUT != 0u { return value * dropout[row * p.units + k]; }
+    if DROPOUT != 0u { return value * dropout[own.dropout + row * p.units + k]; }
     return vec4(value);
 }
 
@@ -74,10 +110,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let unit = id.x;
     let row = id.y * 4u;
     if unit >= p.units || row >= p.rows { return; }
+    take_direction(id.z);
     let s = step_number(0u);
     begin_rows(row, 4u, unit, p.units);
     let rows = min(vec4(row) + vec4(0u, 1u, 2u, 3u), vec4(p.rows - 1u));
-    let at = rows * p.units + p.h_at + s.read;
+    let at = rows * p.units + own.h + s.read;
     var z0 = vec4<f32>();
     var z1 = vec4<f32>();
     var z2 = vec4<f32>();
@@ -89,7 +126,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         var run2 = vec4<f32>();
         var run3 = vec4<f32>();
         for (var k = k_run; k < min(terms, k_run + RUN); k++) {
-            let uv = u[k * p.units + unit];
+            let uv = u[own.u + k * p.units + unit];
             run0 += seen(h[at.x + k], rows.x, k) * uv;
             run1 += seen(h[at.y + k], rows.y, k) * uv;
             run2 += seen(h[at.z + k], rows.z, k) * uv;

@@ -6,6 +6,7 @@ var<workgroup> sums: array<f32, ROWS * ACROSS * LANES>;
 
 @compute @workgroup_size(8)
 fn lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    take_direction(group.z);
     for (var k = p.steps; k > 0u; k--) {
         lanes_step(step_number(k - 1u), group.y * ROWS, lane);
         subgroupBarrier();
@@ -35,16 +36,16 @@ fn lanes_step(s: Step, first: u32, lane: u32) {
 
 // Gradients of the gates of one of two rows. Rows past the edge read the last one again, units past it count as 0.
 fn held_gates(s: Step, first_row: u32, k: u32, lane: u32) -> vec4<f32> {
-    let own = min(k + lane % TERMS, p.units - 1u);
+    let k_own = min(k + lane % TERMS, p.units - 1u);
     let row = min(first_row + lane / TERMS, p.rows - 1u);
-    return select(vec4<f32>(), gates[s.next + row * p.units + own], vec4(own == k + lane % TERMS));
+    return select(vec4<f32>(), gates[s.next + row * p.units + k_own], vec4(k_own == k + lane % TERMS));
 }
 
 // The weights of a lane's i'th unit with four units.
 fn weights_of(first_unit: u32, i: u32, k: u32) -> mat4x4<f32> {
-    let row = min(first_unit + i * LANES, p.units - 1u) * p.units;
-    let own = min(vec4(k) + vec4(0u, 1u, 2u, 3u), vec4(p.units - 1u));
-    return mat4x4(u[row + own.x], u[row + own.y], u[row + own.z], u[row + own.w]);
+    let row = own.u + min(first_unit + i * LANES, p.units - 1u) * p.units;
+    let k_own = min(vec4(k) + vec4(0u, 1u, 2u, 3u), vec4(p.units - 1u));
+    return mat4x4(u[row + k_own.x], u[row + k_own.y], u[row + k_own.z], u[row + k_own.w]);
 }
 
 // Leaves what is handed back to a lane's units.

@@ -6,6 +6,7 @@ var<workgroup> held: array<vec4<f32>, MOST_UNITS * ROWS>; // [units, ROWS] x 4 g
 
 @compute @workgroup_size(THREADS)
 fn slice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    take_direction(group.z);
     let first = group.y * ROWS;
     hold_next(first, thread);
     for (var k = p.steps; k > 0u; k--) { slice_step(step_number(k - 1u), first, thread); }
@@ -52,7 +53,7 @@ fn handed_back(first: u32, unit: u32) -> array<f32, ROWS> {
     for (var k_run = 0u; k_run < p.units; k_run += RUN) {
         var run: array<vec4<f32>, ROWS>;
         for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
-            let uv = u[unit * p.units + k];
+            let uv = u[own.u + unit * p.units + k];
             for (var r = 0u; r < ROWS; r++) { run[r] += held[k * ROWS + r] * uv; }
         }
         for (var r = 0u; r < ROWS; r++) { by_gate[r] += run[r]; }

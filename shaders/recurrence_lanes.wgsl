@@ -6,6 +6,7 @@ var<workgroup> products: array<vec4<f32>, ROWS * ACROSS * LANES>;
 
 @compute @workgroup_size(8)
 fn lanes(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+    take_direction(group.z);
     begin_rows(group.y * ROWS, ROWS, lane, LANES);
     for (var k = 0u; k < p.steps; k++) {
         lanes_step(step_number(k), group.y * ROWS, lane);
@@ -30,9 +31,9 @@ fn lanes_step(s: Step, first: u32, lane: u32) {
 
 // h of one of two rows, as each gate sees it. Rows past the edge read the last one again, units past it count as 0.
 fn held_h(s: Step, first_row: u32, k: u32, lane: u32) -> vec4<f32> {
-    let own = min(k + lane % TERMS, p.units - 1u);
+    let k_own = min(k + lane % TERMS, p.units - 1u);
     let row = min(first_row + lane / TERMS, p.rows - 1u);
-    return select(vec4<f32>(), seen(h[p.h_at + s.read + row * p.units + own], row, own), vec4(own == k + lane % TERMS));
+    return select(vec4<f32>(), seen(h[own.h + s.read + row * p.units + k_own], row, k_own), vec4(k_own == k + lane % TERMS));
 }
 
 fn hand_h(held: vec4<f32>, from_lane: u32) -> vec4<f32> {
@@ -47,7 +48,7 @@ fn recurrent(s: Step, first: u32, first_unit: u32, lane: u32) {
         var weights: array<mat4x4<f32>, ACROSS>;
         for (var i = 0u; i < ACROSS; i++) {
             let unit = min(first_unit + i * LANES, p.units - 1u);
-            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[min(k + l, p.units - 1u) * p.units + unit]; }
+            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[own.u + min(k + l, p.units - 1u) * p.units + unit]; }
         }
         for (var pair = 0u; pair < PAIRS; pair++) {
             let held = held_h(s, first + 2u * pair, k, lane);

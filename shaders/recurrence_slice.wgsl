@@ -6,6 +6,7 @@ var<workgroup> held: array<vec4<f32>, 2u * STATE>; // [2, units, QUADS] of 4 row
 
 @compute @workgroup_size(THREADS)
 fn slice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    take_direction(group.z);
     let first = group.y * ROWS;
     hold_h(first, thread);
     for (var k = 0u; k < p.steps; k++) {
@@ -19,7 +20,7 @@ fn slice(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_inde
 fn hold_h(first: u32, thread: u32) {
     begin_rows(first, ROWS, thread, THREADS);
     if p.begins != 0u { return; }
-    let h_at = p.h_at + step_number(0u).read;
+    let h_at = own.h + step_number(0u).read;
     for (var unit = thread; unit < p.units; unit += THREADS) {
         for (var r = 0u; r < ROWS; r++) {
             hold(0u, unit, r, h[h_at + min(first + r, p.rows - 1u) * p.units + unit]);
@@ -48,7 +49,7 @@ fn recurrent(before: u32, first: u32, unit: u32) -> array<vec4<f32>, ROWS> {
     for (var k_run = 0u; k_run < p.units; k_run += RUN) {
         var run: array<vec4<f32>, ROWS>;
         for (var k = k_run; k < min(p.units, k_run + RUN); k++) {
-            let uv = u[k * p.units + unit];
+            let uv = u[own.u + k * p.units + unit];
             for (var q = 0u; q < QUADS; q++) {
                 let four = held[before + k * QUADS + q];
                 run[4u * q] += seen_by(four.x, first + 4u * q, k) * uv;

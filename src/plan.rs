@@ -233,6 +233,20 @@ impl Plan {
         self.activation(name, shape, Element::Real)
     }
 
+    /// So many of them, alike: in one buffer where one binding can show them all, each where a binding may begin.
+    pub fn scratch_each(&mut self, name: &str, shape: &[usize], count: usize) -> Vec<Slot> {
+        let len: usize = shape.iter().product();
+        let room = len.next_multiple_of(ALIGNMENT);
+        if count < 2 || 4 * count * room > self.limits.max_binding {
+            return (0..count).map(|_| self.scratch(name, shape)).collect();
+        }
+        let whole = match room == len {
+            true => self.scratch(name, &[&[count], shape].concat()),
+            false => self.scratch(name, &[count, room]),
+        };
+        (0..count).map(|i| whole.range(i * room..i * room + len)).collect()
+    }
+
     /// The same holding unsigned integers.
     pub fn scratch_u32(&mut self, name: &str, shape: &[usize]) -> Slot {
         self.activation(name, shape, Element::U32)
@@ -297,6 +311,17 @@ impl Plan {
         } else {
             slot.range(range).aligned()
         }
+    }
+
+    /// What to bind so that both of two slots of one buffer are seen, and where each begins in it; nothing where the second does not lie
+    /// behind the first, or where no binding can show both.
+    pub fn window_of_both(&self, first: &Slot, second: &Slot) -> Option<(Slot, [u32; 2])> {
+        if first.buffer != second.buffer || second.offset < first.end() {
+            return None;
+        }
+        let (whole, at) = Slot { len: second.end() - first.offset, ..first.clone() }.aligned();
+        let fits = whole.len * 4 <= self.limits.max_binding;
+        fits.then(|| (whole, [at, at + (second.offset - first.offset) as u32]))
     }
 
     /// Most times that one thread may go through a kernel's loops.

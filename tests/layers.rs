@@ -1,10 +1,12 @@
 //! What single layers give and pass back, against values worked out by hand.
 
+mod common;
+
 use std::sync::Arc;
 
 use gatenorm::model::{
-    ANY_LENGTH, Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Layer, Merge, Mode,
-    RepeatVector, Reshape, SpatialDropout1D, TimeDistributed,
+    ANY_LENGTH, Bidirectional, Concatenate, Embedding, Flatten, GlobalAveragePooling1D, GlobalMaxPooling1D, Gru, Layer,
+    Merge, MergeMode, Mode, RepeatVector, Reshape, SpatialDropout1D, TimeDistributed, Wrapped,
 };
 use gatenorm::prelude::*;
 use gatenorm::train::Trace;
@@ -352,4 +354,103 @@ fn embeddings_take_inputs_of_the_model() {
     refused(Sequential::new(&[3, 1]).add(Embedding::new(4, 2)), &["`embedding`", "[steps]"]);
     refused(Sequential::new(&[3]).add(Embedding::new(0, 2)), &["`embedding`", "input_dim from 1"]);
     refused(Sequential::new(&[3]).add(Embedding::new((1 << 24) + 1, 2)), &["`embedding`", "input_dim from 1"]);
+}
+
+/// Three sequences of four steps of two features, some of the steps 0.
+fn sequences() -> Dataset {
+    let mut x: Vec<f32> = (0..24).map(|i| (i as f32 * 0.7).sin()).collect();
+    [2..4, 8..10, 20..24].into_iter().for_each(|steps| x[steps].fill(0.0));
+    Dataset::from_arrays(x, &[3, 4, 2], vec![0.5, -0.5, 1.0], &[3, 1]).unwrap()
+}
+
+/// How often a plan's steps run each of these kernels.
+fn runs(model: &mut Model, mode: Mode, kernels: [&str; 2]) -> [usize; 2] {
+    let plan = model.plan(&sequences(), mode, 3).unwrap();
+    kernels.map(|name| plan.steps().iter().filter(|step| step.kernel.name == name).count())
+}
+
+/// Whatever the time steps can see: masks, dropout of states, initial states that are kept, gradients of every step or of the last.
+#[test]
+fn both_directions_of_a_layer_are_swept_at_once() {
+    let lstm = || Lstm::new(3).peepholes(true).dropout(0.2).recurrent_dropout(0.3);
+    let gru = || Gru::new(3).reset_after(false).recurrent_dropout(0.3);
+    let layers: [(&str, Wrapped, Wrapped); 4] = [
+        ("lstm", Lstm::new(3).return_sequences(true).into(), Lstm::new(5).into()),
+        ("lstm", lstm().return_sequences(true).into(), lstm().stateful(true).into()),
+        ("gru", Gru::new(3).return_sequences(true).into(), Gru::new(5).stateful(true).into()),
+        ("gru", gru().return_sequences(true).into(), gru().into()),
+    ];
+    for (name, first, second) in layers {
+        let (forwards, backwards) = (format!("{name}_sequence"), format!("{name}_sequence_grad"));
+        for (mode, masked) in MergeMode::ALL.into_iter().flat_map(|mode| [(mode, false), (mode, true)]) {
+            let mut graph = Functional::new();
+            let input = graph.input("x", &[4, 2]).unwrap();
+            let input = if masked { graph.add(Masking::new(), &[input]).unwrap() } else { input };
+            let both = graph.layer(Bidirectional::new(first.clone()).merge_mode(mode)).unwrap();
+            let given = graph.call(both, &[input]).unwrap();
+            let joined = if given.len() == 2 { graph.add(Merge::Add, &given).unwrap() } else { given[0] };
+            let last = graph.add(Bidirectional::new(second.clone()), &[joined]).unwrap();
+            let output = graph.add(Dense::new(1), &[last]).unwrap();
+            let model = graph.outputs(&[output]);
+            let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Sgd::new(0.1), []).unwrap();
+            let kernels = [forwards.as_str(), backwards.as_str()];
+            assert_eq!(runs(&mut model, Mode::Predict, kernels), [2, 0], "{name}, {mode:?}, masked {masked}");
+            assert_eq!(runs(&mut model, Mode::Train, kernels), [2, 2], "{name}, {mode:?}, masked {masked}");
+        }
+    }
+}
+
+/// Two layers, wrapped and by themselves.
+type Pair = ([Wrapped; 2], [Arc<dyn Layer>; 2]);
+
+fn pair<L: Layer + Clone + Into<Wrapped> + 'static>(forward: L, backward: L) -> Pair {
+    let wrapped = [forward.clone().into(), backward.clone().into()];
+    (wrapped, [Arc::new(forward), Arc::new(backward)])
+}
+
+/// A model of a pair of layers, as one Bidirectional or side by side.
+fn both_or_two(pair: &Pair, together: bool, masked: bool, device: &Device) -> Model {
+    let ([forward, backward], alone) = pair;
+    let mut graph = Functional::new();
+    let input = graph.input("x", &[4, 2]).unwrap();
+    let input = if masked { graph.add(Masking::new(), &[input]).unwrap() } else { input };
+    let joined = if together {
+        let both = Bidirectional::new(forward.clone()).backward_layer(backward.clone());
+        graph.add(both, &[input]).unwrap()
+    } else {
+        let layers = alone.each_ref().map(|layer| graph.place(None, layer.clone(), true).unwrap());
+        let given = layers.map(|layer| graph.call(layer, &[input]).unwrap()[0]);
+        graph.add(Concatenate::new(), &given).unwrap()
+    };
+    let output = graph.add(Dense::new(1), &[joined]).unwrap();
+    graph.outputs(&[output]).compile(device.clone(), Loss::MeanSquaredError, Sgd::new(0.1), []).unwrap()
+}
+
+/// One layer goes backwards; where the cells of the two differ, each is swept alone.
+#[test]
+fn both_directions_have_the_bits_of_two_layers() {
+    let (lstm, gru) = (Lstm::new(3).peepholes(true), Gru::new(3).reset_after(false));
+    let pairs = [
+        (pair(lstm.clone(), lstm.go_backwards(true)), ["lstm_sequence", "lstm_sequence_grad"], 1),
+        (pair(gru.clone(), gru.clone().go_backwards(true)), ["gru_sequence", "gru_sequence_grad"], 1),
+        (pair(Gru::new(3), gru.go_backwards(true)), ["gru_sequence", "gru_sequence_grad"], 2),
+    ];
+    for device in [Device::Cpu, Device::CpuF64].into_iter().chain(common::gpu()) {
+        for ((pair, kernels, sweeps), masked) in pairs.iter().flat_map(|pair| [(pair, false), (pair, true)]) {
+            let [mut together, mut apart] = [true, false].map(|both| both_or_two(pair, both, masked, &device));
+            assert_eq!(runs(&mut together, Mode::Train, *kernels), [*sweeps; 2], "{kernels:?} on {device}");
+            assert_eq!(runs(&mut apart, Mode::Train, *kernels), [2; 2], "{kernels:?} on {device}");
+            let paths: Vec<String> = apart.weights().unwrap().into_iter().map(|w| w.path).collect();
+            let values = together.weights().unwrap();
+            let named = paths.iter().zip(&values).map(|(path, w)| (path.as_str(), w.values.as_slice()));
+            apart.set_weights(named).unwrap();
+            let [both, two] = [&mut together, &mut apart].map(|model| {
+                let trace = model.trace(&sequences(), &[0, 1, 2], true).unwrap();
+                let gradients = trace.gradients.iter().chain(&trace.input_gradients);
+                let values = gradients.flat_map(|gradient| gradient.values.clone());
+                values.chain([trace.loss]).map(f64::to_bits).collect::<Vec<u64>>()
+            });
+            assert_eq!(both, two, "{kernels:?} on {device}, masked {masked}");
+        }
+    }
 }

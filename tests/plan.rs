@@ -182,3 +182,16 @@ fn row_chunks_cover_every_row_and_fit_the_binding() {
         }
     }
 }
+
+#[test]
+fn what_is_alike_lies_in_one_buffer_where_one_binding_can_show_it() {
+    let mut plan = Plan::new(Limits { max_binding: 4 * 256, ..Limits::NONE });
+    let [near, far] = [[10, 10], [10, 13]].map(|shape| plan.scratch_each("alike", &shape, 2));
+    let whole = Slot { len: 228, ..near[0].clone() };
+    assert_eq!(plan.window_of_both(&near[0], &near[1]), Some((whole, [0, 128])));
+    assert_eq!(plan.window_of_both(&near[1], &near[0]), None, "the second lies in front");
+    assert_ne!(far[0].buffer, far[1].buffer, "130 numbers are padded to 192");
+    assert_eq!(plan.window_of_both(&far[0], &far[1]), None);
+    let behind = near[1].range(64..100);
+    assert_eq!(plan.window_of_both(&near[0].range(70..100), &behind), Some((near[0].range(64..228), [6, 128])));
+}

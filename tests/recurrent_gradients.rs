@@ -2,7 +2,7 @@
 //! are handed on, shared layers.
 
 use gatenorm::data::Dataset;
-use gatenorm::model::{Bidirectional, Gru, LayerNormLstm, Masking, MergeMode};
+use gatenorm::model::{Bidirectional, Gru, LayerNormLstm, Masking, Merge, MergeMode, Wrapped};
 use gatenorm::prelude::*;
 
 /// Half the distance of the two points of the narrowest central difference.
@@ -257,6 +257,52 @@ fn both_directions_joined_in_every_way() {
     let other = || Gru::new(2).return_sequences(true).go_backwards(true);
     let mixed = || Bidirectional::new(Lstm::new(2).return_sequences(true)).backward_layer(other());
     check_layers("an LSTM and a GRU", |m| m.add(mixed()), true);
+}
+
+/// All that the time steps of both directions can see at once.
+#[test]
+fn both_directions_with_dropout_and_peepholes() {
+    let lstm = |units| Lstm::new(units).peepholes(true).dropout(0.3).recurrent_dropout(0.4);
+    let lstms = |m: Sequential| {
+        m.add(Bidirectional::new(lstm(2).return_sequences(true))).add(Bidirectional::new(lstm(3).use_bias(false)))
+    };
+    check_layers("peepholes and dropout", lstms, false);
+    for reset_after in [true, false] {
+        let gru = |units| Gru::new(units).reset_after(reset_after).recurrent_dropout(0.4);
+        let grus =
+            |m: Sequential| m.add(Bidirectional::new(gru(2).return_sequences(true))).add(Bidirectional::new(gru(3)));
+        check_layers(&format!("GRUs with dropout, reset after {reset_after}"), grus, false);
+    }
+}
+
+/// The decoder begins in both directions where the encoder ended; the loss reaches one of its outputs alone, or both.
+#[test]
+fn the_states_of_both_directions_handed_on() {
+    let layers: [(&str, Wrapped, Wrapped); 2] = [
+        ("LSTM", Lstm::new(3).return_state(true).into(), Lstm::new(3).return_sequences(true).into()),
+        ("GRU", Gru::new(3).return_state(true).into(), Gru::new(3).return_sequences(true).into()),
+    ];
+    for (name, encoder, decoder) in layers {
+        for used in [1, 2] {
+            let mut graph = Functional::new();
+            let source = graph.input("source", &[STEPS, FEATURES]).unwrap();
+            let target = graph.input("target", &[3, 1]).unwrap();
+            let masked = graph.add(Masking::new(), &[source]).unwrap();
+            let encoder = graph.layer(Bidirectional::new(encoder.clone())).unwrap();
+            let encoded = graph.call(encoder, &[masked]).unwrap();
+            let both = Bidirectional::new(decoder.clone()).merge_mode(MergeMode::Separate);
+            let decoder = graph.layer(both).unwrap();
+            let decoded = graph.call(decoder, &[&[target], &encoded[1..]].concat()).unwrap();
+            let joined = match used {
+                1 => decoded[1],
+                _ => graph.add(Merge::Multiply, &decoded[..2]).unwrap(),
+            };
+            let y = graph.add(Dense::new(2), &[joined]).unwrap();
+            let model = graph.outputs(&[y]).compile(Device::CpuF64, Loss::MeanSquaredError, Sgd::new(0.0), []).unwrap();
+            let inputs = [(masked_x(), X_SHAPE.to_vec()), (values(SAMPLES * 3, 0.8), vec![SAMPLES, 3, 1])];
+            check(&format!("{name}, {used} used"), model, &inputs, &[SAMPLES, 3, 2]);
+        }
+    }
 }
 
 /// Two steps: three of an exponential of an exponential are beyond any number.

@@ -95,9 +95,46 @@ impl GruSequence {
             };
             let part = GruSequence(Sequence { beside_at, ..chunk.params });
             let options = cell.options(slots.sequence.extras.options());
-            let bound = [&slots.sequence.u, &chunk.gates, &chunk.h, &reset, &chunk.mask, &chunk.dropout];
+            let bound = [&chunk.u, &chunk.gates, &chunk.h, &reset, &chunk.mask, &chunk.dropout];
             part.push(plan, options, &bound);
         }
+    }
+
+    /// Appends the sweeps of two directions, the second of which goes against `sweep`: in one step where that can do both, else one behind
+    /// the other.
+    pub fn record_both(
+        sweep: Sweep,
+        shape: [usize; 2],
+        begins: bool,
+        cells: [GruCell; 2],
+        plan: &mut Plan,
+        slots: [&GruSequenceSlots; 2],
+    ) {
+        if Self::record_as_one(sweep, shape, begins, cells, plan, slots).is_none() {
+            Self::record(sweep, shape, begins, cells[0], plan, slots[0]);
+            Self::record(sweep.back(), shape, begins, cells[1], plan, slots[1]);
+        }
+    }
+
+    fn record_as_one(
+        sweep: Sweep,
+        shape: [usize; 2],
+        begins: bool,
+        cells: [GruCell; 2],
+        plan: &mut Plan,
+        slots: [&GruSequenceSlots; 2],
+    ) -> Option<()> {
+        let cell = (cells[0] == cells[1]).then_some(cells[0])?;
+        let (reset, beside_at) = match slots.map(|slots| slots.reset.as_ref()) {
+            [Some(first), Some(second)] => plan.window_of_both(first, second)?,
+            _ => (plan.unused(), [0, 0]),
+        };
+        let chunk = Sequence::both(sweep, shape, begins, plan, slots.map(|slots| &slots.sequence))?;
+        let part = GruSequence(chunk.params.beside(beside_at, [0, 0]));
+        let options = cell.options(slots[0].sequence.extras.options());
+        let bound = [&chunk.u, &chunk.gates, &chunk.h, &reset, &chunk.mask, &chunk.dropout];
+        part.push(plan, options, &bound);
+        Some(())
     }
 }
 
@@ -136,7 +173,7 @@ impl Kernel for GruSequence {
     .variants();
 
     fn grid(&self) -> [u32; 3] {
-        Engine::step_grid([self.0.rows, self.0.units])
+        Engine::step_grid(self.0.shape())
     }
 
     fn dispatches(&self, options: &Options, variant: usize) -> Vec<Dispatch<Self>> {
@@ -176,7 +213,8 @@ impl Kernel for GruSequence {
         let mask = (options.get("MASK") != 0).then_some(mask);
         let dropout = (options.get("DROPOUT") != 0).then_some(dropout);
         for step in self.0.one_by_one() {
-            let cell = GruCell::of(options);
+            let (cell, u) = (GruCell::of(options), &u[4 * step.u_at as usize..]);
+            let dropout = dropout.map(|dropout| &dropout[4 * step.dropout_at as usize..]);
             reference_step(&step, cell, u, [mask, dropout], [&mut *gates, &mut *h, &mut *reset]);
         }
     }

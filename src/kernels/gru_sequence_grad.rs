@@ -6,7 +6,7 @@ use super::gru_sequence::{GRU_OVERRIDES, GruCell};
 use super::info::info;
 use super::recurrence::handed_back;
 use super::recurrence_engine::{BACKWARDS, Engine, GRAD_SLICES, Pass, Sources, engine_for};
-use super::recurrence_grad::{Carried, GradSweep, Reaching, SequenceGrad, SequenceGradSlots};
+use super::recurrence_grad::{Carried, GradChunk, GradSweep, Reaching, SequenceGrad, SequenceGradSlots};
 use super::{Args, Binding, Dispatch, Field, Kernel, KernelInfo, Options, Part, Real, Traits, Variant};
 use crate::plan::{Plan, Slot};
 
@@ -45,12 +45,42 @@ impl GruSequenceGrad {
     pub fn record(grad: &GradSweep, cell: GruCell, plan: &mut Plan, slots: &GruSequenceGradSlots) {
         let sequence = &slots.sequence;
         for chunk in grad.chunks(plan, sequence, CARRIED) {
-            let (h, states_at) = plan.window(&slots.h, chunk.states);
+            let (h, states_at) = plan.window(&slots.h, chunk.states.clone());
             let part = GruSequenceGrad(SequenceGrad { states_at, ..chunk.params });
             let options = cell.options(sequence.extras.options());
-            let (carry, mask, dropout) = (&sequence.carry, &chunk.mask, &chunk.dropout);
-            part.push(plan, options, &[&sequence.u, &h, &chunk.dy, &chunk.gates, carry, mask, dropout]);
+            let GradChunk { u, gates, dy, carry, mask, dropout, .. } = &chunk;
+            part.push(plan, options, &[u, &h, dy, gates, carry, mask, dropout]);
         }
+    }
+
+    /// Appends the gradients of two directions: in one step where that can do both, else of the second and then of the first.
+    pub fn record_both(
+        grads: [&GradSweep; 2],
+        cells: [GruCell; 2],
+        plan: &mut Plan,
+        slots: [&GruSequenceGradSlots; 2],
+    ) {
+        if Self::record_as_one(grads, cells, plan, slots).is_none() {
+            Self::record(grads[1], cells[1], plan, slots[1]);
+            Self::record(grads[0], cells[0], plan, slots[0]);
+        }
+    }
+
+    fn record_as_one(
+        [grad, second]: [&GradSweep; 2],
+        cells: [GruCell; 2],
+        plan: &mut Plan,
+        slots: [&GruSequenceGradSlots; 2],
+    ) -> Option<()> {
+        let cell = (cells[0] == cells[1] && grad.matches(second)).then_some(cells[0])?;
+        let (h, states_at) = plan.window_of_both(&slots[0].h, &slots[1].h)?;
+        let sequences = slots.map(|slots| &slots.sequence);
+        let chunk = grad.both(plan, sequences, CARRIED)?;
+        let part = GruSequenceGrad(chunk.params.beside(states_at, [0, 0]));
+        let options = cell.options(sequences[0].extras.options());
+        let GradChunk { u, gates, dy, carry, mask, dropout, .. } = &chunk;
+        part.push(plan, options, &[u, &h, dy, gates, carry, mask, dropout]);
+        Some(())
     }
 
     /// The steps one by one, in the order in which they are done here.
@@ -95,7 +125,7 @@ impl Kernel for GruSequenceGrad {
     .variants();
 
     fn grid(&self) -> [u32; 3] {
-        Engine::step_grid([self.0.rows, self.0.units])
+        Engine::step_grid(self.0.shape())
     }
 
     fn dispatches(&self, options: &Options, variant: usize) -> Vec<Dispatch<Self>> {
@@ -142,9 +172,10 @@ impl Kernel for GruSequenceGrad {
         let of_gates: &[usize] = if cell.reset_after { &[0, 1, 3] } else { &[0, 1] };
         let reaching = Reaching { gates: of_gates, u, dy, mask, dropout };
         for step in self.one_by_one() {
+            let carry = &mut carry[step.carry_at as usize..];
             reference_step(&step, cell, &reaching, h, &mut *gates, &mut *carry);
             if !cell.reset_after && step.steps != 0 {
-                reference_resets(&step, cell, &reaching, h, &mut *gates, &mut *carry);
+                reference_resets(&step, cell, &reaching, h, &mut *gates, carry);
             }
         }
     }
@@ -199,7 +230,7 @@ fn reference_resets<T: Real>(
     for i in (0..p.size()).filter(|i| !reaching.keeps(p, i / units)) {
         let (row, unit) = (i / units, i % units);
         let gates = &mut gates[4 * (p.gates_at as usize + row * units)..][..4 * units];
-        let dh = handed_back(&[3], gates, reaching.weights(units, unit), reaching.seen(p, row, unit));
+        let dh = handed_back(&[3], gates, reaching.weights(p, unit), reaching.seen(p, row, unit));
         let saved = gates[4 * unit + 1];
         gates[4 * unit + 1] = dh * h[p.states_at as usize + before + i] * activation_slope(of_gates, saved);
         carry[i] = carry[i] + dh * activation_restore(of_gates, saved);

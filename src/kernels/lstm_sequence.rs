@@ -3,7 +3,7 @@
 use super::fast::{self, Workers};
 use super::info::info;
 use super::lstm_cell::{CELL_OVERRIDES, CellOptions, lstm_cell};
-use super::recurrence::{Sequence, SequenceSlots, add_recurrent};
+use super::recurrence::{Sequence, SequenceSlots, add_recurrent, both_or_none};
 use super::recurrence_engine::{Engine, FORWARDS, SLICES, Sources, engine_for};
 use super::{
     Args, Binding, Dispatch, Field, Kernel, KernelInfo, Options, Override, Part, Real, Sweep, Traits, Variant,
@@ -56,9 +56,46 @@ impl LstmSequence {
             let (c, beside_at) = plan.window(&slots.c, chunk.times.start * size..(chunk.times.end + 1) * size);
             let part = LstmSequence(Sequence { beside_at, ..chunk.params });
             let options = step_options(cell, slots.peepholes.is_some(), slots.sequence.extras.options());
-            let bound = [&slots.sequence.u, &chunk.gates, &chunk.h, &c, &chunk.mask, &chunk.dropout, &peepholes];
+            let bound = [&chunk.u, &chunk.gates, &chunk.h, &c, &chunk.mask, &chunk.dropout, &peepholes];
             part.push(plan, options, &bound);
         }
+    }
+
+    /// Appends the sweeps of two directions, the second of which goes against `sweep`: in one step where that can do both, else one behind
+    /// the other.
+    pub fn record_both(
+        sweep: Sweep,
+        shape: [usize; 2],
+        begins: bool,
+        cells: [CellOptions; 2],
+        plan: &mut Plan,
+        slots: [&LstmSequenceSlots; 2],
+    ) {
+        if Self::record_as_one(sweep, shape, begins, cells, plan, slots).is_none() {
+            Self::record(sweep, shape, begins, cells[0], plan, slots[0]);
+            Self::record(sweep.back(), shape, begins, cells[1], plan, slots[1]);
+        }
+    }
+
+    fn record_as_one(
+        sweep: Sweep,
+        shape: [usize; 2],
+        begins: bool,
+        cells: [CellOptions; 2],
+        plan: &mut Plan,
+        slots: [&LstmSequenceSlots; 2],
+    ) -> Option<()> {
+        let cell = (cells[0] == cells[1]).then_some(cells[0])?;
+        let [first, second] = slots;
+        let (c, beside_at) = plan.window_of_both(&first.c, &second.c)?;
+        let of_each = slots.map(|slots| slots.peepholes.as_ref());
+        let (peepholes, peepholes_at) = both_or_none(plan, of_each)?;
+        let chunk = Sequence::both(sweep, shape, begins, plan, slots.map(|slots| &slots.sequence))?;
+        let part = LstmSequence(chunk.params.beside(beside_at, peepholes_at));
+        let options = step_options(cell, first.peepholes.is_some(), first.sequence.extras.options());
+        let bound = [&chunk.u, &chunk.gates, &chunk.h, &c, &chunk.mask, &chunk.dropout, &peepholes];
+        part.push(plan, options, &bound);
+        Some(())
     }
 }
 
@@ -103,7 +140,7 @@ impl Kernel for LstmSequence {
     .variants();
 
     fn grid(&self) -> [u32; 3] {
-        Engine::step_grid([self.0.rows, self.0.units])
+        Engine::step_grid(self.0.shape())
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
@@ -139,7 +176,8 @@ impl Kernel for LstmSequence {
         let (u, gates, h, c) = (args.read(), args.write(), args.write(), args.write());
         let (mask, dropout, peepholes) = (args.read(), args.read(), args.read());
         for step in self.0.one_by_one() {
-            let read = [u, mask, dropout, peepholes];
+            let [u_at, dropout_at] = [step.u_at, step.dropout_at].map(|at| 4 * at as usize);
+            let read = [&u[u_at..], mask, &dropout[dropout_at..], &peepholes[step.peepholes_at as usize..]];
             reference_step(&step, options, read, [&mut *gates, &mut *h, &mut *c]);
         }
     }

@@ -4,8 +4,9 @@ use super::fast::{self, Workers};
 use super::info::info;
 use super::lstm_cell::{CellOptions, lstm_cell_grad};
 use super::lstm_sequence::{STEP_OVERRIDES, peephole, step_options};
+use super::recurrence::both_or_none;
 use super::recurrence_engine::{BACKWARDS, Engine, GRAD_SLICES, Sources, engine_for};
-use super::recurrence_grad::{Carried, GradSweep, Reaching, SequenceGrad, SequenceGradSlots};
+use super::recurrence_grad::{Carried, GradChunk, GradSweep, Reaching, SequenceGrad, SequenceGradSlots};
 use super::{Args, Binding, Dispatch, Field, Kernel, KernelInfo, Options, Part, Real, Traits, Variant};
 use crate::plan::{Plan, Slot};
 
@@ -43,12 +44,43 @@ impl LstmSequenceGrad {
         let sequence = &slots.sequence;
         let peepholes = slots.peepholes.clone().unwrap_or_else(|| plan.nothing());
         for chunk in grad.chunks(plan, sequence, carried(sequence.extras.mask.is_some())) {
-            let (c, states_at) = plan.window(&slots.c, chunk.states);
+            let (c, states_at) = plan.window(&slots.c, chunk.states.clone());
             let part = LstmSequenceGrad(SequenceGrad { states_at, ..chunk.params });
             let options = step_options(cell, slots.peepholes.is_some(), sequence.extras.options());
-            let (carry, mask, dropout) = (&sequence.carry, &chunk.mask, &chunk.dropout);
-            part.push(plan, options, &[&sequence.u, &c, &chunk.dy, &chunk.gates, carry, mask, dropout, &peepholes]);
+            let GradChunk { u, gates, dy, carry, mask, dropout, .. } = &chunk;
+            part.push(plan, options, &[u, &c, dy, gates, carry, mask, dropout, &peepholes]);
         }
+    }
+
+    /// Appends the gradients of two directions: in one step where that can do both, else of the second and then of the first.
+    pub fn record_both(
+        grads: [&GradSweep; 2],
+        cells: [CellOptions; 2],
+        plan: &mut Plan,
+        slots: [&LstmSequenceGradSlots; 2],
+    ) {
+        if Self::record_as_one(grads, cells, plan, slots).is_none() {
+            Self::record(grads[1], cells[1], plan, slots[1]);
+            Self::record(grads[0], cells[0], plan, slots[0]);
+        }
+    }
+
+    fn record_as_one(
+        [grad, second]: [&GradSweep; 2],
+        cells: [CellOptions; 2],
+        plan: &mut Plan,
+        slots: [&LstmSequenceGradSlots; 2],
+    ) -> Option<()> {
+        let cell = (cells[0] == cells[1] && grad.matches(second)).then_some(cells[0])?;
+        let (c, states_at) = plan.window_of_both(&slots[0].c, &slots[1].c)?;
+        let (peepholes, peepholes_at) = both_or_none(plan, slots.map(|slots| slots.peepholes.as_ref()))?;
+        let sequences = slots.map(|slots| &slots.sequence);
+        let chunk = grad.both(plan, sequences, carried(sequences[0].extras.mask.is_some()))?;
+        let part = LstmSequenceGrad(chunk.params.beside(states_at, peepholes_at));
+        let options = step_options(cell, slots[0].peepholes.is_some(), sequences[0].extras.options());
+        let GradChunk { u, gates, dy, carry, mask, dropout, .. } = &chunk;
+        part.push(plan, options, &[u, &c, dy, gates, carry, mask, dropout, &peepholes]);
+        Some(())
     }
 
     /// The steps one by one, in the order in which they are done here.
@@ -92,7 +124,7 @@ impl Kernel for LstmSequenceGrad {
     .variants();
 
     fn grid(&self) -> [u32; 3] {
-        Engine::step_grid([self.0.rows, self.0.units])
+        Engine::step_grid(self.0.shape())
     }
 
     fn dispatches(&self, options: &Options, variant: usize) -> Vec<Dispatch<Self>> {
@@ -131,7 +163,8 @@ impl Kernel for LstmSequenceGrad {
         let dropout = (options.get("DROPOUT") != 0).then_some(dropout);
         let reaching = Reaching { gates: &[0, 1, 2, 3], u, dy, mask, dropout };
         for step in self.one_by_one(options) {
-            reference_step(&step, options, &reaching, [c, peepholes], &mut *gates, &mut *carry);
+            let (peepholes, carry) = (&peepholes[step.peepholes_at as usize..], &mut carry[step.carry_at as usize..]);
+            reference_step(&step, options, &reaching, [c, peepholes], &mut *gates, carry);
         }
     }
 }

@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::info::params;
 use super::matmul::add_run;
-use super::recurrence_engine::{Engine, Pass};
+use super::recurrence_engine::{Engine, Pass, Shape};
 use super::{Dispatch, RUN, Real, Sweep};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// Consecutive time steps of a recurrence.
+    /// Consecutive time steps of a recurrence, in one direction or in two at once, the second against the order of the first and with
+    /// places of its own.
     pub struct Sequence {
         /// N.
         pub rows: u32,
@@ -17,11 +18,15 @@ params! {
         pub units: u32,
         /// How many time steps.
         pub steps: u32,
-        /// 1: from the last of them to the first.
+        /// 1 or 2.
+        pub directions: u32,
+        /// 1: the first direction goes from the last of them to the first.
         pub reverse: u32,
         /// 1: the state before the first step done is zero, and is written.
         pub begins: u32,
-        /// Where the gates of the earliest step begin, in groups of four; set by `record`, as all offsets.
+        /// Where U begins, in groups of four; set by `record`, as all offsets.
+        pub u_at: u32,
+        /// Where the gates of the earliest step begin, in groups of four.
         pub gates_at: u32,
         /// Where the earliest h begins.
         pub h_at: u32,
@@ -29,6 +34,24 @@ params! {
         pub beside_at: u32,
         /// Where the earliest step's mask begins.
         pub mask_at: u32,
+        /// Where the dropout of h begins, in groups of four.
+        pub dropout_at: u32,
+        /// Where an LSTM's peepholes begin.
+        pub peepholes_at: u32,
+        /// The same places of a second direction: of U,
+        pub second_u_at: u32,
+        /// of the gates,
+        pub second_gates_at: u32,
+        /// of h,
+        pub second_h_at: u32,
+        /// of what lies beside h,
+        pub second_beside_at: u32,
+        /// of the mask,
+        pub second_mask_at: u32,
+        /// of the dropout,
+        pub second_dropout_at: u32,
+        /// and of the peepholes.
+        pub second_peepholes_at: u32,
     }
 }
 
@@ -60,6 +83,19 @@ impl Extras {
         [("MASK", self.mask.is_some().into()), ("DROPOUT", self.dropout.is_some().into())]
     }
 
+    /// What to bind of each for two directions over all time steps, where the mask begins in its binding, and where the dropout of each
+    /// direction does in groups of four; nothing where the two do not read the same mask or one binding cannot show both dropouts.
+    pub(super) fn bound_of_both(
+        plan: &mut Plan,
+        [first, second]: [&Extras; 2],
+        rows: [usize; 2],
+    ) -> Option<([Slot; 2], u32, [u32; 2])> {
+        let [steps, rows] = rows;
+        let (dropout, dropout_at) = both_or_none(plan, [first.dropout.as_ref(), second.dropout.as_ref()])?;
+        let ([mask, _], mask_at) = first.bound(plan, 0..steps, rows);
+        (first.mask == second.mask).then(|| ([mask, dropout], mask_at, dropout_at.map(|at| at / 4)))
+    }
+
     /// What to bind of each for these time steps, and where the mask begins in its binding.
     pub(super) fn bound(&self, plan: &mut Plan, times: Range<usize>, rows: usize) -> ([Slot; 2], u32) {
         let nothing = plan.nothing();
@@ -71,11 +107,22 @@ impl Extras {
     }
 }
 
+/// What to bind of something that two directions have or have not, and where each one's begins; nothing where only one has it or one
+/// binding cannot show both.
+pub(super) fn both_or_none(plan: &mut Plan, of_each: [Option<&Slot>; 2]) -> Option<(Slot, [u32; 2])> {
+    match of_each {
+        [Some(first), Some(second)] => plan.window_of_both(first, second),
+        [None, None] => Some((plan.nothing(), [0, 0])),
+        _ => None,
+    }
+}
+
 /// The time steps of one step of a plan, as its cell completes it.
 pub(super) struct Chunk {
-    /// All but `beside_at`.
+    /// All but `beside_at` and `peepholes_at`.
     pub params: Sequence,
     pub times: Range<usize>,
+    pub u: Slot,
     pub gates: Slot,
     pub h: Slot,
     pub mask: Slot,
@@ -102,16 +149,94 @@ impl Sequence {
                 rows: rows as u32,
                 units: units as u32,
                 steps: times.len() as u32,
+                directions: 1,
                 reverse: sweep.reverse.into(),
                 begins: (begins && number == 0).into(),
                 gates_at: gates_at / 4,
                 h_at,
-                beside_at: 0,
                 mask_at,
+                ..bytemuck::Zeroable::zeroed()
             };
-            Chunk { params, times, gates, h, mask, dropout }
+            Chunk { params, times, u: slots.u.clone(), gates, h, mask, dropout }
         };
         chunks.into_iter().enumerate().map(chunk).collect()
+    }
+
+    /// What two directions need in one step, the second of which goes against the sweep; nothing where one step cannot do both.
+    pub(super) fn both(
+        sweep: Sweep,
+        [rows, units]: [usize; 2],
+        begins: bool,
+        plan: &mut Plan,
+        [first, second]: [&SequenceSlots; 2],
+    ) -> Option<Chunk> {
+        let (u, u_at) = plan.window_of_both(&first.u, &second.u)?;
+        let (gates, gates_at) = plan.window_of_both(&first.gates, &second.gates)?;
+        let (h, h_at) = plan.window_of_both(&first.h, &second.h)?;
+        let extras = [&first.extras, &second.extras];
+        let ([mask, dropout], mask_at, dropout_at) = Extras::bound_of_both(plan, extras, [sweep.steps, rows])?;
+        let params = |i: usize| Sequence {
+            rows: rows as u32,
+            units: units as u32,
+            steps: sweep.steps as u32,
+            directions: 1,
+            reverse: sweep.reverse.into(),
+            begins: begins.into(),
+            u_at: u_at[i] / 4,
+            gates_at: gates_at[i] / 4,
+            h_at: h_at[i],
+            mask_at,
+            dropout_at: dropout_at[i],
+            ..bytemuck::Zeroable::zeroed()
+        };
+        Some(Chunk { params: params(0).with(params(1)), times: 0..sweep.steps, u, gates, h, mask, dropout })
+    }
+
+    /// With a second direction.
+    fn with(self, second: Self) -> Self {
+        Sequence {
+            directions: 2,
+            second_u_at: second.u_at,
+            second_gates_at: second.gates_at,
+            second_h_at: second.h_at,
+            second_beside_at: second.beside_at,
+            second_mask_at: second.mask_at,
+            second_dropout_at: second.dropout_at,
+            second_peepholes_at: second.peepholes_at,
+            ..self
+        }
+    }
+
+    /// With the places of what only a cell knows, for each direction.
+    pub(super) fn beside(self, beside_at: [u32; 2], peepholes_at: [u32; 2]) -> Self {
+        Sequence {
+            beside_at: beside_at[0],
+            peepholes_at: peepholes_at[0],
+            second_beside_at: beside_at[1],
+            second_peepholes_at: peepholes_at[1],
+            ..self
+        }
+    }
+
+    /// The directions one by one.
+    pub(super) fn each_direction(&self) -> Vec<Self> {
+        let first = Sequence { directions: 1, ..*self };
+        let second = Sequence {
+            reverse: 1 - self.reverse,
+            u_at: self.second_u_at,
+            gates_at: self.second_gates_at,
+            h_at: self.second_h_at,
+            beside_at: self.second_beside_at,
+            mask_at: self.second_mask_at,
+            dropout_at: self.second_dropout_at,
+            peepholes_at: self.second_peepholes_at,
+            ..first
+        };
+        [first, second].into_iter().take(self.directions as usize).collect()
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        [self.rows, self.units, self.directions]
     }
 
     pub(super) fn size(&self) -> usize {
@@ -119,7 +244,13 @@ impl Sequence {
     }
 
     /// Consecutive steps of these by themselves, by their numbers in the order in which they are done.
-    pub(super) fn range(&self, numbers: Range<u32>) -> Self {
+    fn range(&self, numbers: Range<u32>) -> Self {
+        let of_each = self.each_direction().into_iter().map(|direction| direction.range_of_one(numbers.clone()));
+        of_each.reduce(Self::with).unwrap_or(*self)
+    }
+
+    /// The same where there is one direction.
+    fn range_of_one(&self, numbers: Range<u32>) -> Self {
         let offset = Sweep::earliest(self.steps, self.reverse, &numbers);
         let at = offset * self.rows * self.units;
         Sequence {
@@ -133,14 +264,15 @@ impl Sequence {
         }
     }
 
-    /// The steps one by one, in the order in which they are done.
+    /// The steps one by one, in the order in which they are done, of one direction behind those of the other.
     pub(super) fn one_by_one(&self) -> impl Iterator<Item = Self> {
-        (0..self.steps).map(|k| self.range(k..k + 1))
+        let steps = |one: Self| (0..one.steps).map(move |k| one.range_of_one(k..k + 1));
+        self.each_direction().into_iter().flat_map(steps)
     }
 
     /// What a variant dispatches.
     pub(super) fn dispatches(&self, variant: usize, pass: &Pass) -> Vec<Dispatch<Self>> {
-        let (shape, engine) = ([self.rows, self.units], Engine::of(variant));
+        let (shape, engine) = (self.shape(), Engine::of(variant));
         let parts = engine.ranges(self.steps, shape, pass).into_iter().map(|numbers| self.range(numbers));
         engine.dispatches(parts, shape, pass)
     }
@@ -164,7 +296,8 @@ impl Sequence {
 
     /// Multiplications and additions of so many products of h with a gate's weights in every step.
     pub(super) fn flops(&self, products: f64) -> f64 {
-        2.0 * products * (self.steps - self.begins.min(self.steps)) as f64 * self.size() as f64 * self.units as f64
+        let steps = self.directions * (self.steps - self.begins.min(self.steps));
+        2.0 * products * steps as f64 * self.size() as f64 * self.units as f64
     }
 }
 

@@ -15,6 +15,9 @@ const DISPATCH_LOOPS: u64 = 30_000;
 /// What a step takes beside its products, for each unit and for itself: rows of the batch, of which a workgroup has at most 16, one by one.
 const OTHER_LOOPS: u64 = 24;
 
+/// N, H and the number of directions.
+pub(super) type Shape = [u32; 3];
+
 /// How a variant dispatches time steps.
 pub(super) struct Engine {
     /// Where its entry points stand.
@@ -101,9 +104,9 @@ impl Sources {
 }
 
 impl Engine {
-    /// The workgroups of a dispatch that takes one step of `[rows, units]`.
-    pub fn step_grid([rows, units]: [u32; 2]) -> [u32; 3] {
-        [units.div_ceil(16), rows.div_ceil(16), 1]
+    /// The workgroups of a dispatch that takes one step.
+    pub fn step_grid([rows, units, directions]: Shape) -> [u32; 3] {
+        [units.div_ceil(16), rows.div_ceil(16), directions]
     }
 
     /// That of a variant.
@@ -112,9 +115,9 @@ impl Engine {
     }
 
     /// The numbers of the steps of each dispatch.
-    pub fn ranges(&self, steps: u32, [rows, units]: [u32; 2], pass: &Pass) -> Vec<Range<u32>> {
+    pub fn ranges(&self, steps: u32, [rows, units, directions]: Shape, pass: &Pass) -> Vec<Range<u32>> {
         let most = self.rows.map_or(1, |_| {
-            let by_work = DISPATCH_FLOPS / (8 * u64::from(rows) * u64::from(units).pow(2)).max(1);
+            let by_work = DISPATCH_FLOPS / (8 * u64::from(directions * rows) * u64::from(units).pow(2)).max(1);
             by_work.min(DISPATCH_LOOPS / self.loops(units.into(), pass)).clamp(1, DISPATCH_STEPS)
         });
         (0..steps).step_by(most as usize).map(|first| first..steps.min(first + most as u32)).collect()
@@ -127,13 +130,8 @@ impl Engine {
     }
 
     /// The dispatches of these parts of all time steps, one behind the other.
-    pub fn dispatches<P: Copy>(
-        &self,
-        parts: impl Iterator<Item = P>,
-        shape: [u32; 2],
-        pass: &Pass,
-    ) -> Vec<Dispatch<P>> {
-        let grid = self.rows.map_or(Self::step_grid(shape), |of_group| [1, shape[0].div_ceil(of_group), 1]);
+    pub fn dispatches<P: Copy>(&self, parts: impl Iterator<Item = P>, shape: Shape, pass: &Pass) -> Vec<Dispatch<P>> {
+        let grid = self.rows.map_or(Self::step_grid(shape), |of_group| [1, shape[0].div_ceil(of_group), shape[2]]);
         let entries = pass.entries[self.place];
         parts.flat_map(|params| entries.iter().map(move |&entry| Dispatch { entry, params, grid })).collect()
     }

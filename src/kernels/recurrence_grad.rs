@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::info::params;
-use super::recurrence::{Extras, handed_back};
-use super::recurrence_engine::{Engine, Pass};
+use super::recurrence::{Extras, both_or_none, handed_back};
+use super::recurrence_engine::{Engine, Pass, Shape};
 use super::{Dispatch, Real, Sweep};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// Consecutive time steps of a recurrence backwards, the last done first.
+    /// Consecutive time steps of a recurrence backwards, the last done first, of one direction or of two at once, as forwards.
     pub struct SequenceGrad {
         /// N.
         pub rows: u32,
@@ -17,17 +17,10 @@ params! {
         pub units: u32,
         /// How many time steps; 0 where only dh of the initial state is wanted.
         pub steps: u32,
-        /// 1: the forward pass went from the last of them to the first.
+        /// 1 or 2.
+        pub directions: u32,
+        /// 1: the forward pass of the first direction went from the last of them to the first.
         pub reverse: u32,
-        /// Where the gates of the earliest step begin, in groups of four; set by `record`, as all offsets.
-        pub gates_at: u32,
-        /// Where begins the earliest of the states that the cell's gradient reads, before and after the steps: c of an LSTM, h of a
-        /// GRU.
-        pub states_at: u32,
-        /// Where dy begins, of the earliest step or of the only one that has it.
-        pub dy_at: u32,
-        /// Where the earliest step's mask begins.
-        pub mask_at: u32,
         /// 0: the outputs are not read but by the next steps; 1: only that of the step done last is; 2: every step's.
         pub has_dy: u32,
         /// 1: a step done later than these reads their last state, and its gates' gradients lie next to theirs.
@@ -36,6 +29,39 @@ params! {
         pub carried: u32,
         /// 1: dh of the state before these steps is left in `carry`.
         pub initial: u32,
+        /// Where U begins, in groups of four; set by `record`, as all offsets.
+        pub u_at: u32,
+        /// Where the gates of the earliest step begin, in groups of four.
+        pub gates_at: u32,
+        /// Where begins the earliest of the states that the cell's gradient reads, before and after the steps: c of an LSTM, h of a
+        /// GRU.
+        pub states_at: u32,
+        /// Where dy begins, of the earliest step or of the only one that has it.
+        pub dy_at: u32,
+        /// Where what is carried begins.
+        pub carry_at: u32,
+        /// Where the earliest step's mask begins.
+        pub mask_at: u32,
+        /// Where the dropout of h begins, in groups of four.
+        pub dropout_at: u32,
+        /// Where an LSTM's peepholes begin.
+        pub peepholes_at: u32,
+        /// The same places of a second direction: of U,
+        pub second_u_at: u32,
+        /// of the gates,
+        pub second_gates_at: u32,
+        /// of the states,
+        pub second_states_at: u32,
+        /// of dy,
+        pub second_dy_at: u32,
+        /// of what is carried,
+        pub second_carry_at: u32,
+        /// of the mask,
+        pub second_mask_at: u32,
+        /// of the dropout,
+        pub second_dropout_at: u32,
+        /// and of the peepholes.
+        pub second_peepholes_at: u32,
     }
 }
 
@@ -55,7 +81,7 @@ pub struct SequenceGradSlots {
 }
 
 /// Of a sweep, what its gradient needs to know beside the slots.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GradSweep {
     /// The order of the forward pass.
     pub sweep: Sweep,
@@ -82,12 +108,14 @@ pub(super) struct Carried {
 
 /// The time steps of one step of a plan, as its cell completes it.
 pub(super) struct GradChunk {
-    /// All but `states_at`.
+    /// All but `states_at` and `peepholes_at`.
     pub params: SequenceGrad,
     /// The states before and after them.
     pub states: Range<usize>,
+    pub u: Slot,
     pub gates: Slot,
     pub dy: Slot,
+    pub carry: Slot,
     pub mask: Slot,
     pub dropout: Slot,
 }
@@ -104,6 +132,7 @@ impl GradSweep {
                 rows: rows as u32,
                 units: units as u32,
                 steps: times.len() as u32,
+                directions: 1,
                 reverse: self.sweep.reverse.into(),
                 has_dy: match (&slots.dy, self.sequences) {
                     (Some(_), true) => 2,
@@ -122,6 +151,48 @@ impl GradSweep {
             self.chunk(times.clone(), params, plan, slots)
         };
         chunks.iter().enumerate().rev().map(of).collect()
+    }
+
+    /// What the gradients of two directions need in one step, the second of which goes against this sweep; nothing where one step cannot
+    /// do both.
+    pub(super) fn both(
+        &self,
+        plan: &mut Plan,
+        [first, second]: [&SequenceGradSlots; 2],
+        carried: Carried,
+    ) -> Option<GradChunk> {
+        let ([rows, units], steps) = (self.shape, self.sweep.steps);
+        let (u, u_at) = plan.window_of_both(&first.u, &second.u)?;
+        let (gates, gates_at) = plan.window_of_both(&first.gates, &second.gates)?;
+        let (carry, carry_at) = plan.window_of_both(&first.carry, &second.carry)?;
+        let (dy, dy_at) = both_or_none(plan, [first.dy.as_ref(), second.dy.as_ref()])?;
+        let extras = [&first.extras, &second.extras];
+        let ([mask, dropout], mask_at, dropout_at) = Extras::bound_of_both(plan, extras, [steps, rows])?;
+        let params = |i: usize| SequenceGrad {
+            rows: rows as u32,
+            units: units as u32,
+            steps: steps as u32,
+            directions: 1,
+            reverse: self.sweep.reverse.into(),
+            has_dy: if first.dy.is_some() { 1 + u32::from(self.sequences) } else { 0 },
+            has_next: 0,
+            carried: if self.seeded { carried.seed } else { 0 },
+            initial: self.initial.into(),
+            u_at: u_at[i] / 4,
+            gates_at: gates_at[i] / 4,
+            dy_at: dy_at[i],
+            carry_at: carry_at[i],
+            mask_at,
+            dropout_at: dropout_at[i],
+            ..bytemuck::Zeroable::zeroed()
+        };
+        let states = 0..(steps + 1) * rows * units;
+        Some(GradChunk { params: params(0).with(params(1)), states, u, gates, dy, carry, mask, dropout })
+    }
+
+    /// Whether the gradient of another direction can be taken together with this one's.
+    pub(super) fn matches(&self, other: &GradSweep) -> bool {
+        *self == GradSweep { sweep: other.sweep.back(), ..*other }
     }
 
     fn chunk(
@@ -150,7 +221,9 @@ impl GradSweep {
         let gates_at = gates_at / 4 + (before * size) as u32;
         let mask_at = mask_at + if slots.extras.mask.is_some() { (before * rows) as u32 } else { 0 };
         let states = times.start * size..(times.end + 1) * size;
-        GradChunk { params: SequenceGrad { gates_at, dy_at, mask_at, ..params }, states, gates, dy, mask, dropout }
+        let params = SequenceGrad { gates_at, dy_at, mask_at, ..params };
+        let (u, carry) = (slots.u.clone(), slots.carry.clone());
+        GradChunk { params, states, u, gates, dy, carry, mask, dropout }
     }
 }
 
@@ -159,7 +232,61 @@ impl SequenceGrad {
         (self.rows * self.units) as usize
     }
 
-    /// Consecutive steps of these by themselves, by their numbers in the order of the forward pass.
+    pub(super) fn shape(&self) -> Shape {
+        [self.rows, self.units, self.directions]
+    }
+
+    /// With a second direction.
+    fn with(self, second: Self) -> Self {
+        SequenceGrad {
+            directions: 2,
+            second_u_at: second.u_at,
+            second_gates_at: second.gates_at,
+            second_states_at: second.states_at,
+            second_dy_at: second.dy_at,
+            second_carry_at: second.carry_at,
+            second_mask_at: second.mask_at,
+            second_dropout_at: second.dropout_at,
+            second_peepholes_at: second.peepholes_at,
+            ..self
+        }
+    }
+
+    /// With the places of what only a cell knows, for each direction.
+    pub(super) fn beside(self, states_at: [u32; 2], peepholes_at: [u32; 2]) -> Self {
+        SequenceGrad {
+            states_at: states_at[0],
+            peepholes_at: peepholes_at[0],
+            second_states_at: states_at[1],
+            second_peepholes_at: peepholes_at[1],
+            ..self
+        }
+    }
+
+    /// The directions one by one.
+    pub(super) fn each_direction(&self) -> Vec<Self> {
+        let first = SequenceGrad { directions: 1, ..*self };
+        let second = SequenceGrad {
+            reverse: 1 - self.reverse,
+            u_at: self.second_u_at,
+            gates_at: self.second_gates_at,
+            states_at: self.second_states_at,
+            dy_at: self.second_dy_at,
+            carry_at: self.second_carry_at,
+            mask_at: self.second_mask_at,
+            dropout_at: self.second_dropout_at,
+            peepholes_at: self.second_peepholes_at,
+            ..first
+        };
+        [first, second].into_iter().take(self.directions as usize).collect()
+    }
+
+    /// The same done to each direction.
+    fn map(&self, of_one: impl Fn(&Self) -> Self) -> Self {
+        self.each_direction().iter().map(of_one).reduce(Self::with).unwrap_or(*self)
+    }
+
+    /// Of one direction, consecutive steps by themselves, by their numbers in the order of the forward pass.
     fn range(&self, carried: Carried, numbers: Range<u32>) -> Self {
         let offset = Sweep::earliest(self.steps, self.reverse, &numbers);
         let at = offset * self.rows * self.units;
@@ -178,7 +305,7 @@ impl SequenceGrad {
         }
     }
 
-    /// What is left to do after the steps for dh of the state before them.
+    /// Of one direction, what is left to do after the steps for dh of the state before them.
     fn before_all(&self, carried: Carried) -> Self {
         let offset = if self.steps == 0 { 0 } else { Sweep::earliest(self.steps, self.reverse, &(0..1)) };
         let gates_at = self.gates_at + offset * self.rows * self.units;
@@ -195,20 +322,26 @@ impl SequenceGrad {
         }
     }
 
-    /// The steps one by one, in the order in which they are done here.
+    /// The steps one by one, in the order in which they are done here, of one direction behind those of the other.
     pub(super) fn one_by_one(&self, carried: Carried) -> Vec<Self> {
+        self.each_direction().iter().flat_map(|direction| direction.steps_of_one(carried)).collect()
+    }
+
+    /// The same where there is one direction.
+    fn steps_of_one(&self, carried: Carried) -> Vec<Self> {
         let initial = (self.initial != 0).then(|| self.before_all(carried));
         (0..self.steps).rev().map(|k| self.range(carried, k..k + 1)).chain(initial).collect()
     }
 
     /// What a variant dispatches.
     pub(super) fn dispatches(&self, variant: usize, carried: Carried, pass: &Pass) -> Vec<Dispatch<Self>> {
-        let (shape, engine) = ([self.rows, self.units], Engine::of(variant));
+        let (shape, engine) = (self.shape(), Engine::of(variant));
         let ranges = engine.ranges(self.steps, shape, pass).into_iter().rev();
-        let mut all = engine.dispatches(ranges.map(|numbers| self.range(carried, numbers)), shape, pass);
+        let part = |numbers: Range<u32>| self.map(|direction| direction.range(carried, numbers.clone()));
+        let mut all = engine.dispatches(ranges.map(part), shape, pass);
         if self.initial != 0 {
-            let grid = Engine::step_grid(shape);
-            all.push(Dispatch { entry: "main", params: self.before_all(carried), grid });
+            let (params, grid) = (self.map(|direction| direction.before_all(carried)), Engine::step_grid(shape));
+            all.push(Dispatch { entry: "main", params, grid });
         }
         all
     }
@@ -242,7 +375,7 @@ impl SequenceGrad {
 
     /// Multiplications and additions of so many products with a gate's weights for every step that has a successor.
     pub(super) fn flops(&self, products: f64) -> f64 {
-        let successors = (self.steps + self.has_next + self.initial).saturating_sub(1);
+        let successors = self.directions * (self.steps + self.has_next + self.initial).saturating_sub(1);
         2.0 * products * successors as f64 * self.size() as f64 * self.units as f64
     }
 }
@@ -269,7 +402,7 @@ impl<T: Real> Reaching<'_, T> {
 
     /// What h of one row and unit is multiplied by for each gate.
     pub(super) fn seen(&self, p: &SequenceGrad, row: usize, unit: usize) -> Option<&[T]> {
-        self.dropout.map(|dropout| &dropout[4 * (row * p.units as usize + unit)..][..4])
+        self.dropout.map(|dropout| &dropout[4 * (p.dropout_at as usize + row * p.units as usize + unit)..][..4])
     }
 
     /// What reaches h of one row and unit beside what is carried; `dz` holds the gradients of all gates.
@@ -278,13 +411,14 @@ impl<T: Real> Reaching<'_, T> {
         let mut dh = T::zero();
         if p.has_next != 0 && !self.masks(p.next_at(p.mask_at, p.rows as usize) + row) {
             let dz = &dz[4 * (p.next_at(p.gates_at, p.size()) + row * units)..][..4 * units];
-            dh = handed_back(self.gates, dz, self.weights(units, unit), self.seen(p, row, unit));
+            dh = handed_back(self.gates, dz, self.weights(p, unit), self.seen(p, row, unit));
         }
         if p.has_dy != 0 { dh + self.dy[p.dy_at as usize + row * units + unit] } else { dh }
     }
 
     /// The weights `[H, 4]` of one unit of h.
-    pub(super) fn weights(&self, units: usize, unit: usize) -> &[T] {
-        &self.u[4 * unit * units..4 * (unit + 1) * units]
+    pub(super) fn weights(&self, p: &SequenceGrad, unit: usize) -> &[T] {
+        let units = p.units as usize;
+        &self.u[4 * (p.u_at as usize + unit * units)..][..4 * units]
     }
 }

@@ -15,6 +15,11 @@ pub struct Sweep {
 }
 
 impl Sweep {
+    /// The same the other way round.
+    pub fn back(self) -> Sweep {
+        Sweep { reverse: !self.reverse, ..self }
+    }
+
     /// The time step that is done as number `k`.
     pub fn time(self, k: usize) -> usize {
         if self.reverse { self.steps - 1 - k } else { k }

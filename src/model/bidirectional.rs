@@ -7,6 +7,7 @@ use super::layer::{Layer, Shape, VariableSpec};
 use super::lstm::Lstm;
 use super::network::snake_case;
 use super::recorder::{Recorder, Tensor};
+use super::recurrence::Direction;
 use crate::error::{Error, Result};
 use crate::kernels::{Columns, CopyColumns, CopyHow, Multiply};
 use crate::plan::Slot;
@@ -98,10 +99,23 @@ impl Wrapped {
     }
 
     /// Sequences come in the order of time, and masked steps of them are 0.
-    fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
+    fn record(&self, recorder: &mut Recorder, direction: Direction) -> Vec<Vec<Tensor>> {
         match self {
-            Wrapped::Lstm(layer) => layer.record_wrapped(recorder, inputs),
-            Wrapped::Gru(layer) => layer.record_wrapped(recorder, inputs),
+            Wrapped::Lstm(layer) => Lstm::record_wrapped(&[(layer, direction)], recorder),
+            Wrapped::Gru(layer) => Gru::record_wrapped(&[(layer, direction)], recorder),
+        }
+    }
+
+    /// The same of both directions, whose time steps are taken together where they can be.
+    fn record_both(layers: [&Wrapped; 2], recorder: &mut Recorder, [a, b]: [Direction; 2]) -> Vec<Vec<Tensor>> {
+        match layers {
+            [Wrapped::Lstm(forward), Wrapped::Lstm(backward)] => {
+                Lstm::record_wrapped(&[(forward, a), (backward, b)], recorder)
+            }
+            [Wrapped::Gru(forward), Wrapped::Gru(backward)] => {
+                Gru::record_wrapped(&[(forward, a), (backward, b)], recorder)
+            }
+            [forward, backward] => [forward.record(recorder, a), backward.record(recorder, b)].concat(),
         }
     }
 }
@@ -227,11 +241,9 @@ impl Layer for Bidirectional {
     }
 
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        let mut given = Vec::with_capacity(2);
-        for (i, (direction, layer)) in self.directions().into_iter().enumerate() {
-            let inputs = self.inputs_of(inputs, i);
-            given.push(recorder.within(direction, |recorder| layer.record(recorder, &inputs)));
-        }
+        let direction = |i: usize| Direction::of(Some(self.directions()[i].0), &self.inputs_of(inputs, i), i == 1);
+        let (Some(forward), Some(backward)) = (direction(0), direction(1)) else { return Vec::new() };
+        let given = Wrapped::record_both([&self.forward, &self.backward], recorder, [forward, backward]);
         let [forward, backward] = &given[..] else { return Vec::new() };
         let outputs = match self.merge_mode {
             MergeMode::Separate => vec![forward[0].clone(), backward[0].clone()],

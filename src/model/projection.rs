@@ -55,10 +55,15 @@ pub(super) fn dropout_mask(
         return None;
     }
     let [features, gates] = shape;
-    let key = recorder.random_key(what, seed);
     let mask = recorder.plan.scratch(what, &[recorder.samples, features, gates]);
-    DropoutMask::record(key, rate as f32, &mut recorder.plan, DropoutMaskSlots { mask: mask.clone() });
+    draw_mask(recorder, what, rate, seed, &mask);
     Some(mask)
+}
+
+/// The same where it is to lie.
+pub(super) fn draw_mask(recorder: &mut Recorder, what: &str, rate: f64, seed: Option<u64>, mask: &Slot) {
+    let key = recorder.random_key(what, seed);
+    DropoutMask::record(key, rate as f32, &mut recorder.plan, DropoutMaskSlots { mask: mask.clone() });
 }
 
 /// The columns of one gate in a mask of all.

@@ -77,6 +77,8 @@ pub struct Recorder {
     tape: Vec<(Scope, Backward)>,
     last: Vec<(Scope, Backward)>,
     gradients: HashMap<usize, Slot>,
+    /// Where gradients go that have not come yet.
+    reserved: HashMap<usize, Slot>,
     /// How many keys of random numbers were taken under each path.
     keys: HashMap<String, u32>,
     with_gradient: HashSet<String>,
@@ -102,6 +104,7 @@ impl Recorder {
             tape: Vec::new(),
             last: Vec::new(),
             gradients: HashMap::new(),
+            reserved: HashMap::new(),
             keys: HashMap::new(),
             with_gradient: HashSet::new(),
             followed: HashSet::new(),
@@ -121,8 +124,9 @@ impl Recorder {
         self.plan.set_scope(layer);
     }
 
-    /// Names a layer wrapped by the current one while `record` runs, as `bidirectional/forward`.
-    pub fn within<R>(&mut self, part: &str, record: impl FnOnce(&mut Recorder) -> R) -> R {
+    /// Names a layer wrapped by the current one while `record` runs, as `bidirectional/forward`; without a part it is the current one.
+    pub fn within<R>(&mut self, part: Option<&str>, record: impl FnOnce(&mut Recorder) -> R) -> R {
+        let Some(part) = part else { return record(self) };
         let outer = self.layer.clone();
         self.enter(&format!("{outer}/{part}"));
         let result = record(self);
@@ -226,14 +230,26 @@ impl Recorder {
         self.gradients.get(&tensor.id).cloned()
     }
 
+    /// Lets the gradients of tensors of one shape lie where one binding can show them together.
+    pub fn keep_gradients_together(&mut self, tensors: &[&Tensor]) {
+        let Some(first) = tensors.first().filter(|_| self.mode.is_training()) else { return };
+        let shape = self.shape(first);
+        let slots = self.plan.scratch_each("gradient", &shape, tensors.len());
+        self.reserved.extend(tensors.iter().map(|tensor| tensor.id).zip(slots));
+    }
+
+    fn shape(&self, tensor: &Tensor) -> Vec<usize> {
+        tensor.steps.into_iter().chain([self.samples, tensor.features]).collect()
+    }
+
     /// Where a gradient of a tensor goes, and whether it adds to what reached it before: a tensor used twice sums its gradients.
     pub fn gradient_target(&mut self, tensor: &Tensor) -> (Slot, bool) {
         if let Some(slot) = self.gradients.get(&tensor.id) {
             return (slot.clone(), true);
         }
-        let slot = match tensor.steps {
-            Some(steps) => self.plan.scratch("gradient", &[steps, self.samples, tensor.features]),
-            None => self.plan.scratch("gradient", &[self.samples, tensor.features]),
+        let slot = match self.reserved.remove(&tensor.id) {
+            Some(slot) => slot,
+            None => self.plan.scratch("gradient", &self.shape(tensor)),
         };
         self.gradients.insert(tensor.id, slot.clone());
         (slot, false)

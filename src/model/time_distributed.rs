@@ -54,6 +54,6 @@ impl Layer for TimeDistributed {
     }
 
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        recorder.within(PART, |recorder| self.layer.record(recorder, inputs))
+        recorder.within(Some(PART), |recorder| self.layer.record(recorder, inputs))
     }
 }

@@ -6,7 +6,7 @@ use super::Workers;
 use super::gru_cell::{Activations, Usual};
 use super::lstm::GRAIN;
 use super::panels::Panels;
-use super::rows::{by_rows, spans, two};
+use super::rows::{by_rows, cut_out, spans, two};
 use super::vectorised::vectorised;
 use crate::kernels::{Args, GruCell, GruSequence, Kernel, Options, Sequence, Sweep};
 
@@ -36,29 +36,40 @@ pub(in crate::kernels) fn gru_sequence(
 ) {
     let (u, gates, h, reset) = (args.read(), args.write(), args.write(), args.write());
     let (mask, dropout) = (args.read(), args.read());
-    let (p, cell) = (&kernel.0, GruCell::of(options));
-    let [rows, units, steps] = [p.rows, p.units, p.steps].map(|n| n as usize);
-    let size = rows * units;
-    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps * size, GRAIN);
-    let gates = by_rows(&mut gates[4 * p.gates_at as usize..][..4 * steps * size], [rows, 4 * units], &parts);
-    let h = by_rows(&mut h[p.h_at as usize..][..(steps + 1) * size], [rows, units], &parts);
+    let cell = GruCell::of(options);
+    let [rows, units, steps] = [kernel.0.rows, kernel.0.units, kernel.0.steps].map(|n| n as usize);
+    let (size, depth) = (rows * units, if kernel.0.steps > kernel.0.begins { units } else { 0 });
+    let of_gates =
+        |p: &Sequence| GATES.map(|gate| Panels::new(&u[4 * p.u_at as usize + gate..], [depth, units], [4 * units, 4]));
+    let directions: Vec<(Sequence, [Panels; 3])> =
+        kernel.0.each_direction().into_iter().map(|p| (p, of_gates(&p))).collect();
+    let operations = kernel.flops(options) as usize + 100 * directions.len() * steps * size;
+    let parts = workers.cut_each(directions.len(), rows, operations, GRAIN);
+    let begin = |of: fn(&Sequence) -> u32| directions.iter().map(move |(p, _)| of(p) as usize);
     let kept = if cell.reset_after { 0 } else { steps * size };
-    let reset = by_rows(&mut reset[p.beside_at as usize..][..kept], [rows, units], &parts);
-    let work = parts.iter().zip(gates).zip(h.into_iter().zip(reset));
-    let work = work.map(|((rows, gates), (h, reset))| Rows { first: rows.start, gates, h, reset }).collect();
-    let depth = if p.steps > p.begins { units } else { 0 };
-    let u = GATES.map(|gate| Panels::new(&u[gate..], [depth, units], [4 * units, 4]));
-    let inputs = Inputs {
-        cell,
-        u: &u,
-        mask: (options.get("MASK") != 0).then(|| &mask[p.mask_at as usize..]),
-        dropout: (options.get("DROPOUT") != 0).then_some(dropout),
-    };
-    workers.each(work, |rows: Rows<'_>| rows.run(p, inputs));
+    let gates = cut_out(gates, begin(|p| 4 * p.gates_at).map(|at| at..at + 4 * steps * size));
+    let h = cut_out(h, begin(|p| p.h_at).map(|at| at..at + (steps + 1) * size));
+    let reset = cut_out(reset, begin(|p| p.beside_at).map(|at| at..at + kept));
+    let mut work = Vec::new();
+    for ((p, u), (gates, (h, reset))) in directions.iter().zip(gates.into_iter().zip(h.into_iter().zip(reset))) {
+        let inputs = Inputs {
+            cell,
+            u,
+            mask: (options.get("MASK") != 0).then(|| &mask[p.mask_at as usize..]),
+            dropout: (options.get("DROPOUT") != 0).then(|| &dropout[4 * p.dropout_at as usize..]),
+        };
+        let gates = by_rows(gates, [rows, 4 * units], &parts);
+        let (h, reset) = (by_rows(h, [rows, units], &parts), by_rows(reset, [rows, units], &parts));
+        let of_parts = parts.iter().zip(gates).zip(h.into_iter().zip(reset));
+        work.extend(of_parts.map(|((rows, gates), (h, reset))| Rows { p, inputs, first: rows.start, gates, h, reset }));
+    }
+    workers.share(operations, work, Rows::run);
 }
 
-/// Some rows of all time steps.
+/// Some rows of all time steps in one direction.
 struct Rows<'a> {
+    p: &'a Sequence,
+    inputs: Inputs<'a>,
     /// The first of them in the batch.
     first: usize,
     gates: Vec<&'a mut [f32]>,
@@ -67,14 +78,16 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn run(self, p: &Sequence, inputs: Inputs<'_>) {
-        match Usual::are_of(inputs.cell) {
-            true => self.steps(p, inputs, Usual),
-            false => self.steps(p, inputs, inputs.cell),
+    fn run(self) {
+        let cell = self.inputs.cell;
+        match Usual::are_of(cell) {
+            true => self.steps(Usual),
+            false => self.steps(cell),
         }
     }
 
-    fn steps(mut self, p: &Sequence, inputs: Inputs<'_>, of: impl Activations) {
+    fn steps(mut self, of: impl Activations) {
+        let (p, inputs) = (self.p, self.inputs);
         let (units, len) = (p.units as usize, self.h[0].len());
         let reset_after = inputs.cell.reset_after;
         let dropout = inputs.dropout.map(|dropout| &dropout[4 * self.first * units..][..4 * len]);

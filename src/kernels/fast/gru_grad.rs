@@ -6,8 +6,9 @@ use super::Workers;
 use super::gru::{GATES, parts_of};
 use super::gru_cell::{Activations, Usual};
 use super::lstm::GRAIN;
+use super::lstm_grad::seen_gates;
 use super::panels::Panels;
-use super::rows::{by_rows, cut_rows};
+use super::rows::{by_rows, cut_out, cut_rows};
 use super::sums::add_to;
 use super::vectorised::vectorised;
 use crate::kernels::{Args, GruCell, GruSequenceGrad, Kernel, Options, SequenceGrad};
@@ -17,8 +18,6 @@ use crate::kernels::{Args, GruCell, GruSequenceGrad, Kernel, Options, SequenceGr
 struct Inputs<'a> {
     cell: GruCell,
     units: usize,
-    /// Uᵀ of z, r and the candidate.
-    u: &'a [Panels; 3],
     h: &'a [f32],
     dy: &'a [f32],
     mask: Option<&'a [f32]>,
@@ -34,37 +33,64 @@ pub(in crate::kernels) fn gru_sequence_grad(
 ) {
     let (u, h, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
     let (mask, dropout) = (args.read(), args.read());
-    let (p, cell, steps) = (&kernel.0, GruCell::of(options), kernel.one_by_one());
-    let [rows, units] = [p.rows, p.units].map(|n| n as usize);
+    let cell = GruCell::of(options);
+    let [rows, units] = [kernel.0.rows, kernel.0.units].map(|n| n as usize);
     let size = rows * units;
-    let u = GATES.map(|gate| Panels::new(&u[gate..], [units, units], [4, 4 * units]));
+    let directions: Vec<Direction> = kernel
+        .0
+        .each_direction()
+        .into_iter()
+        .map(|p| {
+            let steps = GruSequenceGrad(p).one_by_one();
+            let u = GATES.map(|gate| Panels::new(&u[4 * p.u_at as usize + gate..], [units, units], [4, 4 * units]));
+            Direction { u, seen: seen_gates(&steps), carry: p.carry_at as usize, steps }
+        })
+        .collect();
     let inputs = Inputs {
         cell,
         units,
-        u: &u,
         h,
         dy,
         mask: (options.get("MASK") != 0).then_some(mask),
         dropout: (options.get("DROPOUT") != 0).then_some(dropout),
     };
-    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps.len() * size, GRAIN);
-    // From the earliest of the gates that are seen, the successor's among them.
-    let first = steps.iter().map(|step| step.seen_gates().start).min().unwrap_or(0);
-    let last = steps.iter().map(|step| step.seen_gates().end).max().unwrap_or(0);
-    let gates = by_rows(&mut gates[4 * first..4 * last], [rows, 4 * units], &parts);
-    let carry = cut_rows(&mut carry[..size], units, &parts);
-    let work = parts.iter().zip(gates.into_iter().zip(carry)).map(|(rows, (gates, carry))| {
-        let [dh, of_gate, handed] = [(); 3].map(|()| vec![0.0; carry.len()]);
-        Rows { first: rows.start, gates, carry, dh, of_gate, handed }
+    let steps: usize = directions.iter().map(|direction| direction.steps.len()).sum();
+    let operations = kernel.flops(options) as usize + 100 * steps * size;
+    let parts = workers.cut_each(directions.len(), rows, operations, GRAIN);
+    let gates = cut_out(gates, directions.iter().map(|of| 4 * of.seen.start..4 * of.seen.end));
+    let carry = cut_out(carry, directions.iter().map(|of| of.carry..of.carry + size));
+    let mut work = Vec::new();
+    for (direction, (gates, carry)) in directions.iter().zip(gates.into_iter().zip(carry)) {
+        let (gates, carry) = (by_rows(gates, [rows, 4 * units], &parts), cut_rows(carry, units, &parts));
+        work.extend(parts.iter().zip(gates.into_iter().zip(carry)).map(|(rows, (gates, carry))| {
+            let [dh, of_gate, handed] = [(); 3].map(|()| vec![0.0; carry.len()]);
+            Rows { direction, first: rows.start, gates, carry, dh, of_gate, handed }
+        }));
+    }
+    workers.share(operations, work, |mut rows: Rows<'_>| {
+        let steps = rows.direction.steps.iter();
+        match Usual::are_of(cell) {
+            true => steps.for_each(|step| rows.step(step, inputs, Usual)),
+            false => steps.for_each(|step| rows.step(step, inputs, cell)),
+        }
     });
-    workers.each(work.collect(), |mut rows: Rows<'_>| match Usual::are_of(cell) {
-        true => steps.iter().for_each(|step| rows.step(step, inputs, first, Usual)),
-        false => steps.iter().for_each(|step| rows.step(step, inputs, first, cell)),
-    });
+}
+
+/// What all rows have in common in one direction.
+struct Direction {
+    /// Uᵀ of z, r and the candidate.
+    u: [Panels; 3],
+    /// One by one.
+    steps: Vec<SequenceGrad>,
+    /// The gates that they see, in groups of four.
+    seen: Range<usize>,
+    /// Where what is carried begins.
+    carry: usize,
 }
 
 /// Some rows of all time steps.
 struct Rows<'a> {
+    direction: &'a Direction,
     /// The first of them in the batch.
     first: usize,
     gates: Vec<&'a mut [f32]>,
@@ -77,7 +103,8 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn step(&mut self, p: &SequenceGrad, inputs: Inputs<'_>, first: usize, of: impl Activations) {
+    fn step(&mut self, p: &SequenceGrad, inputs: Inputs<'_>, of: impl Activations) {
+        let first = self.direction.seen.start;
         let (units, size, len) = (p.units as usize, p.rows as usize * p.units as usize, self.dh.len());
         let first_row = self.first;
         let skipped = first_row * units;
@@ -89,7 +116,7 @@ impl Rows<'_> {
             let met = if inputs.cell.reset_after { 3 } else { 2 };
             let next = place(p.next_at(p.gates_at, size));
             let (counting, _) = parts_of(mask, [units, len]);
-            (0..met).for_each(|gate| self.hand(inputs, gate, next, &counting));
+            (0..met).for_each(|gate| self.hand(p, inputs, gate, next, &counting));
         }
         let Rows { dh, carry, .. } = self;
         if p.has_dy != 0 {
@@ -135,7 +162,7 @@ impl Rows<'_> {
             return;
         }
         self.dh.fill(0.0);
-        self.hand(inputs, 2, here, &counting);
+        self.hand(p, inputs, 2, here, &counting);
         for at in counting {
             let gates = &mut self.gates[here][4 * at.start..4 * at.end];
             let (h, dh, carry) = (&h[at.clone()], &self.dh[at.clone()], &mut self.carry[at.clone()]);
@@ -147,19 +174,20 @@ impl Rows<'_> {
     }
 
     /// Adds to dh of some units what the gradients of one gate hand back, those of the time step at this place.
-    fn hand(&mut self, inputs: Inputs<'_>, gate: usize, place: usize, units: &[Range<usize>]) {
-        let number = GATES[gate];
+    fn hand(&mut self, p: &SequenceGrad, inputs: Inputs<'_>, gate: usize, place: usize, units: &[Range<usize>]) {
+        let (number, u) = (GATES[gate], &self.direction.u[gate]);
+        let skipped = p.dropout_at as usize + self.first * inputs.units;
         for at in units.iter().cloned() {
             let (dh, of_gate) = (&mut self.dh[at.clone()], &mut self.of_gate[at.clone()]);
             let gates = self.gates[place].as_chunks::<4>().0[at.clone()].iter();
             of_gate.iter_mut().zip(gates).for_each(|(of_gate, gates)| *of_gate = gates[number]);
             let Some(dropout) = inputs.dropout else {
-                inputs.u[gate].product(true, of_gate, dh);
+                u.product(true, of_gate, dh);
                 continue;
             };
             let handed = &mut self.handed[at.clone()];
-            inputs.u[gate].product(false, of_gate, handed);
-            let seen = dropout.as_chunks::<4>().0[self.first * inputs.units + at.start..].iter();
+            u.product(false, of_gate, handed);
+            let seen = dropout.as_chunks::<4>().0[skipped + at.start..].iter();
             dh.iter_mut().zip(handed.iter().zip(seen)).for_each(|(dh, (handed, seen))| *dh += handed * seen[number]);
         }
     }

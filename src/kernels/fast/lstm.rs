@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Workers;
 use super::maths::{sigmoid, tanh};
 use super::panels::Panels;
-use super::rows::{by_rows, spans, two};
+use super::rows::{by_rows, cut_out, spans, two};
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
 use crate::kernels::lstm_sequence::peephole;
@@ -30,26 +30,41 @@ pub(in crate::kernels) fn lstm_sequence(
     if options.get("DROPOUT") != 0 {
         return kernel.reference(options, args);
     }
-    let p = &kernel.0;
     let (u, gates, h, c) = (args.read(), args.write(), args.write(), args.write());
     let (mask, _, peepholes) = (args.read(), args.read(), args.read());
-    let [rows, units, steps] = [p.rows, p.units, p.steps].map(|n| n as usize);
-    let size = rows * units;
-    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps * size, GRAIN);
-    let gates = by_rows(&mut gates[4 * p.gates_at as usize..][..4 * steps * size], [rows, 4 * units], &parts);
-    let h = by_rows(&mut h[p.h_at as usize..][..(steps + 1) * size], [rows, units], &parts);
-    let c = by_rows(&mut c[p.beside_at as usize..][..(steps + 1) * size], [rows, units], &parts);
-    let work = parts.iter().zip(gates).zip(h.into_iter().zip(c));
-    let work = work.map(|((rows, gates), (h, c))| Rows { first: rows.start, gates, h, c }).collect();
+    let [rows, units, steps] = [kernel.0.rows, kernel.0.units, kernel.0.steps].map(|n| n as usize);
+    let (size, depth) = (rows * units, if kernel.0.steps > kernel.0.begins { units } else { 0 });
+    let directions: Vec<(Sequence, Panels)> = kernel
+        .0
+        .each_direction()
+        .into_iter()
+        .map(|p| (p, Panels::new(&u[4 * p.u_at as usize..], [depth, 4 * units], [4 * units, 1])))
+        .collect();
+    let operations = kernel.flops(options) as usize + 100 * directions.len() * steps * size;
+    let parts = workers.cut_each(directions.len(), rows, operations, GRAIN);
+    let begin = |of: fn(&Sequence) -> u32| directions.iter().map(move |(p, _)| of(p) as usize);
+    let gates = cut_out(gates, begin(|p| 4 * p.gates_at).map(|at| at..at + 4 * steps * size));
+    let h = cut_out(h, begin(|p| p.h_at).map(|at| at..at + (steps + 1) * size));
+    let c = cut_out(c, begin(|p| p.beside_at).map(|at| at..at + (steps + 1) * size));
+    let mut work = Vec::new();
+    for ((p, u), (gates, (h, c))) in directions.iter().zip(gates.into_iter().zip(h.into_iter().zip(c))) {
+        let gates = by_rows(gates, [rows, 4 * units], &parts);
+        let (h, c) = (by_rows(h, [rows, units], &parts), by_rows(c, [rows, units], &parts));
+        let of_parts = parts.iter().zip(gates).zip(h.into_iter().zip(c));
+        work.extend(of_parts.map(|((rows, gates), (h, c))| Rows { p, u, first: rows.start, gates, h, c }));
+    }
     let masked = options.get("MASK") != 0;
-    let mask = masked.then(|| &mask[p.mask_at as usize..]);
-    let recurs = p.steps > p.begins;
-    let u = Panels::new(u, [if recurs { units } else { 0 }, 4 * units], [4 * units, 1]);
-    workers.each(work, |rows: Rows<'_>| rows.run(p, CellOptions::of(options), &u, mask, peepholes));
+    workers.share(operations, work, |rows: Rows<'_>| {
+        let mask = masked.then(|| &mask[rows.p.mask_at as usize..]);
+        let peepholes = &peepholes[rows.p.peepholes_at as usize..];
+        rows.run(CellOptions::of(options), mask, peepholes);
+    });
 }
 
-/// Some rows of all time steps.
+/// Some rows of all time steps in one direction.
 struct Rows<'a> {
+    p: &'a Sequence,
+    u: &'a Panels,
     /// The first of them in the batch.
     first: usize,
     gates: Vec<&'a mut [f32]>,
@@ -58,7 +73,8 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn run(mut self, p: &Sequence, cell: CellOptions, u: &Panels, mask: Option<&[f32]>, peepholes: &[f32]) {
+    fn run(mut self, cell: CellOptions, mask: Option<&[f32]>, peepholes: &[f32]) {
+        let (p, u) = (self.p, self.u);
         let (units, width) = (p.units as usize, 4 * p.units as usize);
         let rows = self.h[0].len() / units;
         for k in 0..p.steps {

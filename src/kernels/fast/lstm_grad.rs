@@ -6,7 +6,7 @@ use super::Workers;
 use super::lstm::{GRAIN, is_usual};
 use super::maths::tanh;
 use super::panels::Panels;
-use super::rows::{by_rows, spans};
+use super::rows::{by_rows, cut_out, spans};
 use super::sums::add_to;
 use super::vectorised::vectorised;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
@@ -16,8 +16,6 @@ use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options, SequenceGrad};
 /// What all threads read.
 #[derive(Clone, Copy)]
 struct Inputs<'a> {
-    /// Uᵀ; U is `[H, 4H]`.
-    u: &'a Panels,
     c: &'a [f32],
     dy: &'a [f32],
     mask: Option<&'a [f32]>,
@@ -34,34 +32,63 @@ pub(in crate::kernels) fn lstm_sequence_grad(
     if options.get("DROPOUT") != 0 {
         return kernel.reference(options, args);
     }
-    let p = &kernel.0;
     let (u, c, dy, gates, carry) = (args.read(), args.read(), args.read(), args.write(), args.write());
     let (mask, _, peepholes) = (args.read(), args.read(), args.read());
     let mask = (options.get("MASK") != 0).then_some(mask);
-    let [rows, units] = [p.rows, p.units].map(|n| n as usize);
+    let [rows, units] = [kernel.0.rows, kernel.0.units].map(|n| n as usize);
     let size = rows * units;
-    let steps = kernel.one_by_one(options);
-    let recurs = steps.iter().any(|step| step.has_next != 0);
-    let u = Panels::new(u, [if recurs { 4 * units } else { 0 }, units], [1, 4 * units]);
-    let inputs = Inputs { u: &u, c, dy, mask, peepholes };
-    let parts = workers.cut(rows, kernel.flops(options) as usize + 100 * steps.len() * size, GRAIN);
-    // From the earliest of the gates that are seen, the successor's among them.
-    let first = steps.iter().map(|step| step.seen_gates().start).min().unwrap_or(0);
-    let last = steps.iter().map(|step| step.seen_gates().end).max().unwrap_or(0);
-    let gates = by_rows(&mut gates[4 * first..4 * last], [rows, 4 * units], &parts);
-    let carry = by_rows(&mut carry[..2 * size], [rows, units], &parts);
-    let work = parts.iter().zip(gates.into_iter().zip(carry));
-    let work = work.map(|(rows, (gates, carry))| Rows { first: rows.start, gates, carry }).collect();
-    workers.each(work, |mut rows: Rows<'_>| {
+    let directions: Vec<Direction> = kernel
+        .0
+        .each_direction()
+        .into_iter()
+        .map(|p| {
+            let steps = LstmSequenceGrad(p).one_by_one(options);
+            let recurs = steps.iter().any(|step| step.has_next != 0);
+            let u = Panels::new(&u[4 * p.u_at as usize..], [if recurs { 4 * units } else { 0 }, units], [1, 4 * units]);
+            Direction { u, seen: seen_gates(&steps), carry: p.carry_at as usize, steps }
+        })
+        .collect();
+    let inputs = Inputs { c, dy, mask, peepholes };
+    let steps: usize = directions.iter().map(|direction| direction.steps.len()).sum();
+    let operations = kernel.flops(options) as usize + 100 * steps * size;
+    let parts = workers.cut_each(directions.len(), rows, operations, GRAIN);
+    let gates = cut_out(gates, directions.iter().map(|of| 4 * of.seen.start..4 * of.seen.end));
+    let carry = cut_out(carry, directions.iter().map(|of| of.carry..of.carry + 2 * size));
+    let mut work = Vec::new();
+    for (direction, (gates, carry)) in directions.iter().zip(gates.into_iter().zip(carry)) {
+        let (gates, carry) = (by_rows(gates, [rows, 4 * units], &parts), by_rows(carry, [rows, units], &parts));
+        let of_parts = parts.iter().zip(gates.into_iter().zip(carry));
+        work.extend(of_parts.map(|(rows, (gates, carry))| Rows { direction, first: rows.start, gates, carry }));
+    }
+    workers.share(operations, work, |mut rows: Rows<'_>| {
         let mut dh = vec![0.0; rows.carry[0].len()];
-        for step in &steps {
-            rows.step(step, options, inputs, first, &mut dh);
+        for step in &rows.direction.steps {
+            rows.step(step, options, inputs, &mut dh);
         }
     });
 }
 
+/// What all rows have in common in one direction.
+struct Direction {
+    /// Uᵀ; U is `[H, 4H]`.
+    u: Panels,
+    /// One by one.
+    steps: Vec<SequenceGrad>,
+    /// The gates that they see, in groups of four.
+    seen: Range<usize>,
+    /// Where what is carried begins.
+    carry: usize,
+}
+
+/// From the earliest of the gates that steps see, the successor's among them, to the latest.
+pub(super) fn seen_gates(steps: &[SequenceGrad]) -> Range<usize> {
+    let seen = || steps.iter().map(SequenceGrad::seen_gates);
+    seen().map(|gates| gates.start).min().unwrap_or(0)..seen().map(|gates| gates.end).max().unwrap_or(0)
+}
+
 /// Some rows of all time steps.
 struct Rows<'a> {
+    direction: &'a Direction,
     /// The first of them in the batch.
     first: usize,
     gates: Vec<&'a mut [f32]>,
@@ -70,13 +97,14 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn step(&mut self, p: &SequenceGrad, options: &Options, inputs: Inputs<'_>, first: usize, dh: &mut [f32]) {
+    fn step(&mut self, p: &SequenceGrad, options: &Options, inputs: Inputs<'_>, dh: &mut [f32]) {
+        let Direction { u, seen, .. } = self.direction;
         let (units, cell) = (p.units as usize, CellOptions::of(options));
         let (size, len, skipped) = (p.rows as usize * units, dh.len(), self.first * units);
-        let place = |at: usize| (at - first) / size;
+        let place = |at: usize| (at - seen.start) / size;
         match inputs.mask {
             _ if p.has_next == 0 => dh.fill(0.0),
-            None => inputs.u.product(false, self.gates[place(p.next_at(p.gates_at, size))], dh),
+            None => u.product(false, self.gates[place(p.next_at(p.gates_at, size))], dh),
             Some(mask) => {
                 let gates = &*self.gates[place(p.next_at(p.gates_at, size))];
                 let mask = &mask[p.next_at(p.mask_at, p.rows as usize) + self.first..][..len / units];
@@ -84,7 +112,7 @@ impl Rows<'_> {
                     let dh = &mut dh[rows.start * units..rows.end * units];
                     match kept {
                         true => dh.fill(0.0),
-                        false => inputs.u.product(false, &gates[4 * rows.start * units..4 * rows.end * units], dh),
+                        false => u.product(false, &gates[4 * rows.start * units..4 * rows.end * units], dh),
                     }
                 }
             }
@@ -110,6 +138,7 @@ impl Rows<'_> {
         }
         let states = p.states().map(|place| &inputs.c[p.states_at as usize + place + skipped..][..len]);
         let gates = &mut *self.gates[place(p.gates_at as usize)];
+        let peepholes = &inputs.peepholes[p.peepholes_at as usize..];
         let (dc, carry_dh) = self.carry.split_at_mut(1);
         let dc = &mut *dc[0];
         let mut cells = |kept: bool, rows: Range<usize>| {
@@ -130,7 +159,7 @@ impl Rows<'_> {
                     #[inline(always)]
                     || usual_cells(gates, states, dh, dc),
                 ),
-                false => any_cells(cell, (units, inputs.peepholes), gates, states, dh, dc),
+                false => any_cells(cell, (units, peepholes), gates, states, dh, dc),
             }
         };
         match inputs.mask {

@@ -26,6 +26,17 @@ pub(super) fn by_rows<'a>(
     cut
 }
 
+/// Parts of a tensor that lie one behind the other, perhaps with something between them.
+pub(super) fn cut_out<'a>(tensor: &'a mut [f32], parts: impl Iterator<Item = Range<usize>>) -> Vec<&'a mut [f32]> {
+    let (mut rest, mut end) = (tensor, 0);
+    let cut = |part: Range<usize>| {
+        let (mine, behind) = std::mem::take(&mut rest)[part.start - end..].split_at_mut(part.len());
+        (rest, end) = (behind, part.end);
+        mine
+    };
+    parts.map(cut).collect()
+}
+
 /// Two different ones of several slices, the first to read and the second to write.
 pub(super) fn two<'a>(slices: &'a mut [&mut [f32]], read: usize, write: usize) -> (&'a [f32], &'a mut [f32]) {
     if read < write {

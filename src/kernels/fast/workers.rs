@@ -60,9 +60,22 @@ impl Workers {
 
     /// Cuts `count` things, which take so many operations together, into a part for each thread, in multiples of `grain`.
     pub fn cut(&self, count: usize, operations: usize, grain: usize) -> Vec<Range<usize>> {
-        let grains = count.div_ceil(grain);
-        let each = grains.div_ceil(self.parts(operations).min(grains).max(1)) * grain;
-        (0..count).step_by(each.max(1)).map(|first| first..count.min(first + each)).collect()
+        cut(count, self.parts(operations), grain)
+    }
+
+    /// The same of each of several times as many things, which take so many operations all together.
+    pub fn cut_each(&self, times: usize, count: usize, operations: usize, grain: usize) -> Vec<Range<usize>> {
+        let wanted = self.parts(operations);
+        let parts = if wanted.is_multiple_of(times) { wanted / times } else { wanted };
+        cut(count, parts, grain)
+    }
+
+    /// Does everything, several at a time where so many operations are worth handing over.
+    pub fn share<T: Send>(&self, operations: usize, work: Vec<T>, of_one: impl Fn(T) + Send + Sync) {
+        match self.parts(operations) {
+            1 => work.into_iter().for_each(of_one),
+            _ => self.each(work, of_one),
+        }
     }
 
     /// Does every part, several at a time.
@@ -80,6 +93,12 @@ impl Workers {
             }
         }
     }
+}
+
+fn cut(count: usize, parts: usize, grain: usize) -> Vec<Range<usize>> {
+    let grains = count.div_ceil(grain);
+    let each = grains.div_ceil(parts.min(grains).max(1)) * grain;
+    (0..count).step_by(each.max(1)).map(|first| first..count.min(first + each)).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use super::activation::Activation;
 use super::bidirectional::Traits;
 use super::layer::{Layer, Layout, Shape, VariableSpec, features};
 use super::recorder::{Recorder, Tensor};
+use super::recurrence::Direction;
 use super::recurrent::{Recurrent, recurrent_setters};
 use super::weight_args::RecurrentArgs;
 use crate::error::{Error, Result};
@@ -57,10 +58,12 @@ impl Gru {
         self.recurrent.traits()
     }
 
-    /// Records the layer as a part of Bidirectional: sequences come in the order of time, and masked steps of them are 0.
-    pub(super) fn record_wrapped(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        let wrapped = Gru { recurrent: self.recurrent.wrapped(), ..self.clone() };
-        Run::record(&wrapped, recorder, inputs, self.recurrent.go_backwards)
+    /// Records layers as parts of Bidirectional: sequences come in the order of time, and masked steps of them are 0.
+    pub(super) fn record_wrapped(directions: &[(&Gru, Direction)], recorder: &mut Recorder) -> Vec<Vec<Tensor>> {
+        let wrapped = |layer: &Gru| Gru { recurrent: layer.recurrent.wrapped(), ..layer.clone() };
+        let directions: Vec<_> =
+            directions.iter().map(|(layer, direction)| (wrapped(layer), direction.clone())).collect();
+        Run::record(&directions, recorder)
     }
 }
 
@@ -128,6 +131,7 @@ impl Layer for Gru {
     }
 
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        Run::record(self, recorder, inputs, self.recurrent.go_backwards)
+        let Some(direction) = Direction::of(None, inputs, self.recurrent.go_backwards) else { return Vec::new() };
+        Run::record(&[(self.clone(), direction)], recorder).into_iter().flatten().collect()
     }
 }

@@ -7,14 +7,20 @@ use crate::kernels::{
 };
 use crate::model::projection::{Gates, Projection, copy_places, gate_gradient, recurrent_gradient};
 use crate::model::recorder::{Recorder, Tensor};
-use crate::model::recurrence::{Outputs, Start};
-use crate::plan::Slot;
+use crate::model::recurrence::{Direction, Outputs, Room, Start};
+use crate::plan::{Plan, Slot};
 
-/// One use of the layer in a plan.
+/// One use of the layer in a plan, in one direction.
 pub(super) struct Run {
+    /// What a wrapper calls the direction.
+    part: Option<&'static str>,
     outputs: Outputs,
     cell: GruCell,
     use_bias: bool,
+    /// Where the state begins and ends that is kept from batch to batch.
+    kept: Option<Slot>,
+    /// Whether the state begins with zeros.
+    begins: bool,
     projection: Projection,
     slots: GruSequenceSlots,
 }
@@ -27,74 +33,125 @@ struct Ends {
     last: Option<Tensor>,
 }
 
+/// The gradients that have reached a run: of the output, and of the final state.
+struct Reached<'a> {
+    run: &'a Run,
+    ends: &'a Ends,
+    dy: Option<Slot>,
+    dh: Option<Slot>,
+}
+
 impl Run {
-    /// Records the layer. `reverse` reads the sequence from its end.
-    pub fn record(layer: &Gru, recorder: &mut Recorder, inputs: &[Tensor], reverse: bool) -> Vec<Tensor> {
-        let Some(input) = inputs.first() else { return Vec::new() };
-        let run = Run::new(layer, recorder, input, reverse);
-        let Outputs { sweep, samples, units, .. } = run.outputs;
-        let initial = inputs.get(1).cloned();
-        let kept = layer.recurrent.stateful.then(|| recorder.state("state_h", &[samples, units]));
-        let h = &run.slots.sequence.h;
-        let begin = initial.as_ref().map(|tensor| tensor.slot.clone()).or(kept.clone());
-        let begins = begin.is_none();
-        if let Some(begin) = begin {
-            run.outputs.begin(recorder, h, begin);
+    /// Records layers of one size that read the same sequence, each in a direction; what each gives.
+    pub fn record(directions: &[(Gru, Direction)], recorder: &mut Recorder) -> Vec<Vec<Tensor>> {
+        let args: Vec<_> = directions.iter().map(|(layer, direction)| (&layer.recurrent, direction)).collect();
+        let rooms = Room::of_each(&args, recorder);
+        let Some(Outputs { sweep, samples, units, .. }) = rooms.first().map(|room| room.outputs.clone()) else {
+            return Vec::new();
+        };
+        let resets = directions.iter().filter(|(layer, _)| !layer.reset_after).count();
+        let mut resets = recorder.plan.scratch_each("reset", &[sweep.steps, samples, units], resets).into_iter();
+        let mut runs = Vec::with_capacity(rooms.len());
+        for ((layer, direction), room) in directions.iter().zip(rooms) {
+            let reset = if layer.reset_after { None } else { resets.next() };
+            let begin = |recorder: &mut Recorder| Run::begin(layer, recorder, direction, room, reset);
+            runs.push(recorder.within(direction.part, begin));
         }
-        GruSequence::record(sweep, [samples, units], begins, run.cell, &mut recorder.plan, &run.slots);
-        let output = run.outputs.tensor(recorder, h, input.mask.as_ref());
-        let last = layer.recurrent.return_state.then(|| run.outputs.last(recorder, h, "last_h"));
-        if let Some(kept) = kept {
-            run.outputs.keep(recorder, h, kept);
+        Run::sweep(&runs, &mut recorder.plan);
+        let mut all = Vec::with_capacity(runs.len());
+        for (run, (layer, direction)) in runs.into_iter().zip(directions) {
+            let return_state = layer.recurrent.return_state;
+            let ends = recorder.within(run.part, |recorder| run.end(recorder, direction, return_state));
+            all.push((run, ends));
         }
-        let given: Vec<Tensor> = std::iter::once(output.clone()).chain(last.clone()).collect();
-        let ends = Ends { input: input.clone(), initial, output, last };
-        recorder.on_backward(move |recorder| run.backward(recorder, &ends));
-        recorder.regularize_activity(layer.recurrent.weights.activity_regularizer, &given);
+        let outputs: Vec<&Tensor> = all.iter().map(|(_, ends)| &ends.output).collect();
+        all[0].0.outputs.keep_gradients_together(recorder, &outputs);
+        let given: Vec<Vec<Tensor>> = all.iter().map(|(_, ends)| ends.given()).collect();
+        recorder.on_backward(move |recorder| Run::backward(&all, recorder));
+        for ((layer, direction), given) in directions.iter().zip(&given) {
+            let regularizer = layer.recurrent.weights.activity_regularizer;
+            recorder.within(direction.part, |recorder| recorder.regularize_activity(regularizer, given));
+        }
         given
     }
 
-    fn new(layer: &Gru, recorder: &mut Recorder, input: &Tensor, reverse: bool) -> Run {
+    /// What comes before the time steps.
+    fn begin(layer: &Gru, recorder: &mut Recorder, direction: &Direction, room: Room, reset: Option<Slot>) -> Run {
         let args = &layer.recurrent;
         let bias = |recorder: &mut Recorder| whole_bias(recorder, args.units);
-        let Start { outputs, projection, slots } = Start::record(args, recorder, input, reverse, Gates::GRU, bias);
-        let shape = [outputs.sweep.steps, outputs.samples, args.units];
-        let reset = (!layer.reset_after).then(|| recorder.plan.scratch("reset", &shape));
+        let start = Start::record(args, recorder, &direction.input, room, Gates::GRU, bias);
+        let Start { outputs, projection, slots } = start;
         let cell = GruCell {
             activation: args.activation.of_one(),
             recurrent_activation: args.recurrent_activation.of_one(),
             reset_after: layer.reset_after,
         };
+        let kept = args.stateful.then(|| recorder.state("state_h", &[outputs.samples, outputs.units]));
+        let begin = direction.initial.first().map(|tensor| tensor.slot.clone()).or(kept.clone());
+        let begins = begin.is_none();
+        if let Some(begin) = begin {
+            outputs.begin(recorder, &slots.h, begin);
+        }
         let slots = GruSequenceSlots { sequence: slots, reset };
-        Run { outputs, cell, use_bias: args.use_bias, projection, slots }
+        Run { part: direction.part, outputs, cell, use_bias: args.use_bias, kept, begins, projection, slots }
     }
 
-    fn backward(&self, recorder: &mut Recorder, ends: &Ends) {
-        let dy = recorder.gradient(&ends.output).map(|dy| self.outputs.gradient(recorder, dy));
+    /// The time steps, of two directions at once where that can be.
+    fn sweep(runs: &[Run], plan: &mut Plan) {
+        let shape = |run: &Run| [run.outputs.samples, run.outputs.units];
+        match runs {
+            [a, b] => {
+                let (cells, slots) = ([a.cell, b.cell], [&a.slots, &b.slots]);
+                GruSequence::record_both(a.outputs.sweep, shape(a), a.begins, cells, plan, slots);
+            }
+            others => others.iter().for_each(|run| {
+                GruSequence::record(run.outputs.sweep, shape(run), run.begins, run.cell, plan, &run.slots);
+            }),
+        }
+    }
+
+    /// What comes after the time steps.
+    fn end(&self, recorder: &mut Recorder, direction: &Direction, return_state: bool) -> Ends {
+        let (outputs, h) = (&self.outputs, &self.slots.sequence.h);
+        let output = outputs.tensor(recorder, h, direction.input.mask.as_ref());
+        let last = return_state.then(|| outputs.last(recorder, h, "last_h"));
+        if let Some(kept) = &self.kept {
+            outputs.keep(recorder, h, kept.clone());
+        }
+        Ends { input: direction.input.clone(), initial: direction.initial.first().cloned(), output, last }
+    }
+
+    fn backward(all: &[(Run, Ends)], recorder: &mut Recorder) {
+        let reached: Vec<Reached<'_>> = all.iter().filter_map(|(run, ends)| run.reached(ends, recorder)).collect();
+        let Some(Outputs { samples, units, .. }) = reached.first().map(|reached| &reached.run.outputs) else { return };
+        let carries = recorder.plan.scratch_each("carry", &[*samples, *units], reached.len());
+        let turned = reached.iter().filter(|reached| reached.dy.is_some()).count();
+        let mut rooms = reached[0].run.outputs.rooms_for_gradients(recorder, turned).into_iter();
+        let mut sweeps = Vec::with_capacity(reached.len());
+        for (reached, carry) in reached.iter().zip(&carries) {
+            let room = if reached.dy.is_some() { rooms.next() } else { None };
+            sweeps.push(recorder.within(reached.run.part, |recorder| reached.begin(recorder, room, carry)));
+        }
+        let plan = &mut recorder.plan;
+        match &sweeps[..] {
+            [(grad, a), (back, b)] => {
+                let cells = [reached[0].run.cell, reached[1].run.cell];
+                GruSequenceGrad::record_both([grad, back], cells, plan, [a, b]);
+            }
+            others => others.iter().zip(&reached).for_each(|((grad, slots), reached)| {
+                GruSequenceGrad::record(grad, reached.run.cell, plan, slots);
+            }),
+        }
+        for (reached, carry) in reached.iter().zip(&carries).rev() {
+            recorder.within(reached.run.part, |recorder| reached.end(recorder, carry));
+        }
+    }
+
+    /// Nothing where no gradient has.
+    fn reached<'a>(&'a self, ends: &'a Ends, recorder: &Recorder) -> Option<Reached<'a>> {
+        let dy = recorder.gradient(&ends.output);
         let dh = ends.last.as_ref().and_then(|last| recorder.gradient(last));
-        if dy.is_none() && dh.is_none() {
-            return;
-        }
-        let Outputs { sweep, samples, units, sequences, .. } = self.outputs;
-        let carry = recorder.plan.scratch("carry", &[samples, units]);
-        let seeded = dh.is_some();
-        if let Some(x) = dh {
-            Copy::record(false, &mut recorder.plan, CopySlots { x, out: carry.clone() });
-        }
-        let SequenceSlots { u, gates, h, extras } = self.slots.sequence.clone();
-        let initial = ends.initial.as_ref().filter(|initial| initial.differentiable);
-        let grad = GradSweep { sweep, shape: [samples, units], sequences, seeded, initial: initial.is_some() };
-        let sequence = SequenceGradSlots { u, dy, gates, carry: carry.clone(), extras };
-        GruSequenceGrad::record(&grad, self.cell, &mut recorder.plan, &GruSequenceGradSlots { sequence, h });
-        if let Some(initial) = initial {
-            let (out, accumulate) = recorder.gradient_target(initial);
-            Copy::record(accumulate, &mut recorder.plan, CopySlots { x: carry, out });
-        }
-        self.recurrent_gradient(recorder);
-        if let Some(db) = self.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
-            self.bias_gradient(recorder, db);
-        }
-        self.projection.backward(recorder, &ends.input, &self.slots.sequence.gates);
+        (dy.is_some() || dh.is_some()).then_some(Reached { run: self, ends, dy, dh })
     }
 
     fn recurrent_gradient(&self, recorder: &mut Recorder) {
@@ -121,6 +178,44 @@ impl Run {
         for (row, places) in [Gates::GRU.input, Gates::GRU.recurrent].into_iter().take(db.len / width).enumerate() {
             copy_places(&mut recorder.plan, &all, &db.rows(row..row + 1, width), places, accumulate);
         }
+    }
+}
+
+impl Ends {
+    /// What the layer gives.
+    fn given(&self) -> Vec<Tensor> {
+        std::iter::once(&self.output).chain(&self.last).cloned().collect()
+    }
+}
+
+impl Reached<'_> {
+    /// Records what comes before the time steps backwards, and says what they need.
+    fn begin(&self, recorder: &mut Recorder, room: Option<Slot>, carry: &Slot) -> (GradSweep, GruSequenceGradSlots) {
+        let Run { outputs, slots, .. } = self.run;
+        let dy = self.dy.clone().map(|dy| outputs.gradient(recorder, dy, room));
+        if let Some(x) = self.dh.clone() {
+            Copy::record(false, &mut recorder.plan, CopySlots { x, out: carry.clone() });
+        }
+        let SequenceSlots { u, gates, h, extras } = slots.sequence.clone();
+        let sequence = SequenceGradSlots { u, dy, gates, carry: carry.clone(), extras };
+        let initial = self.ends.initial.as_ref().is_some_and(|initial| initial.differentiable);
+        let Outputs { sweep, samples, units, sequences, .. } = *outputs;
+        let grad = GradSweep { sweep, shape: [samples, units], sequences, seeded: self.dh.is_some(), initial };
+        (grad, GruSequenceGradSlots { sequence, h })
+    }
+
+    /// Records what comes after them.
+    fn end(&self, recorder: &mut Recorder, carry: &Slot) {
+        let Reached { run, ends, .. } = self;
+        if let Some(initial) = ends.initial.as_ref().filter(|initial| initial.differentiable) {
+            let (out, accumulate) = recorder.gradient_target(initial);
+            Copy::record(accumulate, &mut recorder.plan, CopySlots { x: carry.clone(), out });
+        }
+        run.recurrent_gradient(recorder);
+        if let Some(db) = run.use_bias.then(|| recorder.variable_gradient("bias")).flatten() {
+            run.bias_gradient(recorder, db);
+        }
+        run.projection.backward(recorder, &ends.input, &run.slots.sequence.gates);
     }
 }
 

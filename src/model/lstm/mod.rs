@@ -10,6 +10,7 @@ use super::initializer::Initializer;
 use super::layer::{Layer, Layout, Shape, VariableSpec, features};
 use super::layer_norm_lstm::LayerNormLstm;
 use super::recorder::{Recorder, Tensor};
+use super::recurrence::Direction;
 use super::recurrent::{Recurrent, recurrent_setters};
 use super::recurrent_batch_norm_lstm::RecurrentBatchNormLstm;
 use super::weight_args::RecurrentArgs;
@@ -97,10 +98,12 @@ impl Lstm {
         self.recurrent.traits()
     }
 
-    /// Records the layer as a part of Bidirectional: sequences come in the order of time, and masked steps of them are 0.
-    pub(super) fn record_wrapped(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        let wrapped = Lstm { recurrent: self.recurrent.wrapped(), ..self.clone() };
-        Run::record(&wrapped, recorder, inputs, self.recurrent.go_backwards)
+    /// Records layers as parts of Bidirectional: sequences come in the order of time, and masked steps of them are 0.
+    pub(super) fn record_wrapped(directions: &[(&Lstm, Direction)], recorder: &mut Recorder) -> Vec<Vec<Tensor>> {
+        let wrapped = |layer: &Lstm| Lstm { recurrent: layer.recurrent.wrapped(), ..layer.clone() };
+        let directions: Vec<_> =
+            directions.iter().map(|(layer, direction)| (wrapped(layer), direction.clone())).collect();
+        Run::record(&directions, recorder)
     }
 
     /// What inputs of these shapes give.
@@ -199,6 +202,7 @@ impl Layer for Lstm {
     }
 
     fn record(&self, recorder: &mut Recorder, inputs: &[Tensor]) -> Vec<Tensor> {
-        Run::record(self, recorder, inputs, self.recurrent.go_backwards)
+        let Some(direction) = Direction::of(None, inputs, self.recurrent.go_backwards) else { return Vec::new() };
+        Run::record(&[(self.clone(), direction)], recorder).into_iter().flatten().collect()
     }
 }

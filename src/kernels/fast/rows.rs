@@ -27,7 +27,7 @@ pub(super) fn by_rows<'a>(
 }
 
 /// Parts of a tensor that lie one behind the other, perhaps with something between them.
-pub(super) fn cut_out<'a>(tensor: &'a mut [f32], parts: impl Iterator<Item = Range<usize>>) -> Vec<&'a mut [f32]> {
+pub(super) fn cut_out(tensor: &mut [f32], parts: impl Iterator<Item = Range<usize>>) -> Vec<&mut [f32]> {
     let (mut rest, mut end) = (tensor, 0);
     let cut = |part: Range<usize>| {
         let (mine, behind) = std::mem::take(&mut rest)[part.start - end..].split_at_mut(part.len());

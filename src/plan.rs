@@ -283,6 +283,11 @@ impl Plan {
         self.persistent(&Self::shared("unused_too"))
     }
 
+    /// Whether a name is that of an output that is switched off.
+    pub(crate) fn is_unused(name: &str) -> bool {
+        name == "unused" || name == "unused_too"
+    }
+
     fn shared(name: &str) -> BufferSpec {
         BufferSpec::persistent(name, &[ALIGNMENT])
     }

@@ -216,3 +216,30 @@ fn scalars_that_were_not_set_are_refused() {
     let Some(gpu) = common::open(DeviceOptions::default()) else { return };
     unknown_scalars_are_refused(&mut GpuExecutor::new(&gpu).expect("an executor"));
 }
+
+#[test]
+fn predictions_of_many_batches_at_once_are_those_of_one_after_the_other() {
+    use gatenorm::data::Dataset;
+    use gatenorm::prelude::*;
+    let (steps, features, samples, batch) = (5, 3, 100, 8);
+    let part = |range: std::ops::Range<usize>| {
+        let x =
+            range.clone().flat_map(|n| (0..steps * features).map(move |i| ((n * 37 + i * 11) as f32 * 0.618).sin()));
+        let y = vec![0.0; range.len()];
+        Dataset::from_arrays(x.collect(), &[range.len(), steps, features], y, &[range.len(), 1]).unwrap()
+    };
+    let mut model = Sequential::new(&[steps, features])
+        .add(Lstm::new(8).return_sequences(true))
+        .add(BatchNormalization::new())
+        .add(Lstm::new(4))
+        .add(Dense::new(1))
+        .compile(Device::Cpu, Loss::MeanSquaredError, Adam::default(), [])
+        .unwrap();
+    let together = model.predict_in_batches(&part(0..samples), batch).unwrap();
+    let one_by_one = (0..samples)
+        .step_by(batch)
+        .flat_map(|first| model.predict_in_batches(&part(first..samples.min(first + batch)), batch).unwrap());
+    let one_by_one: Vec<f64> = one_by_one.collect();
+    assert_eq!(together, one_by_one);
+    assert!(together.windows(2).any(|w| w[0] != w[1]), "samples differ, and so do predictions");
+}

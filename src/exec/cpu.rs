@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Counters, Executor, check_content, check_part, check_scalars, check_step};
+use super::apart::{Lane, Lanes, leaves_nothing};
+use super::{Apart, Counters, Executor, check_content, check_part, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::fast::Workers;
 use crate::kernels::{Access, Args, Bound, Element, KernelInfo, Options, Real, StepScalars};
@@ -17,8 +18,26 @@ pub(super) enum Memory<T> {
     U32(Vec<u32>),
 }
 
+impl<T: Real> Memory<T> {
+    /// Zeros.
+    pub(super) fn new(spec: &BufferSpec) -> Self {
+        match spec.element {
+            Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
+            Element::U32 => Memory::U32(vec![0; spec.len()]),
+        }
+    }
+}
+
 impl<T> Memory<T> {
-    fn len(&self) -> usize {
+    fn read(&self, slot: &Slot) -> Bound<'_, T> {
+        let range = slot.offset..slot.offset + slot.len;
+        match self {
+            Memory::Real(values) => Bound::Read(&values[range]),
+            Memory::U32(values) => Bound::ReadU32(&values[range]),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
         match self {
             Memory::Real(values) => values.len(),
             Memory::U32(values) => values.len(),
@@ -71,6 +90,7 @@ pub(super) fn shown(step: &Step) -> Vec<Shown> {
 pub struct CpuExecutor<T: Real> {
     compute: Compute<T>,
     workers: Workers,
+    lanes: Lanes<T>,
     memory: Vec<Memory<T>>,
     /// Where in `memory` a buffer lies, by its name.
     places: HashMap<String, usize>,
@@ -98,7 +118,7 @@ impl CpuExecutor<f32> {
         let of_kernels = workers.clone();
         let compute: Compute<f32> =
             Box::new(move |kernel, params, options, args| (kernel.fast_f32)(params, options, args, &of_kernels));
-        CpuExecutor { workers, ..Self::computing(compute) }
+        CpuExecutor { workers, lanes: Lanes::shared(), ..Self::computing(compute) }
     }
 }
 
@@ -112,6 +132,7 @@ impl<T: Real> CpuExecutor<T> {
         CpuExecutor {
             compute,
             workers: Workers::default(),
+            lanes: Lanes::alone(),
             memory: Vec::new(),
             places: HashMap::new(),
             compiled: VecDeque::new(),
@@ -134,10 +155,7 @@ impl<T: Real> CpuExecutor<T> {
             return Ok(());
         }
         self.counters.allocations += 1;
-        let memory = match spec.element {
-            Element::Real => Memory::Real(vec![T::zero(); spec.len()]),
-            Element::U32 => Memory::U32(vec![0; spec.len()]),
-        };
+        let memory = Memory::new(spec);
         match place {
             Some(place) => self.memory[place] = memory,
             None => {
@@ -170,6 +188,38 @@ impl<T: Real> CpuExecutor<T> {
         Ok(())
     }
 
+    fn compiled(&self, plan: &Plan) -> Option<&Compiled> {
+        self.compiled.iter().find(|compiled| compiled.plan == plan.id())
+    }
+
+    /// Runs a plan in a lane, and reads what is wanted of what it leaves there.
+    fn run_in(&self, lane: &mut Lane<T>, run: &Apart<'_>) -> Result<Vec<Vec<f64>>> {
+        let compiled = self.compiled(run.plan).ok_or_else(|| Error::usage("a plan that was not compiled"))?;
+        for (step, shown) in run.plan.steps().iter().zip(&compiled.steps) {
+            // As in `step`, but what the plan does not own is only read.
+            let take = |shown: &Shown| {
+                let memory = lane.0.get_mut(shown.memory)?;
+                (memory.len() > 0).then(|| std::mem::replace(memory, Memory::U32(Vec::new())))
+            };
+            let mut taken: Vec<Option<Memory<T>>> = shown.iter().map(take).collect();
+            let lent = shown.iter().zip(&mut taken).map(|(shown, own)| match own {
+                Some(memory) => Lent::Own(memory),
+                None => Lent::Shared(&self.memory[shown.memory]),
+            });
+            let args = Args::new(bind(step, shown, lent), self.scalars[run.at]);
+            (self.compute)(step.kernel, &step.params, &step.options, args);
+            for (shown, memory) in shown.iter().zip(taken) {
+                if let Some(memory) = memory {
+                    lane.0[shown.memory] = memory;
+                }
+            }
+        }
+        run.wanted
+            .iter()
+            .map(|(name, range)| read(self.places.get(*name).map(|&place| &lane.0[place]), name, range))
+            .collect()
+    }
+
     /// Runs a step of the last compiled plan.
     fn step(&mut self, plan: &Plan, number: usize, scalars: StepScalars) {
         let Some(compiled) = self.compiled.back() else { return };
@@ -178,10 +228,18 @@ impl<T: Real> CpuExecutor<T> {
         // Taken out while the step runs, so that several of them can be borrowed at once.
         let take = |shown: &Shown| std::mem::replace(&mut self.memory[shown.memory], Memory::U32(Vec::new()));
         let mut taken: Vec<Memory<T>> = shown.iter().map(take).collect();
-        let args = Args::new(bind(step, shown, taken.iter_mut()), scalars);
+        let args = Args::new(bind(step, shown, taken.iter_mut().map(Lent::Own)), scalars);
         (self.compute)(step.kernel, &step.params, &step.options, args);
         shown.iter().zip(taken).for_each(|(shown, memory)| self.memory[shown.memory] = memory);
     }
+}
+
+/// A buffer that a step sees.
+pub(super) enum Lent<'a, T> {
+    /// Which others read meanwhile.
+    Shared(&'a Memory<T>),
+    /// Which nobody else sees.
+    Own(&'a mut Memory<T>),
 }
 
 /// Lends every slot of a step, whose buffers are given in the order of `shown`. `Plan::push` made sure that a buffer is either only read or
@@ -189,22 +247,23 @@ impl<T: Real> CpuExecutor<T> {
 pub(super) fn bind<'a, T: Real>(
     step: &Step,
     shown: &[Shown],
-    memories: impl Iterator<Item = &'a mut Memory<T>>,
+    memories: impl Iterator<Item = Lent<'a, T>>,
 ) -> Vec<Bound<'a, T>> {
     let mut bound: Vec<Option<Bound<'a, T>>> = step.slots.iter().map(|_| None).collect();
     for (shown, memory) in shown.iter().zip(memories) {
         let slots = shown.bindings.iter().map(|&i| (i, &step.slots[i]));
         match (memory, shown.reads) {
-            (Memory::Real(values), true) => {
-                let values: &'a [T] = values;
-                slots.for_each(|(i, s)| bound[i] = Some(Bound::Read(&values[s.offset..s.offset + s.len])));
+            (Lent::Shared(memory), _) => slots.for_each(|(i, s)| bound[i] = Some(memory.read(s))),
+            (Lent::Own(memory), true) => {
+                let memory: &'a Memory<T> = memory;
+                slots.for_each(|(i, s)| bound[i] = Some(memory.read(s)));
             }
-            (Memory::U32(values), true) => {
-                let values: &'a [u32] = values;
-                slots.for_each(|(i, s)| bound[i] = Some(Bound::ReadU32(&values[s.offset..s.offset + s.len])));
+            (Lent::Own(Memory::Real(values)), false) => {
+                cut(values, slots, |i, part| bound[i] = Some(Bound::Write(part)))
             }
-            (Memory::Real(values), false) => cut(values, slots, |i, part| bound[i] = Some(Bound::Write(part))),
-            (Memory::U32(values), false) => cut(values, slots, |i, part| bound[i] = Some(Bound::WriteU32(part))),
+            (Lent::Own(Memory::U32(values)), false) => {
+                cut(values, slots, |i, part| bound[i] = Some(Bound::WriteU32(part)))
+            }
         }
     }
     bound.into_iter().flatten().collect()
@@ -262,6 +321,25 @@ impl<T: Real> Executor for CpuExecutor<T> {
         self.compile(plan)?;
         self.workers.clone().enter(|| self.step(plan, step, self.scalars[at]));
         Ok(())
+    }
+
+    fn run_apart(&mut self, runs: &[Apart<'_>]) -> Result<Vec<Vec<Vec<f64>>>> {
+        let lanes = self.lanes.threads().min(runs.len());
+        if lanes < 2 || !runs.iter().all(|run| leaves_nothing(run.plan)) {
+            return runs.iter().map(|run| run.alone(self)).collect();
+        }
+        for run in runs {
+            check_scalars(&(run.at..run.at + 1), self.scalars.len())?;
+            self.compile(run.plan)?;
+            self.counters.allocations += self.lanes.make_room(lanes, run.plan, &self.places);
+        }
+        let mut in_lanes = std::mem::replace(&mut self.lanes, Lanes::alone());
+        let given = in_lanes.each(lanes, runs.len(), |lane, run| self.run_in(lane, &runs[run]));
+        self.lanes = in_lanes;
+        let given = given.into_iter().collect::<Result<Vec<_>>>()?;
+        self.counters.dispatches += runs.iter().map(|run| run.plan.steps().len() as u64).sum::<u64>();
+        self.counters.bytes_out += 4 * given.iter().flatten().map(|values| values.len() as u64).sum::<u64>();
+        Ok(given)
     }
 
     fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {
@@ -324,12 +402,7 @@ impl<T: Real> Executor for CpuExecutor<T> {
 
     fn read(&mut self, name: &str, range: Range<usize>) -> Result<Vec<f64>> {
         self.counters.bytes_out += 4 * range.len() as u64;
-        match self.places.get(name).map(|&place| &self.memory[place]) {
-            Some(Memory::Real(values)) if range.end <= values.len() => {
-                Ok(values[range].iter().map(|v| v.to_f64()).collect())
-            }
-            _ => Err(missing(name, range)),
-        }
+        read(self.places.get(name).map(|&place| &self.memory[place]), name, &range)
     }
 
     fn read_u32(&mut self, name: &str, range: Range<usize>) -> Result<Vec<u32>> {
@@ -354,6 +427,15 @@ pub(super) fn refuse_growth(spec: &BufferSpec, len: usize) -> Result<()> {
             spec.name,
             spec.len()
         ))),
+    }
+}
+
+fn read<T: Real>(memory: Option<&Memory<T>>, name: &str, range: &Range<usize>) -> Result<Vec<f64>> {
+    match memory {
+        Some(Memory::Real(values)) if range.end <= values.len() => {
+            Ok(values[range.clone()].iter().map(|v| v.to_f64()).collect())
+        }
+        _ => Err(missing(name, range.clone())),
     }
 }
 
@@ -390,7 +472,7 @@ mod tests {
         let step = Step { kernel, label: "step".into(), params, options, slots, grid: [1; 3] };
         let memory = |from: usize, len: usize| Memory::Real((from..from + len).map(|i| i as f32).collect());
         let mut taken = [memory(0, 4), memory(10, 4), memory(100, 66)];
-        let bound = bind(&step, &shown(&step), taken.iter_mut());
+        let bound = bind(&step, &shown(&step), taken.iter_mut().map(Lent::Own));
         let first = |bound: &Bound<'_, f32>| match bound {
             Bound::Read(values) => ("read", values[0], values.len()),
             Bound::Write(values) => ("write", values[0], values.len()),

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Executor;
-use super::cpu::{Memory, bind, shown};
+use super::cpu::{Lent, Memory, bind, shown};
 use crate::error::{Error, Result};
 use crate::kernels::tracked::Tracked;
 use crate::kernels::{Access, Args, Element, Real, StepScalars};
@@ -204,7 +204,7 @@ fn compare_step(
     let mut settled: BTreeSet<(usize, usize)> = BTreeSet::new();
     for part in (step.kernel.variants.parts)(&step.params, &step.options) {
         seen.params = part.params;
-        let bound = bind(&seen, &shown(&seen), expected.iter_mut().map(|(_, memory)| memory));
+        let bound = bind(&seen, &shown(&seen), expected.iter_mut().map(|(_, memory)| Lent::Own(memory)));
         Tracked::reference(step.kernel)(&seen.params, &seen.options, Args::new(bound, scalars));
         for (binding, range) in part.settled {
             let slot = seen.slots[binding].range(range);

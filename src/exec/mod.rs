@@ -1,5 +1,6 @@
 //! Executors: what keeps a plan's buffers and runs its steps. The GPU's and the CPU's run the same plans.
 
+mod apart;
 mod cache;
 mod ceilings;
 mod cpu;
@@ -91,6 +92,24 @@ fn check_step(plan: &Plan, step: usize) -> Result<()> {
     }
 }
 
+/// A run of a plan that has nothing to do with others, and what to read of the real numbers that it leaves.
+pub struct Apart<'a> {
+    /// The plan.
+    pub plan: &'a Arc<Plan>,
+    /// The number of its scalars.
+    pub at: usize,
+    /// Buffers, and the elements of each.
+    pub wanted: Vec<(&'a str, Range<usize>)>,
+}
+
+impl Apart<'_> {
+    /// Runs it after all that was run before.
+    fn alone(&self, executor: &mut (impl Executor + ?Sized)) -> Result<Vec<Vec<f64>>> {
+        executor.run(self.plan, self.at..self.at + 1)?;
+        self.wanted.iter().map(|(name, range)| executor.read(name, range.clone())).collect()
+    }
+}
+
 /// Keeps buffers by name and runs plans on them.
 pub trait Executor: Send {
     /// What plans for this executor must keep within.
@@ -104,6 +123,11 @@ pub trait Executor: Send {
 
     /// Runs the plan once for each of the scalars `range`, in order.
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()>;
+
+    /// Runs plans once each and reads what is wanted of each before its buffers are used again; several at once where the executor can.
+    fn run_apart(&mut self, runs: &[Apart<'_>]) -> Result<Vec<Vec<Vec<f64>>>> {
+        runs.iter().map(|run| run.alone(self)).collect()
+    }
 
     /// Runs one step of the plan with scalars `at`.
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()>;

@@ -1,5 +1,6 @@
 //! From a model to the plan of one batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::feed::Feed;
@@ -62,6 +63,20 @@ pub(super) struct Place {
     pub offset: usize,
     pub steps: Option<usize>,
     pub features: usize,
+}
+
+impl Place {
+    /// The elements of the buffer.
+    pub fn range(&self, samples: usize) -> Range<usize> {
+        self.offset..self.offset + self.steps.unwrap_or(1) * samples * self.features
+    }
+
+    /// The tensor turned from time-major to batch-major.
+    pub fn by_sample(&self, values: &[f64], samples: usize) -> Vec<f64> {
+        let rows = |n: usize| (0..self.steps.unwrap_or(1)).map(move |t| t * samples + n);
+        let row = |row: usize| &values[row * self.features..][..self.features];
+        (0..samples).flat_map(rows).flat_map(row).copied().collect()
+    }
 }
 
 /// Records the plan of a batch of `samples` for a mode.

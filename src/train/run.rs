@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use super::feed::Feed;
 use super::history::Scores;
 use super::model::Model;
-use super::programs::LOG_ROWS;
+use super::programs::{LOG_ROWS, Program};
 use super::scores::{Measured, Tally};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::exec::{ReadPart, Reading};
+use crate::exec::{Apart, MAX_SCALARS, ReadPart, Reading};
 use crate::kernels::{Element, StepScalars};
 use crate::model::{Mode, buffers};
+use crate::plan::Step;
 
 /// What one batch left in the log.
 #[derive(Clone, Debug)]
@@ -35,6 +36,11 @@ pub(super) struct Batches<'a> {
 pub(super) fn batch_sizes(samples: usize, batch_size: usize) -> Vec<usize> {
     (0..samples).step_by(batch_size).map(|at| batch_size.min(samples - at)).collect()
 }
+
+/// The fewest samples that a thread of the CPU predicts at once, if there are more.
+const LEAST_APART: usize = 16;
+/// Multiplications and additions beside which the beginning of a run does not count.
+const WORTH_A_RUN: f64 = 4e6;
 
 /// How long the device works before its losses are read, so that progress can be shown about ten times a second.
 const BETWEEN_READS: Duration = Duration::from_millis(100);
@@ -303,7 +309,12 @@ impl Model {
 
     /// The same in the executor's precision.
     pub fn predict_all_f64(&mut self, data: &Dataset) -> Result<Vec<Vec<f64>>> {
-        self.predict_named("predict", data, self.default_batch(data)?)
+        self.check_data(data, false)?;
+        let most = self.default_batch(data)?;
+        let feed = self.feed("predict", data, most)?;
+        self.set_order(&feed, (0..data.len() as u32).collect())?;
+        let batch_size = self.batch_to_predict(&feed, most)?;
+        self.predict_feed(&feed, data.len(), batch_size)
     }
 
     /// The same with the data under a name on the device, and batches of a size.
@@ -316,20 +327,60 @@ impl Model {
         self.check_data(data, false)?;
         let feed = self.feed(name, data, batch_size)?;
         self.set_order(&feed, (0..data.len() as u32).collect())?;
+        self.predict_feed(&feed, data.len(), batch_size)
+    }
+
+    /// The outputs for the first of the samples in the feed's order, in batches of a size.
+    fn predict_feed(&mut self, feed: &Feed, samples: usize, batch_size: usize) -> Result<Vec<Vec<f64>>> {
         let mut out = vec![Vec::new(); self.network().outputs.len()];
-        let mut first = 0;
-        for size in batch_sizes(data.len(), batch_size) {
-            let program = self.program(&feed, Mode::Predict, size)?;
-            let at = self.bring(&feed, first)?;
-            self.executor.set_scalars(&[StepScalars { first: at as u32, ..StepScalars::default() }])?;
-            self.executor.run(&program.plan, 0..1)?;
-            self.look_ahead(&feed, first)?;
-            for (out, place) in out.iter_mut().zip(&program.results) {
-                out.extend(self.read_place(place, size)?);
+        let (mut first, sizes) = (0, batch_sizes(samples, batch_size));
+        let mut left = &sizes[..];
+        while !left.is_empty() {
+            let (now, later) = left.split_at(self.together(feed, first, &left[..left.len().min(MAX_SCALARS)]));
+            for of_batch in self.predict_some(feed, first, now)? {
+                out.iter_mut().zip(of_batch).for_each(|(out, values)| out.extend(values));
             }
-            first += size;
+            first += now.iter().sum::<usize>();
+            left = later;
         }
         Ok(out)
+    }
+
+    /// The outputs of batches of these sizes, which the device holds together.
+    fn predict_some(&mut self, feed: &Feed, first: usize, sizes: &[usize]) -> Result<Vec<Vec<Vec<f64>>>> {
+        let mut at = self.bring(feed, first)?;
+        let mut scalars = Vec::with_capacity(sizes.len());
+        let mut programs = Vec::with_capacity(sizes.len());
+        for &size in sizes {
+            scalars.push(StepScalars { first: at as u32, ..StepScalars::default() });
+            programs.push(self.program(feed, Mode::Predict, size)?);
+            at += size;
+        }
+        self.executor.set_scalars(&scalars)?;
+        let runs = programs.iter().zip(sizes).enumerate().map(|(at, (program, &size))| {
+            let wanted = program.results.iter().map(|place| (place.buffer.as_str(), place.range(size))).collect();
+            Apart { plan: &program.plan, at, wanted }
+        });
+        let given = self.executor.run_apart(&runs.collect::<Vec<_>>())?;
+        self.look_ahead(feed, first)?;
+        let of_batch = |((given, program), &size): ((Vec<Vec<f64>>, &Program), &usize)| {
+            given.iter().zip(&program.results).map(|(values, place)| place.by_sample(values, size)).collect()
+        };
+        Ok(given.into_iter().zip(&programs).zip(sizes).map(of_batch).collect())
+    }
+
+    /// Samples that `predict` takes at once. On the CPU so few that several threads have some, each of its own, but enough to be worth a
+    /// run; their number does not depend on that of the threads, so that results do not.
+    fn batch_to_predict(&mut self, feed: &Feed, most: usize) -> Result<usize> {
+        if !self.executor.is_in_host_memory() || most <= LEAST_APART {
+            return Ok(most);
+        }
+        let program = self.program(feed, Mode::Predict, LEAST_APART)?;
+        if !program.states.is_empty() {
+            return Ok(most);
+        }
+        let flops: f64 = program.plan.steps().iter().map(Step::flops).sum();
+        Ok(((WORTH_A_RUN / flops.max(1.0)).ceil() as usize).next_power_of_two().saturating_mul(LEAST_APART).min(most))
     }
 }
 

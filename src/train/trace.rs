@@ -83,15 +83,7 @@ impl Model {
 
     /// A tensor of the last run, turned from time-major to batch-major.
     pub(super) fn read_place(&mut self, place: &Place, samples: usize) -> Result<Vec<f64>> {
-        let (steps, features) = (place.steps.unwrap_or(1), place.features);
-        let len = steps * samples * features;
-        let values = self.executor.read(&place.buffer, place.offset..place.offset + len)?;
-        let mut out = Vec::with_capacity(len);
-        for n in 0..samples {
-            for t in 0..steps {
-                out.extend_from_slice(&values[(t * samples + n) * features..][..features]);
-            }
-        }
-        Ok(out)
+        let values = self.executor.read(&place.buffer, place.range(samples))?;
+        Ok(place.by_sample(&values, samples))
     }
 }

@@ -87,12 +87,12 @@ impl Feed {
 
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
-        self.specs().iter().map(|spec| 4 * spec.len()).sum()
+        self.lens().map(|len| 4 * len).sum()
     }
 
     /// Whether a device with these limits can hold it whole.
     pub fn fits(&self, limits: Limits) -> bool {
-        !self.in_file && self.specs().iter().all(|spec| 4 * spec.len() <= limits.max_buffer)
+        !self.in_file && self.lens().all(|len| 4 * len <= limits.max_buffer)
     }
 
     /// Whether its samples have rows in common, as windows have that overlap.
@@ -104,6 +104,13 @@ impl Feed {
     pub fn specs(&self) -> Vec<BufferSpec> {
         let all = [self.rows_spec(), self.starts_spec(), self.order_spec()];
         all.into_iter().chain(self.array_specs()).collect()
+    }
+
+    /// The elements of each, as often asked for as a few rows are predicted: names would take longer than a small model.
+    fn lens(&self) -> impl Iterator<Item = usize> {
+        let arrays = self.more_inputs.iter().chain(&self.targets).copied().chain(self.weights.map(|steps| (steps, 1)));
+        let arrays = arrays.map(|(steps, features)| self.samples * steps.unwrap_or(1) * features);
+        [self.rows * self.features, self.samples, self.samples].into_iter().chain(arrays)
     }
 
     /// Those of [`Dataset::arrays`], in that order.
@@ -303,6 +310,17 @@ fn overlapping(bindable: &[Range<usize>], steps: usize, rows: usize) -> Vec<(Ran
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_size_is_that_of_its_buffers() {
+        let data = Dataset::from_arrays(vec![0.0; 60], &[5, 4, 3], vec![0.0; 10], &[5, 2]).expect("a data set");
+        let data = data.with_sample_weight(vec![1.0; 5], &[5]).expect("weights");
+        for feed in [Feed::new("data", &data), Feed::new("data", &data).with_room(3)] {
+            let lens: Vec<usize> = feed.specs().iter().map(BufferSpec::len).collect();
+            assert_eq!(feed.lens().collect::<Vec<_>>(), lens);
+            assert_eq!(feed.bytes(), 4 * lens.iter().sum::<usize>());
+        }
+    }
 
     #[test]
     fn parts_serve_every_start_once_and_show_all_its_rows() {

@@ -1,6 +1,6 @@
 //! Microseconds of one call of `predict`, from the values of a batch to its predictions, with the lesson's model (F 1, T 10, H 64/32).
 //!
-//! `cargo bench --bench infer [-- json device=NAME]`
+//! `cargo bench --bench infer [-- json device=NAME sequences=N]`
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,8 @@ fn main() -> Result<()> {
     if !json {
         println!("{:<50} {:>9} {:>14} {:>10}", "device", "sequences", "us a call", "least");
     }
-    for samples in [1, 32] {
+    let only = std::env::args().find_map(|a| a.strip_prefix("sequences=").and_then(|n| n.parse().ok()));
+    for samples in only.map_or(vec![1, 32], |n| vec![n]) {
         let (data, mut model) = (batch(samples), model(device.clone())?);
         let (mut times, began) = (Vec::new(), Instant::now());
         while began.elapsed() < BUDGET {
@@ -46,7 +47,7 @@ fn main() -> Result<()> {
         times.sort_by(f64::total_cmp);
         report(&device.to_string(), samples, &times, json);
     }
-    rows(json)
+    if only.is_none() { rows(json) } else { Ok(()) }
 }
 
 /// One row at a time, with the state carried along.

@@ -77,10 +77,12 @@ def main():
             ]:
                 for side, ms in found.items():
                     times.setdefault(side, []).append(ms)
-        own = [(side, statistics.median(ms)) for side, ms in times.items() if side.startswith("gatenorm")]
+        # Of inference, the same number of sequences at once.
+        own = {side.removeprefix("gatenorm"): statistics.median(ms) for side, ms in times.items() if side.startswith("gatenorm")}
         for side, ms in times.items():
             median = statistics.median(ms)
-            ratio = "" if side.startswith("gatenorm") or not own else f"{own[-1][1] / median:.3f} x"
+            ours_of = own.get(side[side.find(",") :] if args.what == "infer" else "")
+            ratio = "" if side.startswith("gatenorm") or not ours_of else f"{ours_of / median:.3f} x"
             print(f"| {config} | {side} | {median:.3f} | {min(ms):.3f} | {ratio} |", flush=True)
 
 

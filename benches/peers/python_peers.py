@@ -96,7 +96,7 @@ def emit(config, what, times, samples, **extra):
     print(json.dumps(dict(
         backend=ARGS.backend, config=config, what=what, median_ms=round(med * 1e3, 5), min_ms=round(times[0] * 1e3, 5),
         p90_ms=round(times[min(len(times) - 1, int(0.9 * len(times)))] * 1e3, 5), n=len(times),
-        samples_per_s=round(samples / med, 1), batch=CONFIGS[config]["batch"], threads=ARGS.threads, dtype="float32", **extra,
+        samples_per_s=round(samples / med, 1), batch=extra.pop("batch", CONFIGS[config]["batch"]), threads=ARGS.threads, dtype="float32", **extra,
     )), flush=True)
 
 
@@ -437,6 +437,8 @@ def run_onnx():
         xb = np.ascontiguousarray(x[:b])
         err = float(np.max(np.abs(sess.run(None, {"x": xb[:4]})[0] - reference(ws, xb[:4]))))
         info = dict(device=sess.get_providers()[0], hardware=processor(), versions=dict(onnxruntime=ort.__version__), max_abs_error=err)
+        one = xb[:1]
+        emit(name, "infer_batch", repeat(lambda: sess.run(None, {"x": one})), 1, batch=1, **info)
         emit(name, "infer_batch", repeat(lambda: sess.run(None, {"x": xb})), b, **info)
         whole = lambda: [sess.run(None, {"x": x[k : k + b]}) for k in range(0, len(x), b)]
         steps = -(-cfg["rows"] // b)

@@ -2,6 +2,7 @@
 // hardly dearer than one number, and a multiplication one instruction for all lanes. So four terms of eight rows of A are loaded as one
 // vec4 a lane and handed round by shuffles. Workgroup = subgroup = BLOCKS x 8 rows by 32 columns of C, lane = BLOCKS x 8 x 4.
 const LANES: u32 = 8u;
+const BLOCKS: u32 = 4u;
 const TERMS: u32 = 4u; // that are loaded, multiplied and added up at once; load_a, which loads them of A, stands in a file of its own
 @group(1) @binding(1) var<storage, read> b4: array<vec4<f32>>;
 @group(1) @binding(3) var<storage, read_write> c4: array<vec4<f32>>;

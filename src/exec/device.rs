@@ -235,8 +235,6 @@ pub(super) struct Inner {
     pub checked: bool,
     pub forced: Forced,
     pub blocks: Blocks,
-    /// Asked for once: the system reads files to tell.
-    pub cpu_threads: u32,
     pub pipelines: Mutex<Pipelines>,
     pub driver_cache: Option<DriverCache>,
     pub tuning: Mutex<Tuning>,
@@ -310,7 +308,6 @@ impl Gpu {
             checked: options.checked,
             forced,
             blocks,
-            cpu_threads: std::thread::available_parallelism().map_or(1, |threads| threads.get() as u32),
             pipelines: Mutex::default(),
             driver_cache,
             tuning: Mutex::new(Tuning::open(folder.as_deref(), &summary.info)),

@@ -44,7 +44,6 @@ impl Gpu {
         let subgroups = features.contains(wgpu::Features::SUBGROUP | wgpu::Features::SUBGROUP_BARRIER);
         Traits {
             software: info.device_type == wgpu::DeviceType::Cpu,
-            cpu_threads: self.inner.cpu_threads,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),

@@ -64,14 +64,19 @@ const ENOUGH_GROUPS: u32 = 256;
 /// Most parts: what adds them up reads them one after another.
 const MOST_PARTS: usize = 64;
 
+/// Terms below which blocks, which load four at a time, are not worth their compilation.
+const LEAST_BLOCK_TERMS: u32 = 4;
+
 const MAIN: usize = 0;
 const WHOLE: usize = 1;
 /// Rows and columns of C, and terms, that variants of tiles go through at once.
 const TILES: [(usize, u32); 3] = [(2, 32), (3, 64), (4, 128)];
-/// Rows of C that a workgroup of variants of blocks holds, of 32 columns.
-const BLOCKS: [(usize, u32); 3] = [(5, 8), (6, 32), (7, 64)];
+const BLOCKS: usize = 5;
 /// The same where A's numbers do not lie in vec4s.
-const ANY_BLOCKS: [(usize, u32); 2] = [(8, 8), (9, 32)];
+const ANY_BLOCKS: usize = 6;
+/// Rows and columns of C that a workgroup of these holds. More and fewer rows were tried: each size that is used is compiled once more,
+/// which takes longer than the hundreds of steps in which it would be made up for.
+const BLOCK: [u32; 2] = [32, 32];
 
 impl Matmul {
     /// A product that begins with its slots; strides as of rows that lie one behind the other.
@@ -138,19 +143,10 @@ impl Matmul {
         }
     }
 
-    /// The entry point and the rows of a variant of blocks.
-    fn blocks(&self, variant: usize) -> Option<(&'static str, u32)> {
-        let any = size_of(&ANY_BLOCKS, variant);
-        let rows = size_of(&BLOCKS, variant).or(any)?;
-        Some((self.blocks_entry(any.is_some())?, rows))
-    }
-
-    /// Of blocks of some sizes the largest that C fills, and that leave every thread of the CPU some.
-    fn best_blocks(&self, sizes: &[(usize, u32)], traits: &Traits) -> usize {
-        let parts = (self.k / CACHED_TERMS).clamp(1, self.most_parts);
-        let groups = |rows: u32| self.m.div_ceil(rows) * self.n.div_ceil(32) * parts;
-        let fits = |rows: u32| rows <= self.m.next_multiple_of(8) && groups(rows) >= 4 * traits.cpu_threads;
-        sizes.iter().rev().find(|&&(_, rows)| fits(rows)).unwrap_or(&sizes[0]).0
+    /// The entry point of a variant of blocks.
+    fn blocks(&self, variant: usize) -> Option<&'static str> {
+        let any = variant == ANY_BLOCKS;
+        if any || variant == BLOCKS { self.blocks_entry(any) } else { None }
     }
 }
 
@@ -174,11 +170,22 @@ impl Kernel for Matmul {
         tiles("tiles32", &[("SIDE", 8), ("QUADS", 1), ("DEPTH", 16)]),
         tiles("tiles64", &[("SIDE", 16), ("QUADS", 1), ("DEPTH", 16)]),
         tiles("tiles128", &[("SIDE", 16), ("QUADS", 2), ("DEPTH", 8)]),
-        blocks("blocks8", &[("BLOCKS", 1)]),
-        blocks("blocks32", &[("BLOCKS", 4)]),
-        blocks("blocks64", &[("BLOCKS", 8)]),
-        blocks_any("any8", &[("BLOCKS", 1)]),
-        blocks_any("any32", &[("BLOCKS", 4)]),
+        Variant {
+            wgsl: concat!(
+                include_str!("../../shaders/matmul_blocks.wgsl"),
+                include_str!("../../shaders/matmul_blocks_quads.wgsl")
+            ),
+            subgroups: true,
+            ..Variant::named("blocks", &["rows_n", "rows_k", "turned_n", "add_parts"])
+        },
+        Variant {
+            wgsl: concat!(
+                include_str!("../../shaders/matmul_blocks.wgsl"),
+                include_str!("../../shaders/matmul_blocks_any.wgsl")
+            ),
+            subgroups: true,
+            ..Variant::named("any_blocks", &["rows_n", "rows_k", "add_parts"])
+        },
     ];
 
     fn grid(&self) -> [u32; 3] {
@@ -192,7 +199,7 @@ impl Kernel for Matmul {
             WHOLE => self.split("main", [32, 32], 1),
             _ => match (size_of(&TILES, variant), self.blocks(variant)) {
                 (Some(side), _) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
-                (_, Some((entry, rows))) => self.split(entry, [rows, 32], self.k / CACHED_TERMS),
+                (_, Some(entry)) => self.split(entry, BLOCK, self.k / CACHED_TERMS),
                 _ => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
             },
         }
@@ -206,8 +213,8 @@ impl Kernel for Matmul {
     /// Software drivers: blocks. GPUs: the largest tiles that leave enough workgroups.
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
         if traits.software {
-            let wanted = [self.best_blocks(&BLOCKS, traits), self.best_blocks(&ANY_BLOCKS, traits)];
-            return wanted.into_iter().find(|&variant| self.fits(options, variant, traits)).unwrap_or(WHOLE);
+            let blocks = [BLOCKS, ANY_BLOCKS].into_iter().filter(|_| self.k >= LEAST_BLOCK_TERMS);
+            return blocks.into_iter().find(|&variant| self.fits(options, variant, traits)).unwrap_or(WHOLE);
         }
         let groups = |side: u32| self.m.div_ceil(side) * self.n.div_ceil(side) * self.k.div_ceil(self.part_terms(64));
         let enough = TILES.iter().rev().find(|&&(_, side)| groups(side) >= 128);
@@ -247,22 +254,6 @@ fn size_of(sizes: &[(usize, u32)], variant: usize) -> Option<u32> {
 const fn tiles(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
     let wgsl = include_str!("../../shaders/matmul_tiles.wgsl");
     Variant { wgsl, constants, ..Variant::named(name, &["tiles", "add_parts"]) }
-}
-
-/// `matmul_blocks.wgsl` with so many blocks of 8 rows.
-const fn blocks(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
-    let wgsl = concat!(
-        include_str!("../../shaders/matmul_blocks.wgsl"),
-        include_str!("../../shaders/matmul_blocks_quads.wgsl")
-    );
-    Variant { wgsl, constants, subgroups: true, ..Variant::named(name, &["rows_n", "rows_k", "turned_n", "add_parts"]) }
-}
-
-/// The same where A's numbers lie anyhow.
-const fn blocks_any(name: &'static str, constants: &'static [(&'static str, u32)]) -> Variant {
-    let wgsl =
-        concat!(include_str!("../../shaders/matmul_blocks.wgsl"), include_str!("../../shaders/matmul_blocks_any.wgsl"));
-    Variant { wgsl, constants, subgroups: true, ..Variant::named(name, &["rows_n", "rows_k", "add_parts"]) }
 }
 
 impl Matmul {

@@ -41,7 +41,7 @@ const SLICE_256: usize = 4;
 /// By the number of the variant.
 const ENGINES: [Engine; 5] = [
     Engine { place: 0, rows: None, threads: 1, terms: 1, software: false },
-    Engine { place: 1, rows: Some(16), threads: 8, terms: 4, software: true },
+    Engine { place: 1, rows: Some(ROWS_OF_LANES), threads: 8, terms: 4, software: true },
     Engine { place: 2, rows: Some(8), threads: 8, terms: 1, software: true },
     Engine { place: 2, rows: Some(4), threads: 64, terms: 1, software: false },
     Engine { place: 2, rows: Some(4), threads: 256, terms: 1, software: false },
@@ -66,8 +66,10 @@ pub(super) const FORWARDS: Pass = Pass { entries: [&["main"], &["lanes"], &["sli
 /// Backwards; the gradients of one step's gates are held.
 pub(super) const BACKWARDS: Pass = Pass { held: 16, ..FORWARDS };
 
+/// Rows of the batch that a workgroup of `lanes` holds.
+const ROWS_OF_LANES: u32 = 16;
 /// The size of `lanes`: as much as its loads can serve before the kernel outgrows the first-level cache.
-const LANES_SIZE: &[(&str, u32)] = &[("ROWS", 16), ("ACROSS", 4)];
+const LANES_SIZE: &[(&str, u32)] = &[("ROWS", ROWS_OF_LANES), ("ACROSS", 4)];
 
 /// What a kernel's variants are made of: one for each engine.
 pub(super) struct Sources {

@@ -7,8 +7,6 @@ use super::Options;
 pub struct Traits {
     /// A driver that computes on the CPU, where `workgroupBarrier` costs ten to fifty times as much as elsewhere.
     pub software: bool,
-    /// Threads of the CPU, each of which takes workgroups of a software driver.
-    pub cpu_threads: u32,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
     /// Threads of a workgroup.

@@ -119,8 +119,8 @@ fn what_an_autoencoder_cannot_give_back_is_marked() {
     );
     let all = scores(&csv);
     let holds = |line: u32| (102..110).contains(&line);
-    let (with, without): (Vec<&(u32, f64, bool)>, Vec<&(u32, f64, bool)>) =
-        all.iter().partition(|(line, ..)| holds(*line));
+    type Scored<'a> = Vec<&'a (u32, f64, bool)>;
+    let (with, without): (Scored<'_>, Scored<'_>) = all.iter().partition(|(line, ..)| holds(*line));
     assert!(with.iter().all(|(.., marked)| *marked), "every window with the raised row is marked: {with:?}");
     let wrongly = without.iter().filter(|(.., marked)| *marked).count();
     assert!(wrongly * 20 <= without.len(), "{wrongly} of {} usual windows are marked", without.len());

@@ -9,7 +9,7 @@ use std::thread::{Builder, JoinHandle, available_parallelism};
 
 use micropool::{ThreadPool, ThreadPoolBuilder};
 
-use super::cpu::Memory;
+use super::lending::Memory;
 use crate::kernels::{Access, Element, Real};
 use crate::plan::{BufferSpec, Plan, Role};
 

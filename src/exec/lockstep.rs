@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Executor;
-use super::cpu::{Lent, Memory, bind, shown};
+use super::lending::{Lent, Memory, bind, shown};
 use crate::error::{Error, Result};
 use crate::kernels::tracked::Tracked;
 use crate::kernels::{Access, Args, Element, Real, StepScalars};

@@ -6,6 +6,7 @@ mod ceilings;
 mod cpu;
 mod device;
 mod gpu;
+mod lending;
 pub mod lockstep;
 mod pipelines;
 pub mod profile;

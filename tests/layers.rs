@@ -454,3 +454,15 @@ fn both_directions_have_the_bits_of_two_layers() {
         }
     }
 }
+
+#[test]
+fn a_stateful_model_predicts_a_batch_of_any_size_and_goes_on_from_it() {
+    let model = Sequential::new(&[3, 2]).add(Lstm::new(4).stateful(true)).add(Dense::new(1));
+    let mut model = model.compile(Device::Cpu, Loss::MeanSquaredError, Sgd::new(0.1), []).unwrap();
+    let x = (0..4 * 3 * 2).map(|i| (i as f32 * 0.7).sin()).collect();
+    let data = Dataset::from_arrays(x, &[4, 3, 2], vec![], &[]).unwrap();
+    let first = model.predict(&data).unwrap();
+    assert_ne!(model.predict(&data).unwrap(), first, "the second batch begins where the first ended");
+    model.reset_states().unwrap();
+    assert_eq!(model.predict(&data).unwrap(), first);
+}

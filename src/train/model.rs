@@ -349,19 +349,26 @@ impl Model {
 
     /// The recorded plan of a batch, from the cache where it is there.
     pub(super) fn program(&mut self, feed: &Feed, mode: Mode, samples: usize) -> Result<Program> {
+        let (program, is_new) = self.recorded(feed, mode, samples)?;
+        self.place_states(&program.states)?;
+        if is_new {
+            self.executor.prepare(&program.plan)?;
+        }
+        Ok(program)
+    }
+
+    /// The same where the device, and what stateful layers keep, are left alone; and whether it had not been recorded before.
+    pub(super) fn recorded(&mut self, feed: &Feed, mode: Mode, samples: usize) -> Result<(Program, bool)> {
         let key = (feed.clone(), mode, samples);
         if let Some(program) = self.programs.get(&key).cloned() {
-            self.place_states(&program.states)?;
-            return Ok(program);
+            return Ok((program, false));
         }
         let program = record(&self.network, &self.compiled, feed, mode, samples, self.executor.limits())?;
-        self.place_states(&program.states)?;
-        self.executor.prepare(&program.plan)?;
         if self.programs.len() >= PROGRAMS {
             self.programs.clear();
         }
         self.programs.insert(key, program.clone());
-        Ok(program)
+        Ok((program, true))
     }
 
     /// The plan of a batch of `samples` of this data set, to look at.

@@ -375,7 +375,7 @@ impl Model {
         if !self.executor.is_in_host_memory() || most <= LEAST_APART {
             return Ok(most);
         }
-        let program = self.program(feed, Mode::Predict, LEAST_APART)?;
+        let (program, _) = self.recorded(feed, Mode::Predict, LEAST_APART)?;
         if !program.states.is_empty() {
             return Ok(most);
         }

@@ -146,8 +146,10 @@ pub fn run(args: &Train) -> Result<()> {
         return interrupted(args, &mut model, &history, &train, validation.as_ref());
     }
     let population = args.statistics.estimate(&mut model, &train, validation.as_ref(), args.course.batch_size)?;
-    model.find_usual_errors(validation.as_ref().unwrap_or(&train))?;
+    let found = model.find_usual_errors(validation.as_ref().unwrap_or(&train));
+    // What was trained is kept whether or not that went well.
     model.save(&args.out)?;
+    found?;
     let seconds = began.elapsed().as_secs_f64();
     let forecasts = model.forecast_errors(validation.as_ref().unwrap_or(&train))?;
     let trained = Trained { history, population, forecasts, seconds };

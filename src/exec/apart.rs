@@ -102,15 +102,16 @@ impl<T: Real> Lane<T> {
 }
 
 /// Whether each run has such a buffer for itself.
-pub(super) fn is_own(spec: &BufferSpec) -> bool {
+fn is_own(spec: &BufferSpec) -> bool {
     spec.role == Role::Activation || Plan::is_unused(&spec.name)
 }
 
 /// Whether all that a plan writes lives for one run.
 pub(super) fn leaves_nothing(plan: &Plan) -> bool {
     plan.steps().iter().all(|step| {
-        let written = step.slots.iter().zip(step.kernel.bindings).filter(|(_, binding)| binding.access != Access::Read);
-        written.into_iter().all(|(slot, _)| is_own(plan.place(slot.buffer)))
+        let mut written =
+            step.slots.iter().zip(step.kernel.bindings).filter(|(_, binding)| binding.access != Access::Read);
+        written.all(|(slot, _)| is_own(plan.place(slot.buffer)))
     })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! `cargo bench --bench train_step [-- SIZE ... device=NAME]`, with sizes seed, small, medium, large (default: the first three), and a
 //! device as `gatenorm --device` takes it (default: the CPU and every adapter); with `gru`, GRUs instead of LSTMs; with `chunks=N`, data
-//! that pass through the device, which holds two chunks of 1/N of them together; with `json`, a line of JSON for each.
+//! that pass through the device, which holds two chunks of 1/N of them together; with `f16`, matrix products of half precision; with
+//! `cooperative`, those by cooperative matrices; with `json`, a line of JSON for each.
 
 use std::time::{Duration, Instant};
 
 use gatenorm::data::Dataset;
 use gatenorm::exec::{DeviceOptions, adapters};
+use gatenorm::kernels::Precision;
 use gatenorm::model::Gru;
 use gatenorm::prelude::*;
 
@@ -90,8 +92,8 @@ fn measure(size: &Size, cell: Cell, device: &Device, chunks: Option<usize>) -> R
 }
 
 /// The device of this name, or all.
-fn devices(name: Option<&str>) -> Vec<Device> {
-    let open = |name: &str| match Device::parse(name, DeviceOptions::default()) {
+fn devices(name: Option<&str>, options: &DeviceOptions) -> Vec<Device> {
+    let open = |name: &str| match Device::parse(name, options.clone()) {
         Ok((device, _)) => Some(device),
         Err(error) => {
             eprintln!("{name} is left out: {error}");
@@ -109,10 +111,17 @@ fn devices(name: Option<&str>) -> Vec<Device> {
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
-    let json = arguments.iter().any(|argument| argument == "json");
-    let cell = if arguments.iter().any(|argument| argument == "gru") { Cell::Gru } else { Cell::Lstm };
+    let mut take = |word: &str| {
+        let before = arguments.len();
+        arguments.retain(|argument| argument != word);
+        arguments.len() < before
+    };
+    let json = take("json");
+    let cell = if take("gru") { Cell::Gru } else { Cell::Lstm };
+    let precision = if take("f16") { Precision::F16 } else { Precision::F32 };
+    let options = DeviceOptions { precision, cooperative_matrices: take("cooperative"), ..DeviceOptions::default() };
     let chunks = arguments.iter().find_map(|argument| argument.strip_prefix("chunks=")?.parse().ok());
-    arguments.retain(|argument| argument != "json" && argument != "gru" && !argument.starts_with("chunks="));
+    arguments.retain(|argument| !argument.starts_with("chunks="));
     let (device, wanted): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| argument.starts_with("device="));
     let is_wanted = |size: &&Size| if wanted.is_empty() { size.name != "large" } else { wanted.contains(&size.name) };
@@ -123,7 +132,7 @@ fn main() {
             "device", "size", "ms per step", "sequences/s", "first step ms", "dispatches"
         );
     }
-    for device in devices(device) {
+    for device in devices(device, &options) {
         for size in SIZES.iter().filter(is_wanted) {
             match measure(size, cell, &device, chunks) {
                 Ok((first, step, dispatches)) if json => println!(

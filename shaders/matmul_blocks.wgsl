@@ -5,8 +5,8 @@ const LANES: u32 = 8u;
 const BLOCKS: u32 = 4u;
 const TERMS: u32 = 4u; // that are loaded, multiplied and added up at once; load_a, which loads them of A, stands in a file of its own
 @group(1) @binding(1) var<storage, read> b4: array<vec4<f32>>;
-@group(1) @binding(3) var<storage, read_write> c4: array<vec4<f32>>;
-@group(1) @binding(4) var<storage, read_write> parts4: array<vec4<f32>>;
+@group(1) @binding(5) var<storage, read_write> c4: array<vec4<f32>>;
+@group(1) @binding(6) var<storage, read_write> parts4: array<vec4<f32>>;
 var<workgroup> sums: array<vec4<f32>, BLOCKS * 8u * LANES>;
 
 // Term k of the row'th of eight rows.
@@ -35,11 +35,13 @@ fn product(group: vec3<u32>, lane: u32, turned: bool, along_k: bool) {
     let read_col = min(col, p.n - 4u);
     let first = group.z * p.k_part;
     let last = min(p.k, first + p.k_part);
+    let scale = scales();
     var acc: array<array<vec4<f32>, 8>, BLOCKS>;
     for (var k = first; k < last; k += TERMS) {
-        let terms = load_b(read_col, k, last, along_k);
+        let loaded = load_b(read_col, k, last, along_k);
+        let terms = mat4x4(operand4(loaded[0], scale.y), operand4(loaded[1], scale.y), operand4(loaded[2], scale.y), operand4(loaded[3], scale.y));
         for (var block = 0u; block < BLOCKS; block++) {
-            let held = load_a(row + block * 8u, k, last, lane, turned);
+            let held = operand4(load_a(row + block * 8u, k, last, lane, turned), scale.x);
             for (var i = 0u; i < 8u; i++) {
                 acc[block][i] += hand(held, i, 0u, turned) * terms[0] + hand(held, i, 1u, turned) * terms[1]
                     + hand(held, i, 2u, turned) * terms[2] + hand(held, i, 3u, turned) * terms[3];
@@ -52,7 +54,7 @@ fn product(group: vec3<u32>, lane: u32, turned: bool, along_k: bool) {
     }
     let bias4 = bias_of(col);
     let rows = min(BLOCKS * 8u, p.m - row);
-    for (var i = 0u; i < rows; i++) { store4(group.z, row + i, col, sums[i * LANES + lane] + bias4); }
+    for (var i = 0u; i < rows; i++) { store4(group.z, row + i, col, sum4(sums[i * LANES + lane], scale.z) + bias4); }
 }
 
 fn store4(part: u32, row: u32, col: u32, values: vec4<f32>) {

@@ -32,6 +32,7 @@ fn tiles(
     let col = group.x * BLOCKS * 4u;
     let first = group.z * p.k_part;
     let last = min(p.k, first + p.k_part);
+    let scale = scales();
     var acc: array<vec4<f32>, 4u * QUADS * QUADS>;
     var next_a: array<vec4<f32>, LOADS>;
     var next_b: array<vec4<f32>, LOADS>;
@@ -45,8 +46,8 @@ fn tiles(
         for (var i = 0u; i < LOADS; i++) {
             let of_a = place(thread + i * SIDE * SIDE, p.a_col == 1u);
             let of_b = place(thread + i * SIDE * SIDE, p.b_row == 1u);
-            a_tile[of_a.y * PITCH + of_a.x] = next_a[i];
-            b_tile[of_b.y * PITCH + of_b.x] = next_b[i];
+            a_tile[of_a.y * PITCH + of_a.x] = operand4(next_a[i], scale.x);
+            b_tile[of_b.y * PITCH + of_b.x] = operand4(next_b[i], scale.y);
         }
         workgroupBarrier();
         // The next tiles are under way while these are multiplied.
@@ -82,7 +83,7 @@ fn tiles(
         for (var i = 0u; i < QUADS; i++) {
             let at = (i * QUADS + j) * 4u;
             let first_row = row + (local.y + i * SIDE) * 4u;
-            for (var r = 0u; r < 4u; r++) { store(group.z, first_row + r, first_col, acc[at + r] + bias4); }
+            for (var r = 0u; r < 4u; r++) { store(group.z, first_row + r, first_col, sum4(acc[at + r], scale.z) + bias4); }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
-use crate::kernels::{Access, BLOCK_ROWS, Element, KernelInfo, Options};
+use crate::kernels::{Access, BLOCK_ROWS, Element, KernelInfo, Options, Precision};
 use crate::memory_plan::MemoryPlan;
 
 /// Elements (of four bytes) that the start of a binding is a multiple of: WebGPU's 256 bytes.
@@ -90,7 +90,7 @@ impl Slot {
         self.offset + self.len
     }
 
-    fn overlaps(&self, other: &Slot) -> bool {
+    pub(crate) fn overlaps(&self, other: &Slot) -> bool {
         self.buffer == other.buffer && self.offset < other.end() && other.offset < self.end()
     }
 }
@@ -124,7 +124,7 @@ impl Step {
     }
 }
 
-/// What bounds a plan on a device.
+/// What plans for a device keep to.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Most bytes that one binding may show.
@@ -133,12 +133,18 @@ pub struct Limits {
     pub max_buffer: usize,
     /// Most times that one thread may go through the loops of a kernel, all together.
     pub max_loops: usize,
+    /// In what precision matrix products take their operands.
+    pub precision: Precision,
 }
 
 impl Limits {
     /// No bound but the 32 bits of an index: the CPU's.
-    pub const NONE: Limits =
-        Limits { max_binding: u32::MAX as usize, max_buffer: usize::MAX, max_loops: u32::MAX as usize };
+    pub const NONE: Limits = Limits {
+        max_binding: u32::MAX as usize,
+        max_buffer: usize::MAX,
+        max_loops: u32::MAX as usize,
+        precision: Precision::F32,
+    };
 
     /// [`Limits::max_loops`] of software drivers: Mesa's leave a thread's loops after 65,535 rounds, without a word (22.3:
     /// `LP_MAX_TGSI_LOOP_ITERATIONS` in lp_bld_limits.h).
@@ -327,6 +333,11 @@ impl Plan {
         let (whole, at) = Slot { len: second.end() - first.offset, ..first.clone() }.aligned();
         let fits = whole.len * 4 <= self.limits.max_binding;
         fits.then(|| (whole, [at, at + (second.offset - first.offset) as u32]))
+    }
+
+    /// In what precision matrix products take their operands.
+    pub fn precision(&self) -> Precision {
+        self.limits.precision
     }
 
     /// Most times that one thread may go through a kernel's loops.

@@ -17,13 +17,18 @@ const MAX_THREADS: u32 = 256;
 const UNIFORM_SLOT: usize = 256;
 /// What the files begin with that belong to the variants of several kernels.
 const SHARED: &str = "recurrence";
+/// What spirv-val says of cooperative matrices where it does not know them, as of 2023.
+const NEWER_CAPABILITY: &str = "Invalid capability operand: 6022";
 /// Files that are appended to every kernel.
 const COMMON: [&str; 4] = ["common.wgsl", "activation.wgsl", "lstm_cell.wgsl", "random.wgsl"];
 
 fn parse(source: &str, variant: &Variant) -> Result<(Module, ModuleInfo), String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
-    let capabilities =
+    let mut capabilities =
         if variant.subgroups { Capabilities::SUBGROUP | Capabilities::SUBGROUP_BARRIER } else { Capabilities::empty() };
+    if variant.cooperative.is_some() {
+        capabilities |= Capabilities::COOPERATIVE_MATRIX | Capabilities::SHADER_FLOAT16;
+    }
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
     let info = validator.validate(&module).map_err(|e| e.emit_to_string(source))?;
     Ok((module, info))
@@ -141,7 +146,9 @@ fn translate(kernel: &KernelInfo, variant: &Variant, entry: &str, options: &Opti
     }
     // Subgroup operations came with shader model 6.
     let models = [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2];
-    for shader_model in models.into_iter().skip(usize::from(variant.subgroups)) {
+    // It has no cooperative matrices, and naga panics at them.
+    let models = if variant.cooperative.is_some() { &[][..] } else { &models[usize::from(variant.subgroups)..] };
+    for &shader_model in models {
         let to = hlsl::Options { shader_model, fake_missing_bindings: true, ..Default::default() };
         let pipeline = hlsl::PipelineOptions::default();
         let mut text = String::new();
@@ -157,7 +164,15 @@ fn spirv_val(words: &[u32], path: &Path) -> Result<(), String> {
     std::fs::write(path, bytes).map_err(|e| e.to_string())?;
     let output = Command::new("spirv-val").args(["--target-env", "vulkan1.1"]).arg(path).output();
     let output = output.map_err(|e| e.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    match output.status.success() {
+        true => Ok(()),
+        false if error.contains(NEWER_CAPABILITY) => {
+            println!("skipped spirv-val, which is older than cooperative matrices");
+            Ok(())
+        }
+        false => Err(error),
+    }
 }
 
 #[test]
@@ -219,22 +234,26 @@ fn code(source: &str) -> String {
     source.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
 }
 
-fn forbidden(source: &str) -> Option<&'static str> {
+fn forbidden(source: &str, variant: Option<&Variant>) -> Option<&'static str> {
     let code = code(source);
-    // The built-in tanh may be NaN or err by 1e-5; atomics would make sums depend on chance; extensions shut out devices.
-    ["tanh(", "atomic", "enable", "requires"].into_iter().find(|word| code.contains(word))
+    let asked_for = variant.is_some_and(|variant| variant.cooperative.is_some());
+    // The built-in tanh may be NaN or err by 1e-5; atomics would make sums depend on chance; extensions shut out devices, so that only
+    // variants which people ask for use them.
+    let extensions = ["enable", "requires"].into_iter().filter(|_| !asked_for);
+    ["tanh(", "atomic"].into_iter().chain(extensions).find(|word| code.contains(word))
 }
 
 #[test]
 fn no_shader_uses_what_drivers_get_wrong() {
     for kernel in ALL {
         for variant in kernel.variants.all {
-            assert_eq!(forbidden(&kernel.source(variant, Blocks::Uniform)), None, "{} {}", kernel.name, variant.name);
+            let found = forbidden(&kernel.source(variant, Blocks::Uniform), Some(variant));
+            assert_eq!(found, None, "{} {}", kernel.name, variant.name);
         }
         assert!(kernel.wgsl.starts_with("// "), "{} begins with what it computes", kernel.name);
     }
-    assert_eq!(forbidden("let y = tanh(x); // tanh_safe("), Some("tanh("));
-    assert_eq!(forbidden("let y = tanh_safe(x); // not tanh("), None);
+    assert_eq!(forbidden("let y = tanh(x); // tanh_safe(", None), Some("tanh("));
+    assert_eq!(forbidden("let y = tanh_safe(x); // not tanh(", None), None);
 }
 
 /// Replaces a text that must be there, and expects reflection to fail on the result.

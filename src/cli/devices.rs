@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use gatenorm::exec::{AdapterSummary, adapters, best_gpu, why_cpu};
+use gatenorm::kernels::Matrices;
 use serde_json::{Value, json};
 
 use super::report;
@@ -44,6 +45,7 @@ fn object(adapter: &AdapterSummary) -> Value {
         "driver": driver(adapter),
         "max_buffer_mib": adapter.limits.max_buffer_size >> 20,
         "max_binding_mib": adapter.limits.max_storage_buffer_binding_size >> 20,
+        "cooperative_matrices": matrices(adapter),
     })
 }
 
@@ -51,8 +53,16 @@ fn driver(adapter: &AdapterSummary) -> String {
     format!("{} {}", adapter.info.driver, adapter.info.driver_info).trim().to_owned()
 }
 
+/// The cooperative matrices that products can be computed by.
+fn matrices(adapter: &AdapterSummary) -> Vec<&'static str> {
+    let Matrices { half_16, half_8, single_8 } = adapter.matrices;
+    let all = [(half_16, "16x16 f16"), (half_8, "8x8 f16"), (single_8, "8x8 f32")];
+    all.into_iter().filter(|(there, _)| *there).map(|(_, name)| name).collect()
+}
+
 fn table(all: &[AdapterSummary]) -> String {
-    let header = ["index", "name", "backend", "type", "driver", "buffer MiB", "binding MiB"].map(str::to_owned);
+    let header = ["index", "name", "backend", "type", "driver", "buffer MiB", "binding MiB", "cooperative matrices"]
+        .map(str::to_owned);
     let row = |adapter: &AdapterSummary| {
         [
             adapter.index.to_string(),
@@ -62,12 +72,13 @@ fn table(all: &[AdapterSummary]) -> String {
             driver(adapter),
             (adapter.limits.max_buffer_size >> 20).to_string(),
             (adapter.limits.max_storage_buffer_binding_size >> 20).to_string(),
+            matrices(adapter).join(", "),
         ]
     };
-    let rows: Vec<[String; 7]> = std::iter::once(header).chain(all.iter().map(row)).collect();
+    let rows: Vec<[String; 8]> = std::iter::once(header).chain(all.iter().map(row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 7] = std::array::from_fn(width);
-    let line = |row: &[String; 7]| {
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let line = |row: &[String; 8]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };

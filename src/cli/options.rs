@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use gatenorm::data::{Dataset, Labelled, SampleKind, SeriesOptions, TableOptions, TargetOf};
 use gatenorm::exec::{Device, DeviceOptions};
+use gatenorm::kernels::Precision;
 use gatenorm::model::{ANY_LENGTH, Network};
 use gatenorm::train::{DataSpec, Loss, Model};
 use gatenorm::{Error, Result};
@@ -22,12 +23,44 @@ pub struct DeviceFlags {
     /// Keep wgpu's runtime checks in the kernels: slower, to look for faults.
     #[arg(long)]
     pub checked: bool,
+    /// f16 rounds what matrix products before and after a recurrence multiply to half precision, sums in f32: for --cooperative-matrices,
+    /// without which it is no faster.
+    #[arg(long, value_name = "PRECISION", value_enum, default_value = "f32")]
+    pub precision: PrecisionOf,
+    /// Compute matrix products by the GPU's cooperative matrices (tensor cores): those of half precision with --precision f16. They are
+    /// tried first, and used if they compute what they should.
+    #[arg(long)]
+    pub cooperative_matrices: bool,
+}
+
+/// In what precision matrix products take their operands.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum PrecisionOf {
+    F32,
+    F16,
 }
 
 impl DeviceFlags {
     /// Opens the device; with a sentence that says why where `auto` took the CPU.
     pub fn open(&self) -> Result<(Device, Option<String>)> {
-        Device::parse(&self.device, DeviceOptions { checked: self.checked, ..DeviceOptions::default() })
+        Device::parse(&self.device, self.options())
+    }
+
+    /// The same where `auto` is the best adapter of any kind, software drivers included.
+    pub fn open_gpu(&self) -> Result<Device> {
+        match self.device.as_str() {
+            "auto" => Device::any_gpu(self.options()),
+            _ => Ok(self.open()?.0),
+        }
+    }
+
+    fn options(&self) -> DeviceOptions {
+        let precision = match self.precision {
+            PrecisionOf::F32 => Precision::F32,
+            PrecisionOf::F16 => Precision::F16,
+        };
+        let DeviceFlags { checked, cooperative_matrices, .. } = *self;
+        DeviceOptions { checked, precision, cooperative_matrices, ..DeviceOptions::default() }
     }
 
     /// Opens the device and tells which it is.

@@ -64,11 +64,7 @@ pub fn run(args: &TuneKernels) -> Result<()> {
 
 /// The adapter: `auto` takes the best of any kind, since the CPU has nothing to choose.
 fn open(flags: &DeviceFlags) -> Result<Gpu> {
-    let device = match flags.device.as_str() {
-        "auto" => Device::any_gpu(DeviceOptions { checked: flags.checked, ..DeviceOptions::default() })?,
-        _ => flags.open()?.0,
-    };
-    match device {
+    match flags.open_gpu()? {
         Device::Gpu(gpu) => Ok(gpu),
         other => Err(Error::usage(format!("tune-kernels measures a GPU, so --device cannot be `{other}`")).into()),
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use clap::Args;
-use gatenorm::exec::{Device, DeviceOptions, GpuExecutor};
+use gatenorm::exec::{Device, GpuExecutor};
 use gatenorm::kernels::{ALL, KernelInfo};
 use gatenorm::train::{TrainingReport, lockstep_training};
 use gatenorm::verify::{KernelReport, verify_kernel, verify_variants};
@@ -44,7 +44,7 @@ pub fn run(args: &Verify) -> Result<()> {
     if args.variants {
         return report::print(variants().join("\n"));
     }
-    let device = open(&args.device)?;
+    let device = args.device.open_gpu()?;
     talk!("device   {device}");
     let kernels = verify_kernels(&device, args)?;
     let began = Instant::now();
@@ -72,14 +72,6 @@ pub fn run(args: &Verify) -> Result<()> {
 fn variants() -> Vec<String> {
     let several = ALL.iter().filter(|kernel| kernel.variants.all.len() > 1);
     several.flat_map(|k| k.variants.all.iter().map(move |v| format!("{}={}", k.name, v.name))).collect()
-}
-
-/// The device to verify: `auto` takes the best adapter of any kind.
-fn open(flags: &DeviceFlags) -> Result<Device> {
-    match flags.device.as_str() {
-        "auto" => Ok(Device::any_gpu(DeviceOptions { checked: flags.checked, ..DeviceOptions::default() })?),
-        _ => Ok(flags.open()?.0),
-    }
 }
 
 fn verify_kernels(device: &Device, args: &Verify) -> Result<Vec<KernelReport>> {

@@ -10,7 +10,7 @@ use super::lending::{Lent, Memory, Shown, bind, shown};
 use super::{Apart, Counters, Executor, check_content, check_part, check_scalars, check_step};
 use crate::error::{Error, Result};
 use crate::kernels::fast::Workers;
-use crate::kernels::{Args, Element, KernelInfo, Options, Real, StepScalars};
+use crate::kernels::{Args, Element, KernelInfo, Options, Precision, Real, StepScalars};
 use crate::plan::{BufferSpec, Limits, Plan, Role, Step};
 
 /// How a kernel is computed.
@@ -33,6 +33,7 @@ struct Compiled {
 /// Runs plans on the CPU: with the kernels' references in `T`, `f64` as the truth, or as fast as it goes in `f32`.
 pub struct CpuExecutor<T: Real> {
     compute: Compute<T>,
+    precision: Precision,
     workers: Workers,
     lanes: Lanes<T>,
     memory: Vec<Memory<T>>,
@@ -72,9 +73,15 @@ impl<T: Real> CpuExecutor<T> {
         Self::default()
     }
 
+    /// The same with matrix products of this precision.
+    pub fn in_precision(self, precision: Precision) -> Self {
+        CpuExecutor { precision, ..self }
+    }
+
     fn computing(compute: Compute<T>) -> Self {
         CpuExecutor {
             compute,
+            precision: Precision::F32,
             workers: Workers::default(),
             lanes: Lanes::alone(),
             memory: Vec::new(),
@@ -180,7 +187,7 @@ impl<T: Real> CpuExecutor<T> {
 
 impl<T: Real> Executor for CpuExecutor<T> {
     fn limits(&self) -> Limits {
-        Limits::NONE
+        Limits { precision: self.precision, ..Limits::NONE }
     }
 
     fn prepare(&mut self, plan: &Arc<Plan>) -> Result<()> {

@@ -1,16 +1,17 @@
-//! Which device runs the plans: adapters, how one is chosen, and the opened GPU.
+//! Which device runs the plans: how it is chosen, and the opened GPU.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::adapters::{AdapterSummary, adapters, adapters_of, best_gpu, choosable_adapters, no_gpu, why_cpu};
 use super::pipelines::{DriverCache, Pipelines};
 use super::tuning::Tuning;
 use super::variants::Forced;
-use super::{CpuExecutor, Executor, GpuExecutor, cache};
+use super::{CpuExecutor, Executor, GpuExecutor, cache, cooperative};
 use crate::error::{Error, Result};
-use crate::kernels::Blocks;
+use crate::kernels::{Blocks, Matrices, Precision};
 use crate::plan::Limits;
 
 /// How a device is opened.
@@ -21,6 +22,10 @@ pub struct DeviceOptions {
     /// Variants that kernels are to be computed by wherever they fit, as `lstm_sequence=steps,matmul=tiles`; by default what
     /// `GATENORM_VARIANT` says.
     pub variants: Option<String>,
+    /// In what precision matrix products take their operands.
+    pub precision: Precision,
+    /// Compute products by the device's cooperative matrices (tensor cores), once they were found to compute what the reference does.
+    pub cooperative_matrices: bool,
     /// The folder to keep in what was learnt of an adapter, or `off`; by default what `GATENORM_CACHE` says, or else a folder in the
     /// user's caches.
     pub cache: Option<String>,
@@ -31,75 +36,14 @@ pub struct DeviceOptions {
 pub enum Device {
     /// The CPU, in `f32`, as fast as it goes.
     Cpu,
+    /// The same with the operands of matrix products in half precision, which is no faster: to see what a GPU would make of them.
+    CpuF16,
     /// The CPU in `f32`, by the kernels' plain references.
     CpuReference,
     /// The CPU in `f64`: slow, the truth that the others are held to.
     CpuF64,
     /// A GPU, or a software driver that stands in for one.
     Gpu(Gpu),
-}
-
-/// What `devices` shows of an adapter.
-#[derive(Clone, Debug)]
-pub struct AdapterSummary {
-    /// Its place in the list, which `--device INDEX` takes.
-    pub index: usize,
-    /// What wgpu knows of it.
-    pub info: wgpu::AdapterInfo,
-    /// Its limits.
-    pub limits: wgpu::Limits,
-    adapter: wgpu::Adapter,
-}
-
-impl AdapterSummary {
-    /// True for a driver that computes on the CPU.
-    pub fn is_software(&self) -> bool {
-        self.info.device_type == wgpu::DeviceType::Cpu
-    }
-
-    /// Lower is better: discrete, integrated, other, virtual, software; OpenGL behind the native interfaces.
-    fn rank(&self) -> u32 {
-        let kind = match self.info.device_type {
-            wgpu::DeviceType::DiscreteGpu => 0,
-            wgpu::DeviceType::IntegratedGpu => 1,
-            wgpu::DeviceType::Other => 2,
-            wgpu::DeviceType::VirtualGpu => 3,
-            wgpu::DeviceType::Cpu => 4,
-        };
-        2 * kind + u32::from(self.info.backend == wgpu::Backend::Gl)
-    }
-}
-
-/// Every adapter of this machine, in a fixed order: those of native interfaces, then OpenGL's. `WGPU_BACKEND` restricts them.
-pub fn adapters() -> Vec<AdapterSummary> {
-    let mut all = adapters_of(!wgpu::Backends::GL, 0);
-    all.extend(adapters_of(wgpu::Backends::GL, all.len()));
-    all
-}
-
-/// The adapters to choose from: OpenGL is asked only where no native interface has a real GPU, since it only shows the same
-/// ones again and takes long to open.
-fn choosable_adapters() -> Vec<AdapterSummary> {
-    let native = adapters_of(!wgpu::Backends::GL, 0);
-    if best_gpu(&native).is_some() { native } else { adapters() }
-}
-
-fn adapters_of(among: wgpu::Backends, first_index: usize) -> Vec<AdapterSummary> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle().with_env();
-    let backends = descriptor.backends & among;
-    if backends.is_empty() {
-        return Vec::new();
-    }
-    descriptor.backends = backends;
-    let instance = wgpu::Instance::new(descriptor);
-    let found = pollster::block_on(instance.enumerate_adapters(backends));
-    let summary = |(i, adapter): (usize, wgpu::Adapter)| AdapterSummary {
-        index: first_index + i,
-        info: adapter.get_info(),
-        limits: adapter.limits(),
-        adapter,
-    };
-    found.into_iter().enumerate().map(summary).collect()
 }
 
 impl Device {
@@ -113,15 +57,28 @@ impl Device {
         let all = choosable_adapters();
         match best_gpu(&all) {
             Some(best) => Ok((Device::Gpu(Gpu::open(best, options)?), None)),
-            None => Ok((Device::Cpu, Some(why_cpu(&all)))),
+            None => Ok((Device::cpu(&options)?, Some(why_cpu(&all)))),
         }
+    }
+
+    /// The CPU in some precision; it has no cooperative matrices.
+    fn cpu(options: &DeviceOptions) -> Result<Device> {
+        if options.cooperative_matrices {
+            return Err(Error::usage(
+                "cooperative matrices are a GPU's, and the device is the CPU: choose another, or leave --cooperative-matrices out",
+            ));
+        }
+        Ok(match options.precision {
+            Precision::F32 => Device::Cpu,
+            Precision::F16 => Device::CpuF16,
+        })
     }
 
     /// `auto`, `cpu`, `gpu`, an index in the list of [`adapters`], or a part of an adapter's name.
     pub fn parse(text: &str, options: DeviceOptions) -> Result<(Device, Option<String>)> {
         match text {
             "auto" => Self::auto_with(options),
-            "cpu" => Ok((Device::Cpu, None)),
+            "cpu" => Ok((Device::cpu(&options)?, None)),
             "gpu" => {
                 let all = choosable_adapters();
                 let best = best_gpu(&all).ok_or_else(|| Error::usage(format!("--device gpu: {}", no_gpu(&all))))?;
@@ -166,6 +123,7 @@ impl Device {
     pub fn executor(&self) -> Result<Box<dyn Executor>> {
         Ok(match self {
             Device::Cpu => Box::new(CpuExecutor::fast()),
+            Device::CpuF16 => Box::new(CpuExecutor::fast().in_precision(Precision::F16)),
             Device::CpuReference => Box::new(CpuExecutor::<f32>::new()),
             Device::CpuF64 => Box::new(CpuExecutor::<f64>::new()),
             Device::Gpu(gpu) => Box::new(GpuExecutor::new(gpu)?),
@@ -176,48 +134,33 @@ impl Device {
     pub fn limits(&self) -> Limits {
         match self {
             Device::Cpu | Device::CpuReference | Device::CpuF64 => Limits::NONE,
+            Device::CpuF16 => Limits { precision: Precision::F16, ..Limits::NONE },
             Device::Gpu(gpu) => gpu.limits(),
         }
     }
 }
 
+/// How a device of half precision is called.
+const HALF: &str = "f32 with matrix products of f16";
+
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Cpu => write!(f, "CPU, f32"),
+            Device::CpuF16 => write!(f, "CPU, {HALF}"),
             Device::CpuReference => write!(f, "CPU, f32, plain references"),
             Device::CpuF64 => write!(f, "CPU, f64"),
             Device::Gpu(gpu) => {
                 let info = &gpu.inner.info;
                 let driver = [info.driver.as_str(), info.driver_info.as_str()].join(" ");
-                write!(f, "{} ({:?}, {}), f32", info.name, info.backend, driver.trim())
+                let precision = if gpu.inner.precision == Precision::F16 { HALF } else { "f32" };
+                write!(f, "{} ({:?}, {}), {precision}", info.name, info.backend, driver.trim())?;
+                match gpu.trusted() {
+                    [] => Ok(()),
+                    _ => write!(f, ", cooperative matrices"),
+                }
             }
         }
-    }
-}
-
-fn no_gpu(all: &[AdapterSummary]) -> String {
-    match all.first() {
-        Some(a) => format!(
-            "no GPU was found, only the software driver `{0}`; take it with --device \"{0}\", or --device cpu, which is faster",
-            a.info.name
-        ),
-        None => "no GPU was found: install its Vulkan driver (on Debian and Ubuntu: apt install mesa-vulkan-drivers), or use --device cpu".into(),
-    }
-}
-
-/// The adapter that `auto` takes: a real GPU, not a software driver.
-pub fn best_gpu(all: &[AdapterSummary]) -> Option<&AdapterSummary> {
-    all.iter().filter(|a| !a.is_software()).min_by_key(|a| a.rank())
-}
-
-/// Why `auto` takes the CPU where [`best_gpu`] finds none among these.
-pub fn why_cpu(all: &[AdapterSummary]) -> String {
-    match all.first() {
-        Some(a) => {
-            format!("no GPU found, only the software driver `{}`, which is slower than this CPU path", a.info.name)
-        }
-        None => "no GPU found (no Vulkan, Metal, DX12 or OpenGL driver answered)".into(),
     }
 }
 
@@ -233,6 +176,10 @@ pub(super) struct Inner {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub checked: bool,
+    pub precision: Precision,
+    pub matrices: Matrices,
+    /// Variants with cooperative matrices that compute what they should; unset as long as that is being found out.
+    pub trusted: OnceLock<Vec<&'static str>>,
     pub forced: Forced,
     pub blocks: Blocks,
     pub pipelines: Mutex<Pipelines>,
@@ -284,9 +231,17 @@ impl Gpu {
             max_storage_buffers_per_shader_stage: most_storage + u32::from(blocks == Blocks::Storage),
             ..defaults.or_worse_values_from(offered)
         };
+        let mut features = USED_FEATURES;
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if options.cooperative_matrices {
+            features |= cooperative::FEATURES;
+            // SAFETY: what is experimental of it is that it may compute wrong products, which is found out below.
+            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("gatenorm"),
-            required_features: summary.adapter.features() & USED_FEATURES,
+            required_features: summary.adapter.features() & features,
+            experimental_features,
             required_limits: limits.clone(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -306,6 +261,9 @@ impl Gpu {
             device,
             queue,
             checked: options.checked,
+            precision: options.precision,
+            matrices: if options.cooperative_matrices { summary.matrices } else { Matrices::default() },
+            trusted: OnceLock::new(),
             forced,
             blocks,
             pipelines: Mutex::default(),
@@ -314,7 +272,16 @@ impl Gpu {
             lost,
             faults,
         };
-        Ok(Gpu { inner: Arc::new(inner) })
+        let gpu = Gpu { inner: Arc::new(inner) };
+        let trusted = if options.cooperative_matrices { cooperative::trusted(&gpu)? } else { Vec::new() };
+        // Nobody else has it yet, so that nobody else has set it.
+        let _ = gpu.inner.trusted.set(trusted);
+        Ok(gpu)
+    }
+
+    /// Variants with cooperative matrices that compute what they should.
+    pub(super) fn trusted(&self) -> &[&'static str] {
+        self.inner.trusted.get().map_or(&[], Vec::as_slice)
     }
 
     /// What wgpu knows of the adapter.
@@ -328,6 +295,7 @@ impl Gpu {
             max_binding: self.inner.limits.max_storage_buffer_binding_size as usize,
             max_buffer: self.inner.limits.max_buffer_size as usize,
             max_loops: if self.traits().software { Limits::SOFTWARE_LOOPS } else { Limits::NONE.max_loops },
+            precision: self.inner.precision,
         }
     }
 }

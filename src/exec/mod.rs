@@ -1,8 +1,10 @@
 //! Executors: what keeps a plan's buffers and runs its steps. The GPU's and the CPU's run the same plans.
 
+mod adapters;
 mod apart;
 mod cache;
 mod ceilings;
+mod cooperative;
 mod cpu;
 mod device;
 mod gpu;
@@ -20,9 +22,10 @@ mod variants;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub use adapters::{AdapterSummary, adapters, best_gpu, why_cpu};
 pub use ceilings::Ceilings;
 pub use cpu::CpuExecutor;
-pub use device::{AdapterSummary, Device, DeviceOptions, Gpu, adapters, best_gpu, why_cpu};
+pub use device::{Device, DeviceOptions, Gpu};
 pub use gpu::{GpuExecutor, MAX_SCALARS};
 pub use reading::{ReadPart, Reading, Values};
 pub use tuning::{Choices, Tuned, forget, tune};

@@ -2,7 +2,7 @@
 
 use super::device::Gpu;
 use crate::error::{Error, Result};
-use crate::kernels::{ALL, KernelInfo, Traits};
+use crate::kernels::{ALL, KernelInfo, Traits, Variant, Variants};
 use crate::plan::Step;
 
 /// Variants that somebody insists on, by kernel.
@@ -47,12 +47,17 @@ impl Gpu {
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_threads: limits.max_compute_invocations_per_workgroup,
             subgroup: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
+            matrices: self.inner.matrices,
         }
     }
 
     /// Whether a variant can compute a step here.
     pub fn fits(&self, step: &Step, variant: usize) -> bool {
-        (step.kernel.variants.fits)(&step.params, &step.options, variant, &self.traits())
+        let Variants { all, fits, .. } = &step.kernel.variants;
+        let trusted = |v: &Variant| {
+            v.cooperative.is_none() || self.inner.trusted.get().is_none_or(|names| names.contains(&v.name))
+        };
+        all.get(variant).is_some_and(trusted) && fits(&step.params, &step.options, variant, &self.traits())
     }
 
     /// The variant that somebody insists on for a step, where it fits.

@@ -182,15 +182,14 @@ impl KernelInfo {
 
     /// The whole WGSL module of a variant: the kernel first, so that error lines stay right, then what kernels share.
     pub fn source(&self, variant: &Variant, blocks: Blocks) -> String {
-        let constants: String = variant.constants.iter().map(|(n, v)| format!("const {n}: u32 = {v}u;\n")).collect();
         let own = match blocks {
             Blocks::Uniform => self.wgsl.to_owned(),
             Blocks::Storage => self.wgsl.replacen("var<uniform> p:", "var<storage, read> p:", 1),
         };
         [
-            &own,
+            &[variant.directives(), &own].concat(),
             variant.wgsl,
-            &constants,
+            &variant.declarations(),
             include_str!("../../shaders/common.wgsl"),
             include_str!("../../shaders/activation.wgsl"),
             include_str!("../../shaders/lstm_cell.wgsl"),

@@ -1,12 +1,18 @@
 //! Matrix products.
 
+use std::borrow::Cow;
+
 use super::fast::{self, Workers};
+use super::half::{power_back, power_of};
 use super::info::{info, params};
-use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, RUN, Real, Traits, Variant, grid_1d};
+use super::{
+    Args, Binding, Cooperative, Dispatch, Kernel, KernelInfo, Largest, Options, Override, Precision, RUN, Real, Traits,
+    Variant, grid_1d,
+};
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// C = A·B (+ C) (+ bias).
+    /// C = A·B (+ C) (+ bias), A and B as they are or rounded to half precision ([`half`]).
     pub struct Matmul {
         /// Rows of C.
         pub m: u32,
@@ -53,6 +59,8 @@ pub struct MatmulSlots {
     pub c: Slot,
 }
 
+/// The override that rounds A and B to half precision.
+const HALF: &str = "HALF";
 /// Elements of all parts together: a product of more results is not split over K.
 const PARTS_ELEMENTS: usize = 1 << 21;
 /// Fewest terms of one part.
@@ -66,6 +74,9 @@ const MOST_PARTS: usize = 64;
 
 /// Terms below which blocks, which load four at a time, are not worth their compilation.
 const LEAST_BLOCK_TERMS: u32 = 4;
+
+/// Cooperative matrices along each side of what a workgroup holds of C.
+const OF_COOPERATIVE: u32 = 4;
 
 const MAIN: usize = 0;
 const WHOLE: usize = 1;
@@ -86,8 +97,19 @@ impl Matmul {
         Matmul { m, n, k, a_row: k, a_col: 1, b_row: n, b_col: 1, k_part: k, ..zero }
     }
 
-    /// Appends this product; offsets, the bias flag and room for parts are set here.
-    pub fn record(mut self, plan: &mut Plan, slots: MatmulSlots) {
+    /// Appends this product in the plan's precision; offsets, the bias flag and room for parts are set here.
+    pub fn record(self, plan: &mut Plan, slots: MatmulSlots) {
+        let largest = match plan.precision() {
+            Precision::F32 => None,
+            Precision::F16 => Some([&slots.a, &slots.b].map(|x| Largest::of(plan, x))),
+        };
+        self.record_of(largest, plan, slots);
+    }
+
+    /// The same in half precision where the largest magnitudes of A and B are given.
+    pub(crate) fn record_of(mut self, largest: Option<[Slot; 2]>, plan: &mut Plan, slots: MatmulSlots) {
+        let options = if largest.is_some() { Options::one(HALF, 1) } else { Options::none() };
+        let [a_largest, b_largest] = largest.unwrap_or_else(|| [plan.nothing_u32(), plan.nothing_u32()]);
         let (a, a_at) = slots.a.aligned();
         let (b, b_at) = slots.b.aligned();
         let (c, c_at) = slots.c.aligned();
@@ -101,7 +123,7 @@ impl Matmul {
             parts => plan.scratch("parts", &[parts, m, n]),
         };
         let product = Matmul { a_at, b_at, c_at, most_parts: most_parts as u32, ..self };
-        product.push(plan, Options::none(), &[&a, &b, &bias, &c, &parts]);
+        product.push(plan, options, &[&a, &b, &bias, &a_largest, &b_largest, &c, &parts]);
     }
 
     /// The terms of each of about so many parts.
@@ -158,10 +180,12 @@ impl Kernel for Matmul {
             Binding::read("a"),
             Binding::read("b"),
             Binding::read("bias"),
+            Binding::read("a_largest").u32(),
+            Binding::read("b_largest").u32(),
             Binding::read_write("c"),
             Binding::scratch("parts")
         ],
-        &[]
+        &[Override { name: HALF, values: &[0, 1] }]
     );
 
     const VARIANTS: &'static [Variant] = &[
@@ -186,6 +210,12 @@ impl Kernel for Matmul {
             subgroups: true,
             ..Variant::named("any_blocks", &["rows_n", "rows_k", "add_parts"])
         },
+        cooperative("half16_of_32", 16, Precision::F16, 32),
+        cooperative("half16_of_64", 16, Precision::F16, 64),
+        cooperative("half8_of_32", 8, Precision::F16, 32),
+        cooperative("half8_of_8", 8, Precision::F16, 8),
+        cooperative("single8_of_32", 8, Precision::F32, 32),
+        cooperative("single8_of_8", 8, Precision::F32, 8),
     ];
 
     fn grid(&self) -> [u32; 3] {
@@ -195,6 +225,10 @@ impl Kernel for Matmul {
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
         // Where C alone gives too few workgroups, parts of K make more.
         let for_enough = |side: u32, enough: u32| enough / (self.m.div_ceil(side) * self.n.div_ceil(side));
+        if let Some(Cooperative { size, .. }) = Self::VARIANTS[variant].cooperative {
+            let side = OF_COOPERATIVE * size;
+            return self.split("cooperative", [side; 2], for_enough(side, ENOUGH_GROUPS));
+        }
         match variant {
             WHOLE => self.split("main", [32, 32], 1),
             _ => match (size_of(&TILES, variant), self.blocks(variant)) {
@@ -205,13 +239,26 @@ impl Kernel for Matmul {
         }
     }
 
-    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
         let in_lanes = || traits.subgroup == Some((8, 8)) && self.blocks(variant).is_some();
-        Self::VARIANTS.get(variant).is_some_and(|known| !known.subgroups || in_lanes())
+        match Self::VARIANTS.get(variant) {
+            Some(Variant { cooperative: Some(matrices), .. }) => {
+                matrices.of == precision(options) && matrices.fits(traits)
+            }
+            Some(known) => !known.subgroups || in_lanes(),
+            None => false,
+        }
     }
 
-    /// Software drivers: blocks. GPUs: the largest tiles that leave enough workgroups.
+    /// Cooperative matrices, where they are asked for and not too large. Else on software drivers blocks, on GPUs the largest tiles that
+    /// leave enough workgroups.
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        let fitting = (0..Self::VARIANTS.len()).filter(|&number| self.fits(options, number, traits));
+        let cooperative = |number: usize| Self::VARIANTS[number].cooperative.map(|c| (number, OF_COOPERATIVE * c.size));
+        let filled = |&(_, side): &(usize, u32)| self.m >= side / 2 && self.n >= side / 2;
+        if let Some((number, _)) = fitting.filter_map(cooperative).find(filled) {
+            return number;
+        }
         if traits.software {
             let blocks = [BLOCKS, ANY_BLOCKS].into_iter().filter(|_| self.k >= LEAST_BLOCK_TERMS);
             return blocks.into_iter().find(|&variant| self.fits(options, variant, traits)).unwrap_or(WHOLE);
@@ -226,28 +273,71 @@ impl Kernel for Matmul {
         2.0 * self.m as f64 * self.n as f64 * self.k as f64
     }
 
-    fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {
-        fast::matmul(self, args, workers);
+    fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {
+        fast::matmul(self, MatmulArgs::of(options, args), workers);
     }
 
-    fn reference<T: Real>(&self, _: &Options, mut args: Args<'_, T>) {
-        let (a, b, bias, c) = (args.read(), args.read(), args.read(), args.write());
+    fn reference<T: Real>(&self, options: &Options, args: Args<'_, T>) {
+        let MatmulArgs { a, b, bias, c, power_back } = MatmulArgs::of(options, args);
         let (m, n) = (self.m as usize, self.n as usize);
         let mut sums = vec![T::zero(); n];
         for row in 0..m {
-            self.row_sums(a, b, row, &mut sums);
+            self.row_sums(&a, &b, row, &mut sums);
             let at = self.c_at as usize + row * n;
             for (col, out) in c[at..at + n].iter_mut().enumerate() {
-                let with_bias = if self.has_bias != 0 { sums[col] + bias[col] } else { sums[col] };
+                let sum = sums[col].times_two_to(power_back);
+                let with_bias = if self.has_bias != 0 { sum + bias[col] } else { sum };
                 *out = if self.accumulate != 0 { with_bias + *out } else { with_bias };
             }
         }
     }
 }
 
+/// What a product is computed of.
+pub(super) struct MatmulArgs<'a, T: Clone> {
+    pub a: Cow<'a, [T]>,
+    pub b: Cow<'a, [T]>,
+    pub bias: &'a [T],
+    pub c: &'a mut [T],
+    /// log2 of what undoes the scaling of A and B.
+    pub power_back: i32,
+}
+
+impl<'a, T: Real> MatmulArgs<'a, T> {
+    /// The slots; of A and B what half precision leaves, where it is asked for.
+    fn of(options: &Options, mut args: Args<'a, T>) -> Self {
+        let (a, b, bias) = (args.read(), args.read(), args.read());
+        let powers = [args.read_u32(), args.read_u32()].map(power_of);
+        let c = args.write();
+        if precision(options) == Precision::F32 {
+            return MatmulArgs { a: a.into(), b: b.into(), bias, c, power_back: 0 };
+        }
+        let halved = |x: &[T], power| x.iter().map(|x| x.halved(power)).collect::<Vec<T>>().into();
+        MatmulArgs {
+            a: halved(a, powers[0]),
+            b: halved(b, powers[1]),
+            bias,
+            c,
+            power_back: power_back(powers[0], powers[1]),
+        }
+    }
+}
+
+/// In what precision A and B are taken.
+fn precision(options: &Options) -> Precision {
+    if options.get(HALF) == 0 { Precision::F32 } else { Precision::F16 }
+}
+
 /// The size that a variant has among some.
 fn size_of(sizes: &[(usize, u32)], variant: usize) -> Option<u32> {
     sizes.iter().find(|&&(number, _)| number == variant).map(|&(_, size)| size)
+}
+
+/// `matmul_cooperative.wgsl` with matrices of a size and kind, for subgroups of so many threads.
+const fn cooperative(name: &'static str, size: u32, of: Precision, lanes: u32) -> Variant {
+    let wgsl = include_str!("../../shaders/matmul_cooperative.wgsl");
+    let cooperative = Some(Cooperative { size, of, lanes });
+    Variant { wgsl, cooperative, subgroups: true, ..Variant::named(name, &["cooperative", "add_parts"]) }
 }
 
 /// `matmul_tiles.wgsl` with the sizes of its tiles.

@@ -43,7 +43,9 @@ mod grad_norm;
 mod group_squares;
 mod gru_sequence;
 mod gru_sequence_grad;
+pub mod half;
 mod histogram;
+mod largest;
 mod layer_norm_apply;
 mod layer_norm_grad;
 mod layer_norm_grad_rows;
@@ -120,9 +122,11 @@ pub use grad_norm::{GradNorm, GradNormSlots};
 pub use group_squares::{GroupSquares, GroupSquaresSlots};
 pub use gru_sequence::{GruCell, GruSequence, GruSequenceSlots};
 pub use gru_sequence_grad::{GruSequenceGrad, GruSequenceGradSlots};
+pub use half::Precision;
 pub use histogram::{Histogram, HistogramSlots};
 pub(crate) use info::ScalarBlock;
 pub use info::{Access, Binding, Element, Field, KernelInfo, Options, Override, Reference, StepScalars};
+pub use largest::Largest;
 pub use layer_norm_apply::{LayerNormApply, LayerNormApplySlots};
 pub use layer_norm_grad::{LayerNormGrad, LayerNormGradSlots};
 pub use layer_norm_grad_rows::{LayerNormGradRows, LayerNormGradRowsSlots};
@@ -164,7 +168,7 @@ pub use softmax_grad::{SoftmaxGrad, SoftmaxGradSlots};
 pub use step_mask::{StepMask, StepMaskSlots};
 pub use sweep::Sweep;
 pub use variable_squares::{VariableSquares, VariableSquaresSlots};
-pub use variant::{Block, Blocks, Dispatch, Part, Traits, Variant, Variants};
+pub use variant::{Block, Blocks, Cooperative, Dispatch, Matrices, Part, Traits, Variant, Variants};
 pub use weight_average::{WeightAverage, WeightAverageSlots};
 pub use weight_decay::{WeightDecay, WeightDecaySlots};
 
@@ -262,6 +266,7 @@ pub static ALL: &[&KernelInfo] = &[
     GruSequence::INFO,
     GruSequenceGrad::INFO,
     Histogram::INFO,
+    Largest::INFO,
     LayerNormApply::INFO,
     LayerNormGrad::INFO,
     LayerNormGradRows::INFO,

@@ -4,6 +4,7 @@
 use std::fmt::Debug;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use super::half::{half, two_to};
 use super::tracked::Tracked;
 use super::{KernelInfo, Reference};
 
@@ -41,6 +42,10 @@ pub trait Real:
     fn exp_m1(self) -> Self;
     /// The standard normal distribution function Φ(x) = erfc(-x / sqrt 2) / 2.
     fn normal_cdf(self) -> Self;
+    /// This times 2^power, rounded to half precision.
+    fn halved(self, power: i32) -> Self;
+    /// This times 2^power, which rounds nothing but what leaves the range of an `f32`.
+    fn times_two_to(self, power: i32) -> Self;
     /// The kernel's reference for this type.
     fn reference(info: &KernelInfo) -> Reference<Self>;
 
@@ -130,6 +135,12 @@ impl Real for f64 {
     fn normal_cdf(self) -> Self {
         0.5 * libm::erfc(-self * std::f64::consts::FRAC_1_SQRT_2)
     }
+    fn halved(self, power: i32) -> Self {
+        half(self as f32 * two_to(power)) as f64
+    }
+    fn times_two_to(self, power: i32) -> Self {
+        self * two_to(power) as f64
+    }
     fn reference(info: &KernelInfo) -> Reference<Self> {
         info.reference_f64
     }
@@ -172,6 +183,12 @@ impl Real for f32 {
     fn decimal(x: f32) -> Self {
         x
     }
+    fn halved(self, power: i32) -> Self {
+        half(self * two_to(power))
+    }
+    fn times_two_to(self, power: i32) -> Self {
+        self * two_to(power)
+    }
     fn reference(info: &KernelInfo) -> Reference<Self> {
         info.reference_f32
     }
@@ -213,6 +230,12 @@ impl Real for Tracked {
     }
     fn normal_cdf(self) -> Self {
         Tracked::normal_cdf(self)
+    }
+    fn halved(self, power: i32) -> Self {
+        Tracked::halved(self, power)
+    }
+    fn times_two_to(self, power: i32) -> Self {
+        Tracked::times_two_to(self, power)
     }
     fn reference(info: &KernelInfo) -> Reference<Self> {
         info.reference_tracked

@@ -11,6 +11,8 @@ use std::cmp::Ordering;
 use std::f64::consts::FRAC_1_SQRT_2;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
+use super::half::{half, jump, two_to};
+
 /// One ulp of an `f32`, relative: WGSL does not fix the rounding mode, so half an ulp cannot be relied on.
 const ULP: f64 = f32::EPSILON as f64;
 /// Below this a device may flush to zero.
@@ -126,6 +128,22 @@ impl Tracked {
         // The series' argument, half of x, is flushed to zero where it is subnormal.
         let flushed = if self.value != 0.0 && self.value < 4.0 * SMALLEST { 2.0 * SMALLEST } else { 0.0 };
         Self::rounded(self.value.ln_1p(), self.error + flushed, 8.0)
+    }
+
+    /// Rounding to half precision jumps, so that a number which is not known exactly may round elsewhere.
+    pub(super) fn halved(self, power: i32) -> Self {
+        let scale = two_to(power) as f64;
+        let value = half((self.value * scale) as f32) as f64;
+        let error = if self.error == 0.0 { 0.0 } else { self.error * scale + jump(value.abs() + self.error * scale) };
+        Self::term(value, error)
+    }
+
+    pub(super) fn times_two_to(self, power: i32) -> Self {
+        let scale = two_to(power) as f64;
+        let (value, error) = fit(self.value * scale, self.error * scale);
+        let [inherited, magnitude] = [self.inherited, self.magnitude].map(|bound| bound * scale);
+        // What was flushed to zero is an error of this number as a whole.
+        Tracked { value, error, inherited: inherited + (error - self.error * scale), magnitude, terms: self.terms }
     }
 
     /// The larger of two, whichever that is on the device: where the bounds overlap, the larger error.

@@ -1,6 +1,6 @@
 //! The ways in which a GPU can compute a kernel: what is computed is the kernel's, and its one reference's; how, a variant's.
 
-use super::Options;
+use super::{Options, Precision};
 
 /// What of a GPU decides which variants it can run, and which are likely to be fast there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,26 @@ pub struct Traits {
     pub workgroup_threads: u32,
     /// Sizes of a subgroup, smallest and largest; none where the device was opened without subgroups.
     pub subgroup: Option<(u32, u32)>,
+    /// The cooperative matrices that may be used.
+    pub matrices: Matrices,
+}
+
+/// What matrices the threads of a subgroup can hold and multiply together; sums are in `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Matrices {
+    /// 16 x 16 of half precision.
+    pub half_16: bool,
+    /// 8 x 8 of half precision.
+    pub half_8: bool,
+    /// 8 x 8 of single precision.
+    pub single_8: bool,
+}
+
+impl Matrices {
+    /// Whether there are any.
+    pub fn any(self) -> bool {
+        self != Matrices::default()
+    }
 }
 
 /// Where a kernel's parameters lie.
@@ -39,6 +59,55 @@ pub struct Variant {
     pub constants: &'static [(&'static str, u32)],
     /// Whether it uses subgroup operations.
     pub subgroups: bool,
+    /// The cooperative matrices that it uses.
+    pub cooperative: Option<Cooperative>,
+}
+
+/// Cooperative matrices of a variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cooperative {
+    /// Rows and columns of one: 8 or 16.
+    pub size: u32,
+    /// What A and B hold.
+    pub of: Precision,
+    /// Threads of a subgroup.
+    pub lanes: u32,
+}
+
+impl Cooperative {
+    /// Whether such a GPU may be able to: a driver may still choose subgroups of another size than this.
+    pub fn fits(self, traits: &Traits) -> bool {
+        let Matrices { half_16, half_8, single_8 } = traits.matrices;
+        let there = match (self.size, self.of) {
+            (16, Precision::F16) => half_16,
+            (8, Precision::F16) => half_8,
+            (8, Precision::F32) => single_8,
+            _ => false,
+        };
+        there && traits.subgroup.is_some_and(|(least, most)| (least..=most).contains(&self.lanes))
+    }
+
+    /// What a source of it begins with.
+    fn directives(self) -> &'static str {
+        match self.of {
+            Precision::F16 => "enable f16; enable wgpu_cooperative_matrix;",
+            Precision::F32 => "enable wgpu_cooperative_matrix;",
+        }
+    }
+
+    /// Its types and sizes.
+    fn declarations(self) -> String {
+        let Cooperative { size, lanes, .. } = self;
+        let of = if self.of == Precision::F16 { "f16" } else { "f32" };
+        let matrix = |role: &str, of: &str| format!("alias Matrix{role} = coop_mat{size}x{size}<{of}, {role}>;\n");
+        [
+            format!("alias Number = {of};\nconst SIZE: u32 = {size}u;\nconst LANES: u32 = {lanes}u;\n"),
+            matrix("A", of),
+            matrix("B", of),
+            matrix("C", "f32"),
+        ]
+        .concat()
+    }
 }
 
 impl Variant {
@@ -47,7 +116,18 @@ impl Variant {
 
     /// A variant whose entry points stand in the kernel's own source.
     pub const fn named(name: &'static str, entries: &'static [&'static str]) -> Self {
-        Variant { name, entries, wgsl: "", constants: &[], subgroups: false }
+        Variant { name, entries, wgsl: "", constants: &[], subgroups: false, cooperative: None }
+    }
+
+    /// What its source begins with, on the first line of all.
+    pub(super) fn directives(&self) -> &'static str {
+        self.cooperative.map_or("", Cooperative::directives)
+    }
+
+    /// What is appended to its source.
+    pub(super) fn declarations(&self) -> String {
+        let constants = self.constants.iter().map(|(name, value)| format!("const {name}: u32 = {value}u;\n"));
+        constants.chain(self.cooperative.map(Cooperative::declarations)).collect()
     }
 }
 

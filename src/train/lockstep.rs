@@ -6,6 +6,7 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::exec::Device;
 use crate::exec::lockstep::{LockstepReport, lockstep};
+use crate::kernels::Precision;
 use crate::model::{Activation, BatchNormalization, Dense, Lstm, Mode, Sequential};
 use crate::train::{Adam, Loss, Metric};
 
@@ -20,11 +21,11 @@ pub struct TrainingReport {
     pub first_wrong: Option<usize>,
     /// The largest distance of a step's loss from a free run on the CPU in `f64`.
     pub loss_error: f64,
-    /// How large it may be: 8 times that of a free run of the references in `f32`, or one ulp of the loss per step.
+    /// How large it may be: 8 times that of a free run on the CPU in the device's precision, or one ulp of the loss per step.
     pub loss_tolerance: f64,
 }
 
-/// How many times as far as the references in `f32` a device's losses may stray from `f64`: both only round, in other orders.
+/// How many times as far as the CPU in the same precision a device's losses may stray from `f64`: both only round, in other orders.
 const STRAY: f64 = 8.0;
 
 impl TrainingReport {
@@ -78,13 +79,17 @@ pub fn lockstep_training(device: &Device, seed: u64, training_steps: usize) -> R
     let free = |device: &Device| Ok::<_, Error>(losses_of(&compile(device)?.train_on(&data, &batches)?));
     let truth = free(&Device::CpuF64)?;
     let largest = truth.iter().fold(0f64, |m, v| m.max(v.abs()));
+    let same_precision = match device.limits().precision {
+        Precision::F32 => Device::CpuReference,
+        Precision::F16 => Device::CpuF16,
+    };
     let floor = training_steps as f64 * f32::EPSILON as f64 * largest;
     Ok(TrainingReport {
         training_steps,
         kernels,
         first_wrong,
         loss_error: distance(&losses, &truth),
-        loss_tolerance: floor.max(STRAY * distance(&free(&Device::CpuReference)?, &truth)),
+        loss_tolerance: floor.max(STRAY * distance(&free(&same_precision)?, &truth)),
     })
 }
 

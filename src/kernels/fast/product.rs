@@ -2,15 +2,17 @@
 
 use super::Workers;
 use super::rows::cut_rows;
-use crate::kernels::{Args, Matmul};
+use crate::kernels::Matmul;
+use crate::kernels::half::two_to;
+use crate::kernels::matmul::MatmulArgs;
 
 /// Rows of C that a thread's part is a multiple of where a bias is added.
 const GRAIN: usize = 16;
 
 /// [`Matmul`]. The crate itself hands parts of a product to the threads: it decides how to compute it from the sizes of the whole, so that
 /// sums are the same on any number of threads, which they are not where parts are given to it one by one.
-pub(in crate::kernels) fn matmul(p: &Matmul, mut args: Args<'_, f32>, workers: &Workers) {
-    let (a, b, bias, c) = (args.read(), args.read(), args.read(), args.write());
+pub(in crate::kernels) fn matmul(p: &Matmul, args: MatmulArgs<'_, f32>, workers: &Workers) {
+    let MatmulArgs { a, b, bias, c, power_back } = args;
     let [m, n, k] = [p.m, p.n, p.k].map(|size| size as usize);
     let [a, b] = [&a[p.a_at as usize..], &b[p.b_at as usize..]];
     let c = &mut c[p.c_at as usize..][..m * n];
@@ -46,7 +48,7 @@ pub(in crate::kernels) fn matmul(p: &Matmul, mut args: Args<'_, f32>, workers: &
             b_col,
             b_row,
             1.0,
-            1.0,
+            two_to(power_back),
             false,
             false,
             false,

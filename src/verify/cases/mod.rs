@@ -74,6 +74,7 @@ pub(super) fn generator(kernel: &str) -> Option<Generator> {
         "lstm_sequence" => recurrent::lstm_sequence,
         "lstm_sequence_grad" => recurrent::lstm_sequence_grad,
         "mask_rows" => masks::mask_rows,
+        "largest" => matrix::largest,
         "matmul" => matrix::matmul,
         "merge" => merging::merge,
         "merge_grad" => merging::merge_grad,

@@ -109,3 +109,21 @@ fn a_saved_model_goes_on_by_the_variants_that_it_began_with() {
     assert_eq!(bits(&mut resumed), bits(&mut begun));
     assert_eq!(resumed.choices().unwrap(), choices);
 }
+
+#[test]
+fn what_computed_a_run_on_another_adapter_does_not_count() {
+    let Some(gpu) = open("off") else { return };
+    let mut begun = model(&gpu);
+    begun.train_on(&data(), &[(0..BATCH as u32).collect()]).unwrap();
+    let table = begun.choices().unwrap();
+    for (elsewhere, counts) in [(false, true), (true, false)] {
+        let mut all = serde_json::to_value(changed(&table, "matmul", "tiles32")).unwrap();
+        if elsewhere {
+            all["adapter"] = "another-gpu-0123456789abcdef.adapter".into();
+        }
+        let mut resumed = model(&gpu);
+        resumed.set_choices(serde_json::from_value(all).unwrap());
+        resumed.train_on(&data(), &[(0..BATCH as u32).collect()]).unwrap();
+        assert_eq!(resumed.choices().unwrap() != table, counts, "of another adapter: {elsewhere}");
+    }
+}

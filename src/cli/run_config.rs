@@ -27,24 +27,14 @@ pub const TRAIN: Kept = Kept {
     command: "train",
     file: "run.toml",
     unsaid: &["checkpoint", "resume", "config", "json", "dump_plan", "profile"],
-    beside_resume: &[
-        "resume",
-        "json",
-        "device",
-        "device_memory",
-        "checked",
-        "cooperative_matrices",
-        "profile",
-        "report",
-        "open",
-    ],
+    beside_resume: &["resume", "json", "device", "device_memory", "checked", "profile", "report", "open"],
 };
 /// `gatenorm tune`
 pub const TUNE: Kept = Kept {
     command: "tune",
     file: "tune.toml",
     unsaid: &["folder", "resume", "json"],
-    beside_resume: &["resume", "json", "device", "checked", "cooperative_matrices", "budget", "out", "report"],
+    beside_resume: &["resume", "json", "device", "checked", "budget", "out", "report"],
 };
 
 /// The command line with the options of a file that --config or --resume names in their places; what is typed goes before what the file

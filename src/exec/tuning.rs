@@ -84,7 +84,7 @@ impl Gpu {
         if self.fitting(step).len() < 2 {
             return preferred;
         }
-        let known = lock(&self.inner.tuning).choice(&bucket(step));
+        let known = lock(&self.inner.tuning).choice(&self.bucket(step));
         let known =
             known.and_then(|name| step.kernel.variants.position(&name)).filter(|&number| self.fits(step, number));
         // A software driver compiles longer than a choice gains, and its table was measured.
@@ -94,6 +94,12 @@ impl Gpu {
             None if due => self.measure(step).unwrap_or(preferred),
             None => preferred,
         }
+    }
+
+    /// What is measured once: with cooperative matrices there is more to choose from.
+    fn bucket(&self, step: &Step) -> String {
+        let among = if self.traits().matrices.any() { " with cooperative matrices" } else { "" };
+        bucket(step) + among
     }
 
     fn fitting(&self, step: &Step) -> Vec<usize> {
@@ -107,7 +113,7 @@ impl Gpu {
         let number = measure::fastest(&times, self.preferred(step));
         let name = |number: usize| step.kernel.variants.all[number].name.to_owned();
         let row = Tuned {
-            key: bucket(step),
+            key: self.bucket(step),
             times: times.iter().map(|&(number, time)| (name(number), time)).collect(),
             choice: name(number),
         };
@@ -122,7 +128,7 @@ impl Gpu {
 pub fn tune(gpu: &Gpu, plan: &Plan) -> Result<Vec<Tuned>> {
     let mut done: Vec<String> = Vec::new();
     for step in plan.steps() {
-        let key = bucket(step);
+        let key = gpu.bucket(step);
         if gpu.fitting(step).len() > 1 && !done.contains(&key) {
             gpu.measure(step)?;
             done.push(key);

@@ -23,7 +23,7 @@ pub(in crate::kernels) fn adam(p: &Adam, options: &Options, mut args: Args<'_, f
     workers.each(work, |(grads, (params, (m, v)))| {
         vectorised(
             #[inline(always)]
-            || {
+            |_| {
                 for ((&g, param), (m, v)) in grads.iter().zip(params.iter_mut()).zip(m.iter_mut().zip(v.iter_mut())) {
                     *m += (g - *m) * p.one_minus_beta_1;
                     *v += (g * g - *v) * p.one_minus_beta_2;

@@ -149,7 +149,7 @@ fn for_rows(
     workers.each(work, |(first, values): (usize, &mut [f32])| {
         vectorised(
             #[inline(always)]
-            || {
+            |_| {
                 for (row, values) in (first..).zip(values.chunks_exact_mut(width)) {
                     of_row(row, values);
                 }

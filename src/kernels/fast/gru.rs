@@ -81,7 +81,7 @@ impl Rows<'_> {
     fn run(self) {
         let cell = self.inputs.cell;
         match Usual::are_of(cell) {
-            true => self.steps(Usual),
+            true => self.steps(Usual::PLAIN),
             false => self.steps(cell),
         }
     }
@@ -127,7 +127,7 @@ impl Rows<'_> {
                     let (h_prev, h) = (&h_prev[at.clone()], &mut h[at.clone()]);
                     vectorised(
                         #[inline(always)]
-                        || cells(of, gates, [z, r, q], h_prev, h),
+                        |fma| cells(of.by(fma), gates, [z, r, q], h_prev, h),
                     );
                 }
                 continue;
@@ -140,7 +140,7 @@ impl Rows<'_> {
                 let (met, reset) = (&met[at.clone()], &mut reset[at.clone()]);
                 vectorised(
                     #[inline(always)]
-                    || open_cells(of, gates, [z, r], met, reset),
+                    |fma| open_cells(of.by(fma), gates, [z, r], met, reset),
                 );
             }
             if !begins {
@@ -151,7 +151,7 @@ impl Rows<'_> {
                 let (product, h_prev, h) = (&products[2][at.clone()], &h_prev[at.clone()], &mut h[at.clone()]);
                 vectorised(
                     #[inline(always)]
-                    || close_cells(of, gates, product, h_prev, h),
+                    |fma| close_cells(of.by(fma), gates, product, h_prev, h),
                 );
             }
         }

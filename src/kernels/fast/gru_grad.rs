@@ -70,7 +70,7 @@ pub(in crate::kernels) fn gru_sequence_grad(
     workers.share(operations, work, |mut rows: Rows<'_>| {
         let steps = rows.direction.steps.iter();
         match Usual::are_of(cell) {
-            true => steps.for_each(|step| rows.step(step, inputs, Usual)),
+            true => steps.for_each(|step| rows.step(step, inputs, Usual::PLAIN)),
             false => steps.for_each(|step| rows.step(step, inputs, cell)),
         }
     });
@@ -122,13 +122,13 @@ impl Rows<'_> {
         if p.has_dy != 0 {
             vectorised(
                 #[inline(always)]
-                || add_to(dh, &inputs.dy[p.dy_at as usize + skipped..]),
+                |_| add_to(dh, &inputs.dy[p.dy_at as usize + skipped..]),
             );
         }
         if p.carried != 0 {
             vectorised(
                 #[inline(always)]
-                || add_to(dh, carry),
+                |_| add_to(dh, carry),
             );
         }
         if p.steps == 0 {
@@ -150,11 +150,11 @@ impl Rows<'_> {
             match inputs.cell.reset_after {
                 true => vectorised(
                     #[inline(always)]
-                    || cells::<true>(of, gates, h, dh, carry),
+                    |fma| cells::<true>(of.by(fma), gates, h, dh, carry),
                 ),
                 false => vectorised(
                     #[inline(always)]
-                    || cells::<false>(of, gates, h, dh, carry),
+                    |fma| cells::<false>(of.by(fma), gates, h, dh, carry),
                 ),
             }
         }
@@ -168,7 +168,7 @@ impl Rows<'_> {
             let (h, dh, carry) = (&h[at.clone()], &self.dh[at.clone()], &mut self.carry[at.clone()]);
             vectorised(
                 #[inline(always)]
-                || resets(of, gates, h, dh, carry),
+                |fma| resets(of.by(fma), gates, h, dh, carry),
             );
         }
     }

@@ -6,7 +6,7 @@ use super::Workers;
 use super::maths::{sigmoid, tanh};
 use super::panels::Panels;
 use super::rows::{by_rows, cut_out, spans, two};
-use super::vectorised::vectorised;
+use super::vectorised::{Fma, vectorised};
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell};
 use crate::kernels::lstm_sequence::peephole;
 use crate::kernels::{Args, Kernel, LstmSequence, Options, Sequence, Sweep, activation};
@@ -104,7 +104,7 @@ impl Rows<'_> {
                 match is_usual(cell) {
                     true => vectorised(
                         #[inline(always)]
-                        || usual_cells(gates, c_prev, c, h),
+                        |fma| usual_cells(fma, gates, c_prev, c, h),
                     ),
                     false => any_cells(cell, (units, peepholes), gates, c_prev, c, h),
                 }
@@ -122,17 +122,17 @@ impl Rows<'_> {
 
 /// c' = σ(f) c + σ(i) tanh(g); h' = σ(o) tanh(c').
 #[inline(always)]
-fn usual_cells(gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) {
+fn usual_cells(fma: Fma, gates: &mut [f32], c_prev: &[f32], c: &mut [f32], h: &mut [f32]) {
     let (gates, _) = gates.as_chunks_mut::<4>();
     let n = gates.len();
     let (c_prev, c, h) = (&c_prev[..n], &mut c[..n], &mut h[..n]);
     for j in 0..n {
         let [i, f, g, o] = gates[j];
-        let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
-        let new = f * c_prev[j] + i * g;
+        let (i, f, g, o) = (sigmoid(fma, i), sigmoid(fma, f), tanh(fma, g), sigmoid(fma, o));
+        let new = fma.add(f, c_prev[j], i * g);
         gates[j] = [i, f, g, o];
         c[j] = new;
-        h[j] = o * tanh(new);
+        h[j] = o * tanh(fma, new);
     }
 }
 

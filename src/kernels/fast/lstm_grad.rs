@@ -8,7 +8,7 @@ use super::maths::tanh;
 use super::panels::Panels;
 use super::rows::{by_rows, cut_out, spans};
 use super::sums::add_to;
-use super::vectorised::vectorised;
+use super::vectorised::{Fma, vectorised};
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
 use crate::kernels::lstm_sequence::peephole;
 use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options, SequenceGrad};
@@ -120,13 +120,13 @@ impl Rows<'_> {
         if p.has_dy != 0 {
             vectorised(
                 #[inline(always)]
-                || add_to(dh, &inputs.dy[p.dy_at as usize + skipped..]),
+                |_| add_to(dh, &inputs.dy[p.dy_at as usize + skipped..]),
             );
         }
         if p.carried == 2 {
             vectorised(
                 #[inline(always)]
-                || add_to(dh, self.carry[1]),
+                |_| add_to(dh, self.carry[1]),
             );
         }
         if p.steps == 0 {
@@ -157,7 +157,7 @@ impl Rows<'_> {
             match is_usual(cell) {
                 true => vectorised(
                     #[inline(always)]
-                    || usual_cells(gates, states, dh, dc),
+                    |fma| usual_cells(fma, gates, states, dh, dc),
                 ),
                 false => any_cells(cell, (units, peepholes), gates, states, dh, dc),
             }
@@ -174,18 +174,18 @@ impl Rows<'_> {
 
 /// The gradients of the gates before activation, in place, and of the cell state before the step.
 #[inline(always)]
-fn usual_cells(gates: &mut [f32], [c_prev, c]: [&[f32]; 2], dh: &[f32], dc: &mut [f32]) {
+fn usual_cells(fma: Fma, gates: &mut [f32], [c_prev, c]: [&[f32]; 2], dh: &[f32], dc: &mut [f32]) {
     let (gates, _) = gates.as_chunks_mut::<4>();
     let n = gates.len();
     let (c_prev, c, dh, dc) = (&c_prev[..n], &c[..n], &dh[..n], &mut dc[..n]);
     for j in 0..n {
         let [i, f, g, o] = gates[j];
-        let y = tanh(c[j]);
-        let of_cell = dc[j] + dh[j] * o * (1.0 - y * y);
+        let y = tanh(fma, c[j]);
+        let of_cell = fma.add(dh[j] * o, fma.add(-y, y, 1.0), dc[j]);
         gates[j] = [
             of_cell * g * (i * (1.0 - i)),
             of_cell * c_prev[j] * (f * (1.0 - f)),
-            of_cell * i * (1.0 - g * g),
+            of_cell * i * fma.add(-g, g, 1.0),
             dh[j] * y * (o * (1.0 - o)),
         ];
         dc[j] = of_cell * f;

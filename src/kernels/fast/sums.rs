@@ -23,7 +23,7 @@ pub(super) fn sum_rows(
     workers.each(work, |(part, sums)| {
         vectorised(
             #[inline(always)]
-            || {
+            |_| {
                 for (first, sums) in part.clone().step_by(block).zip(sums.chunks_exact_mut(width)) {
                     for row in first..part.end.min(first + block) {
                         add(row, sums);

@@ -74,7 +74,7 @@ const MOST_PARTS: usize = 64;
 
 /// Multiplications of a product from which on blocks of whole vec4s are worth their compilation: 10 to 15 % faster than those that take
 /// any A and are there anyway, for the gradients of a first layer's weights.
-const WORTH_COMPILING: u64 = 1 << 23;
+const WORTH_COMPILING: u64 = 1 << 28;
 
 /// Cooperative matrices along each side of what a workgroup holds of C.
 const OF_COOPERATIVE: u32 = 4;

@@ -31,6 +31,9 @@ pub struct Verify {
     /// Training steps of the lesson's model in lockstep.
     #[arg(long, value_name = "N", default_value = "32", value_parser = at_least_one, allow_negative_numbers = true)]
     pub steps: usize,
+    /// Only these kernels, by name, separated by commas, and the training steps [default: all].
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', value_parser = kernel)]
+    pub kernels: Option<Vec<&'static KernelInfo>>,
     /// Only print which variants there are of kernels that have several, as GATENORM_VARIANT takes them.
     #[arg(long)]
     pub variants: bool,
@@ -68,6 +71,14 @@ pub fn run(args: &Verify) -> Result<()> {
     Ok(())
 }
 
+/// The kernel of this name.
+fn kernel(name: &str) -> Result<&'static KernelInfo, String> {
+    let found = ALL.iter().find(|kernel| kernel.name == name).copied();
+    found.ok_or_else(|| {
+        format!("no kernel of this name; there are {}", ALL.iter().map(|k| k.name).collect::<Vec<_>>().join(", "))
+    })
+}
+
 /// Every variant of kernels with several, as `kernel=variant`.
 fn variants() -> Vec<String> {
     let several = ALL.iter().filter(|kernel| kernel.variants.all.len() > 1);
@@ -92,7 +103,7 @@ fn verify_kernels(device: &Device, args: &Verify) -> Result<Vec<KernelReport>> {
         ))?;
     }
     let mut reports = Vec::with_capacity(ALL.len());
-    for kernel in ALL {
+    for kernel in args.kernels.as_deref().unwrap_or(ALL) {
         for found in verify(kernel)? {
             if !args.json {
                 report::print(row(&found))?;

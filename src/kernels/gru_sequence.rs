@@ -46,8 +46,11 @@ pub(super) const GRU_OVERRIDES: &[Override] = &[
 ];
 
 /// Where the reset comes before the product, so that there are two in a step; h and r h are held.
-const TWICE: Pass =
-    Pass { entries: [&["main", "candidates"], &["lanes_twice"], &["slice_twice"]], products: 2, ..FORWARDS };
+const TWICE: Pass = Pass {
+    entries: [&["main", "candidates"], &["lanes_twice"], &["slice_twice"], &["tile", "candidates"]],
+    products: 2,
+    ..FORWARDS
+};
 
 impl GruCell {
     pub(super) fn options(self, extras: [(&'static str, u32); 2]) -> Options {
@@ -166,8 +169,14 @@ impl Kernel for GruSequence {
                 include_str!("../../shaders/recurrence_slice.wgsl"),
                 include_str!("../../shaders/gru_sequence_slice.wgsl")
             ),
+            concat!(include_str!("../../shaders/recurrence.wgsl"), include_str!("../../shaders/recurrence_tile.wgsl")),
         ],
-        entries: [&["main", "candidates"], &["lanes", "lanes_twice"], &["slice", "slice_twice"]],
+        entries: [
+            &["main", "candidates"],
+            &["lanes", "lanes_twice"],
+            &["slice", "slice_twice"],
+            &["tile", "candidates"],
+        ],
         slices: SLICES,
     }
     .variants();
@@ -181,7 +190,7 @@ impl Kernel for GruSequence {
     }
 
     fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
-        Engine::of(variant).fits(&Self::VARIANTS[variant], traits, self.0.units, pass(options))
+        Engine::of(variant).fits(&Self::VARIANTS[variant], options, traits, self.0.units, pass(options))
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {

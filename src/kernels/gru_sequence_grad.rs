@@ -30,8 +30,11 @@ pub struct GruSequenceGradSlots {
 const CARRIED: Carried = Carried { seed: 1, step: 1, initial: 1 };
 
 /// Where the reset comes before the product, so that there are two in a step.
-const TWICE: Pass =
-    Pass { entries: [&["main", "resets"], &["lanes_twice"], &["slice_twice"]], products: 2, ..BACKWARDS };
+const TWICE: Pass = Pass {
+    entries: [&["main", "resets"], &["lanes_twice"], &["slice_twice"], &["tile", "resets"]],
+    products: 2,
+    ..BACKWARDS
+};
 
 fn pass(options: &Options) -> &'static Pass {
     if GruCell::of(options).reset_after { &BACKWARDS } else { &TWICE }
@@ -118,8 +121,17 @@ impl Kernel for GruSequenceGrad {
                 include_str!("../../shaders/recurrence_grad_slice.wgsl"),
                 include_str!("../../shaders/gru_sequence_grad_slice.wgsl")
             ),
+            concat!(
+                include_str!("../../shaders/recurrence_grad.wgsl"),
+                include_str!("../../shaders/recurrence_grad_tile.wgsl")
+            ),
         ],
-        entries: [&["main", "resets"], &["lanes", "lanes_twice", "main"], &["slice", "slice_twice", "main"]],
+        entries: [
+            &["main", "resets"],
+            &["lanes", "lanes_twice", "main"],
+            &["slice", "slice_twice", "main"],
+            &["tile", "resets", "main"],
+        ],
         slices: GRAD_SLICES,
     }
     .variants();
@@ -134,7 +146,7 @@ impl Kernel for GruSequenceGrad {
     }
 
     fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
-        Engine::of(variant).fits(&Self::VARIANTS[variant], traits, self.0.units, pass(options))
+        Engine::of(variant).fits(&Self::VARIANTS[variant], options, traits, self.0.units, pass(options))
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {

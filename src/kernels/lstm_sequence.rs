@@ -133,6 +133,7 @@ impl Kernel for LstmSequence {
                 include_str!("../../shaders/recurrence_lanes.wgsl")
             ),
             concat!(include_str!("../../shaders/recurrence.wgsl"), include_str!("../../shaders/recurrence_slice.wgsl")),
+            concat!(include_str!("../../shaders/recurrence.wgsl"), include_str!("../../shaders/recurrence_tile.wgsl")),
         ],
         entries: FORWARDS.entries,
         slices: SLICES,
@@ -147,8 +148,8 @@ impl Kernel for LstmSequence {
         self.0.dispatches(variant, &FORWARDS).into_iter().map(|dispatch| dispatch.map(LstmSequence)).collect()
     }
 
-    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        Engine::of(variant).fits(&Self::VARIANTS[variant], traits, self.0.units, &FORWARDS)
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
+        Engine::of(variant).fits(&Self::VARIANTS[variant], options, traits, self.0.units, &FORWARDS)
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {

@@ -117,8 +117,12 @@ impl Kernel for LstmSequenceGrad {
                 include_str!("../../shaders/recurrence_grad.wgsl"),
                 include_str!("../../shaders/recurrence_grad_slice.wgsl")
             ),
+            concat!(
+                include_str!("../../shaders/recurrence_grad.wgsl"),
+                include_str!("../../shaders/recurrence_grad_tile.wgsl")
+            ),
         ],
-        entries: [&["main"], &["lanes", "main"], &["slice", "main"]],
+        entries: [&["main"], &["lanes", "main"], &["slice", "main"], &["tile", "main"]],
         slices: GRAD_SLICES,
     }
     .variants();
@@ -132,8 +136,8 @@ impl Kernel for LstmSequenceGrad {
         all.into_iter().map(|dispatch| dispatch.map(LstmSequenceGrad)).collect()
     }
 
-    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        Engine::of(variant).fits(&Self::VARIANTS[variant], traits, self.0.units, &BACKWARDS)
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
+        Engine::of(variant).fits(&Self::VARIANTS[variant], options, traits, self.0.units, &BACKWARDS)
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Dispatch, RUN, Traits, Variant};
+use super::{Dispatch, Options, RUN, Traits, Variant};
 
 /// What one dispatch may cost, in multiplications and additions: about 100 ms of the slowest driver, since drivers kill what takes
 /// long.
@@ -37,18 +37,20 @@ const LANES: usize = 1;
 const SLICE_8: usize = 2;
 const SLICE_64: usize = 3;
 const SLICE_256: usize = 4;
+const TILE: usize = 5;
 
 /// By the number of the variant.
-const ENGINES: [Engine; 5] = [
+const ENGINES: [Engine; 6] = [
     Engine { place: 0, rows: None, threads: 1, terms: 1, software: false },
     Engine { place: 1, rows: Some(ROWS_OF_LANES), threads: 8, terms: 4, software: true },
     Engine { place: 2, rows: Some(8), threads: 8, terms: 1, software: true },
     Engine { place: 2, rows: Some(4), threads: 64, terms: 1, software: false },
     Engine { place: 2, rows: Some(4), threads: 256, terms: 1, software: false },
+    Engine { place: 3, rows: None, threads: 1, terms: 1, software: false },
 ];
 
-/// Entry points of `steps`, `lanes` and the slices.
-pub(super) type Entries = [&'static [&'static str]; 3];
+/// Entry points of `steps`, `lanes`, the slices and `tile`.
+pub(super) type Entries = [&'static [&'static str]; 4];
 
 /// What a dispatch is to do in each of its time steps.
 #[derive(Clone, Copy)]
@@ -62,10 +64,15 @@ pub(super) struct Pass {
 }
 
 /// Forwards, where a cell multiplies once in a step; h of two steps is held.
-pub(super) const FORWARDS: Pass = Pass { entries: [&["main"], &["lanes"], &["slice"]], products: 1, held: 8 };
+pub(super) const FORWARDS: Pass =
+    Pass { entries: [&["main"], &["lanes"], &["slice"], &["tile"]], products: 1, held: 8 };
 /// Backwards; the gradients of one step's gates are held.
 pub(super) const BACKWARDS: Pass = Pass { held: 16, ..FORWARDS };
 
+/// Units, rows and threads of a workgroup of `tile`.
+const TILE_UNITS: u32 = 16;
+const TILE_ROWS: u32 = 32;
+const TILE_THREADS: u32 = 256;
 /// Rows of the batch that a workgroup of `lanes` holds.
 const ROWS_OF_LANES: u32 = 16;
 /// The size of `lanes`: as much as its loads can serve before the kernel outgrows the first-level cache.
@@ -73,8 +80,8 @@ const LANES_SIZE: &[(&str, u32)] = &[("ROWS", ROWS_OF_LANES), ("ACROSS", 4)];
 
 /// What a kernel's variants are made of: one for each engine.
 pub(super) struct Sources {
-    /// Of `steps`, `lanes` and the slices, behind the kernel's own.
-    pub wgsl: [&'static str; 3],
+    /// Of `steps`, `lanes`, the slices and `tile`, behind the kernel's own.
+    pub wgsl: [&'static str; 4],
     /// All that are dispatched.
     pub entries: Entries,
     /// The sizes of the slices.
@@ -93,14 +100,15 @@ pub(super) const GRAD_SLICES: [&[(&str, u32)]; 3] =
 
 impl Sources {
     /// The variants, by the number of the engine.
-    pub const fn variants(self) -> [Variant; 5] {
-        let Sources { wgsl: [steps, lanes, slice], entries, slices } = self;
+    pub const fn variants(self) -> [Variant; 6] {
+        let Sources { wgsl: [steps, lanes, slice, tile], entries, slices } = self;
         [
             Variant { wgsl: steps, ..Variant::named("steps", entries[0]) },
             Variant { wgsl: lanes, constants: LANES_SIZE, subgroups: true, ..Variant::named("lanes", entries[1]) },
             Variant { wgsl: slice, constants: slices[0], ..Variant::named("slice8", entries[2]) },
             Variant { wgsl: slice, constants: slices[1], ..Variant::named("slice64", entries[2]) },
             Variant { wgsl: slice, constants: slices[2], ..Variant::named("slice256", entries[2]) },
+            Variant { wgsl: tile, ..Variant::named("tile", entries[3]) },
         ]
     }
 }
@@ -133,13 +141,18 @@ impl Engine {
 
     /// The dispatches of these parts of all time steps, one behind the other.
     pub fn dispatches<P: Copy>(&self, parts: impl Iterator<Item = P>, shape: Shape, pass: &Pass) -> Vec<Dispatch<P>> {
-        let grid = self.rows.map_or(Self::step_grid(shape), |of_group| [1, shape[0].div_ceil(of_group), shape[2]]);
-        let entries = pass.entries[self.place];
-        parts.flat_map(|params| entries.iter().map(move |&entry| Dispatch { entry, params, grid })).collect()
+        let [rows, units, directions] = shape;
+        let grid = |entry: &str| match self.rows {
+            _ if entry == "tile" => [units.div_ceil(TILE_UNITS), rows.div_ceil(TILE_ROWS), directions],
+            Some(of_group) => [1, rows.div_ceil(of_group), directions],
+            None => Self::step_grid(shape),
+        };
+        let entries: Vec<_> = pass.entries[self.place].iter().map(|&entry| (entry, grid(entry))).collect();
+        parts.flat_map(|params| entries.iter().map(move |&(entry, grid)| Dispatch { entry, params, grid })).collect()
     }
 
     /// Whether a GPU can run it as this variant.
-    pub fn fits(&self, variant: &Variant, traits: &Traits, units: u32, pass: &Pass) -> bool {
+    pub fn fits(&self, variant: &Variant, options: &Options, traits: &Traits, units: u32, pass: &Pass) -> bool {
         let constant = |name: &str| constant(variant, name);
         let (most_units, rows) = (constant("MOST_UNITS"), 4 * constant("QUADS"));
         (traits.software || !self.software)
@@ -147,6 +160,8 @@ impl Engine {
             && constant("THREADS") <= traits.workgroup_threads
             && pass.held * most_units * rows <= traits.workgroup_memory
             && (most_units == 0 || units <= most_units)
+            // A tile holds one h for all gates.
+            && (variant.name != "tile" || options.get("DROPOUT") == 0 && traits.workgroup_threads >= TILE_THREADS)
             && (self.rows.is_none() || self.loops(units.into(), pass) <= 2 * DISPATCH_LOOPS)
     }
 }
@@ -157,13 +172,13 @@ fn constant(variant: &Variant, name: &str) -> u32 {
 }
 
 /// The variant to take where nothing was measured: all steps in one dispatch while U stays close to a workgroup, which a GPU's is
-/// up to some hundred units, else a dispatch for each.
+/// up to some hundred units, else a dispatch for each, in tiles where rows and units fill them.
 pub(super) fn engine_for(units: u32, traits: &Traits, fits: impl Fn(usize) -> bool) -> usize {
     let wanted: &[usize] = match (traits.software, units) {
         (true, _) => &[LANES, SLICE_8],
         (false, ..=64) => &[SLICE_64],
         (false, ..=160) => &[SLICE_256],
-        _ => &[],
+        _ => &[TILE],
     };
     wanted.iter().copied().find(|&variant| fits(variant)).unwrap_or(STEPS)
 }

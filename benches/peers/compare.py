@@ -18,6 +18,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+# The backend that each of burn's binaries is run with.
+BURN = {"burn-wgsl": "wgpu", "burn-wgsl-fusion": "wgpu", "burn-cpu": "flex"}
 PYTHON_PEERS = {"train": ["keras-jax", "torch", "keras-tf"], "infer": ["onnx"]}
 
 
@@ -46,9 +48,10 @@ def python_peer(peer, what, config, seconds):
     return {f"{peer}, {line['batch']} at once" if what == "infer" else peer: line["median_ms"] for line in found}
 
 
-def burn_peer(binary, backend, what, config, seconds):
-    command = [binary, "--backend", backend, "--config", config, "--phase", what, "--seconds", str(seconds)]
-    return {f"burn {backend}": line["ms_median"] for line in lines(command)}
+def burn_peer(folder, peer, what, config, seconds):
+    backend = BURN[peer]
+    command = [os.path.join(folder, peer), "--backend", backend, "--config", config, "--phase", what, "--seconds", str(seconds)]
+    return {peer: line["ms_median"] for line in lines(command)}
 
 
 def main():
@@ -56,8 +59,8 @@ def main():
     ap.add_argument("--what", default="train", choices=["train", "infer"])
     ap.add_argument("--configs", nargs="+", default=["seed"], choices=["seed", "small", "medium", "large"])
     ap.add_argument("--device", default="cpu", help="gatenorm's, as its --device takes it")
-    ap.add_argument("--peers", nargs="*", help="default: all that are there for the CPU; burn-wgsl and burn-cpu with --burn")
-    ap.add_argument("--burn", metavar="DIR", help="where the binaries burn-wgsl and burn-cpu are")
+    ap.add_argument("--peers", nargs="*", help="default: all that are there for the CPU; burn-wgsl, burn-wgsl-fusion and burn-cpu with --burn")
+    ap.add_argument("--burn", metavar="DIR", help="where the binaries burn-wgsl, burn-wgsl-fusion and burn-cpu are")
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--seconds", type=float, default=3.0, help="for each measurement of a peer")
     args = ap.parse_args()
@@ -70,7 +73,7 @@ def main():
         times = {}
         for _ in range(args.rounds):
             for found in [ours(args.what, config, args.device)] + [
-                burn_peer(os.path.join(args.burn, peer), {"burn-wgsl": "wgpu", "burn-cpu": "flex"}[peer], args.what, config, args.seconds)
+                burn_peer(args.burn, peer, args.what, config, args.seconds)
                 if peer.startswith("burn")
                 else python_peer(peer, args.what, config, args.seconds)
                 for peer in peers

@@ -9,7 +9,7 @@ use super::device::Gpu;
 use super::lockstep::lockstep;
 use super::{Executor, GpuExecutor};
 use crate::error::{Error, Result};
-use crate::kernels::{Kernel, Matmul, MatmulSlots, Matrices, Precision, StepScalars};
+use crate::kernels::{Kernel, Matmul, MatmulSlots, Matrices, Precision, StepScalars, Variant};
 use crate::plan::{BufferSpec, Limits, Plan, Slot};
 
 /// What a device must be opened with.
@@ -34,17 +34,25 @@ pub(super) fn matrices(adapter: &wgpu::Adapter) -> Matrices {
     Matrices { half_16: half && has(16, F16), half_8: half && has(8, F16), single_8: has(8, F32) }
 }
 
-/// The names of the variants that compute what they should on a device that was opened for them.
+/// The names of the variants that compute what they should on a device that was opened for them, in its precision.
 ///
 /// Errors: a device that has no such matrices, or that computes wrong products by all of them.
-pub(super) fn trusted(gpu: &Gpu) -> Result<Vec<&'static str>> {
+pub(super) fn trusted(gpu: &Gpu, precision: Precision) -> Result<Vec<&'static str>> {
     let (traits, name) = (gpu.traits(), &gpu.info().name);
-    if !traits.matrices.any() {
-        return Err(Error::Device(format!(
-            "`{name}` has no cooperative matrices (8 x 8, or 16 x 16 of half precision, with sums in f32): leave --cooperative-matrices out"
-        )));
+    let of_precision = match precision {
+        Precision::F32 => traits.matrices.single_8,
+        Precision::F16 => traits.matrices.half_16 || traits.matrices.half_8,
+    };
+    if !of_precision {
+        let why = match (traits.matrices.any(), precision) {
+            (false, _) => "no cooperative matrices (8 x 8, or 16 x 16 of half precision, with sums in f32): leave",
+            (true, Precision::F32) => "cooperative matrices of half precision only: add --precision f16, or leave",
+            (true, Precision::F16) => "cooperative matrices of f32 only: leave --precision f16 out, or leave",
+        };
+        return Err(Error::Device(format!("`{name}` has {why} --cooperative-matrices out")));
     }
-    let fitting = Matmul::VARIANTS.iter().enumerate().filter(|(_, v)| v.cooperative.is_some_and(|c| c.fits(&traits)));
+    let fits = |v: &Variant| v.cooperative.is_some_and(|c| c.of == precision && c.fits(&traits));
+    let fitting = Matmul::VARIANTS.iter().enumerate().filter(|(_, variant)| fits(variant));
     let (mut right, mut wrong) = (Vec::new(), Vec::new());
     for (number, variant) in fitting {
         let agrees = SIZES.into_iter().map(|size| agrees(gpu, number, size));

@@ -273,7 +273,8 @@ impl Gpu {
             faults,
         };
         let gpu = Gpu { inner: Arc::new(inner) };
-        let trusted = if options.cooperative_matrices { cooperative::trusted(&gpu)? } else { Vec::new() };
+        let trusted =
+            if options.cooperative_matrices { cooperative::trusted(&gpu, options.precision)? } else { Vec::new() };
         // Nobody else has it yet, so that nobody else has set it.
         let _ = gpu.inner.trusted.set(trusted);
         Ok(gpu)

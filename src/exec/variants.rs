@@ -2,7 +2,7 @@
 
 use super::device::Gpu;
 use crate::error::{Error, Result};
-use crate::kernels::{ALL, KernelInfo, Traits, Variant, Variants};
+use crate::kernels::{ALL, KernelInfo, Matrices, Traits, Variant, Variants};
 use crate::plan::Step;
 
 /// Variants that somebody insists on, by kernel.
@@ -68,8 +68,11 @@ impl Gpu {
 
     /// The fixed table's variant for a step.
     pub(super) fn preferred(&self, step: &Step) -> usize {
-        let number = (step.kernel.variants.preferred)(&step.params, &step.options, &self.traits());
-        if self.fits(step, number) { number } else { 0 }
+        let by_table = |traits| (step.kernel.variants.preferred)(&step.params, &step.options, &traits);
+        let traits = self.traits();
+        // The table does not know which cooperative matrices compute what they should.
+        let numbers = [traits, Traits { matrices: Matrices::default(), ..traits }].map(by_table);
+        numbers.into_iter().find(|&number| self.fits(step, number)).unwrap_or(0)
     }
 }
 

@@ -12,14 +12,21 @@ variants=("$@")
 if [ ${#variants[@]} = 0 ]; then
     mapfile -t variants < <(target/release/gatenorm verify --variants)
 fi
+failed=()
 for variant in "${variants[@]}"; do
     for checked in 0 1; do
         flags=()
         if [ $checked = 1 ]; then flags=(--checked); fi
         echo "== $variant, checks $checked"
         export GATENORM_VARIANT="$variant" GATENORM_CHECKED=$checked
-        target/release/gatenorm verify --device "$device" "${flags[@]}" --kernels "${variant%%=*}" --steps 8 | tail -n 3
-        cargo test --release --quiet --test keras_parity --test training --test lockstep
+        target/release/gatenorm verify --device "$device" "${flags[@]}" --kernels "${variant%%=*}" --steps 8 | tail -n 3 ||
+            failed+=("$variant, checks $checked: verify")
+        cargo test --release --quiet --no-fail-fast --test keras_parity --test training --test lockstep ||
+            failed+=("$variant, checks $checked: tests")
     done
 done
+if [ ${#failed[@]} != 0 ]; then
+    printf "failed: %s\n" "${failed[@]}" >&2
+    exit 1
+fi
 echo "all variants agree"

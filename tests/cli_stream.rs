@@ -88,6 +88,8 @@ fn what_cannot_be_read_is_named_with_line_and_column() {
     refused("a,colour,b\n1,pink,2\n", &[], &["line 2", "`pink` in `colour`", "did not meet", "blue, green, red"]);
     refused("a,colour,b\n1,,2\n", &[], &["line 2", "`colour` is missing"]);
     refused("a,colour,b\n", &["--device", "gpu"], &["leave --device out"]);
+    refused("a,colour,b\n", &["--precision", "f16"], &["leave --precision and --cooperative-matrices out"]);
+    refused("a,colour,b\n", &["--cooperative-matrices"], &["leave --precision and --cooperative-matrices out"]);
     assert!(answers(&model, "a,colour,b\n1,pink,2\n", &["--new-categories", "none"]).status.success());
     let files = gatenorm(&["predict", &model, &data, "--stream"]).output().unwrap();
     assert!(String::from_utf8(files.stderr).unwrap().contains("say `-` for DATA and --stream"));

@@ -53,6 +53,10 @@ impl ModelAndData {
             )
             .into());
         }
+        if self.device.is_of_products() {
+            let text = "rows are predicted one by one in f32, without products of matrices: leave --precision and --cooperative-matrices out";
+            return Err(Error::usage(text).into());
+        }
         if self.memory.is_given() {
             return Err(
                 Error::usage("rows that are predicted one by one take no memory: leave --device-memory out").into()

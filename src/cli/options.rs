@@ -34,7 +34,7 @@ pub struct DeviceFlags {
 }
 
 /// In what precision matrix products take their operands.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 pub enum PrecisionOf {
     F32,
     F16,
@@ -52,6 +52,11 @@ impl DeviceFlags {
             "auto" => Device::any_gpu(self.options()),
             _ => Ok(self.open()?.0),
         }
+    }
+
+    /// Whether something is said of matrix products.
+    pub fn is_of_products(&self) -> bool {
+        self.precision != PrecisionOf::F32 || self.cooperative_matrices
     }
 
     fn options(&self) -> DeviceOptions {

@@ -10,7 +10,7 @@ use super::lockstep::lockstep;
 use super::{Executor, GpuExecutor};
 use crate::error::{Error, Result};
 use crate::kernels::{Kernel, Matmul, MatmulSlots, Matrices, Precision, StepScalars, Variant};
-use crate::plan::{BufferSpec, Limits, Plan, Slot};
+use crate::plan::{BufferSpec, Plan, Slot};
 
 /// What a device must be opened with.
 pub(super) const FEATURES: wgpu::Features =
@@ -73,10 +73,9 @@ pub(super) fn trusted(gpu: &Gpu, precision: Precision) -> Result<Vec<&'static st
 
 /// Whether a variant's product of this size is as near the reference's as rounding allows.
 fn agrees(gpu: &Gpu, variant: usize, [m, n, k]: [usize; 3]) -> Result<bool> {
-    let precision = Matmul::VARIANTS[variant].cooperative.map_or(Precision::F32, |c| c.of);
     let mut device = GpuExecutor::new(gpu)?;
     device.insist(Matmul::INFO.name, variant);
-    let mut plan = Plan::new(Limits { precision, ..device.limits() });
+    let mut plan = Plan::new(device.limits());
     let mut holding = |name: &str, len: usize| -> Result<Slot> {
         let spec = BufferSpec::persistent(name, &[len]);
         let values: Vec<f32> = (1..=len).map(|i| (i as f32 * 0.618_034).fract() - 0.4).collect();

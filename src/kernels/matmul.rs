@@ -12,7 +12,7 @@ use super::{
 use crate::plan::{Plan, Slot};
 
 params! {
-    /// C = A·B (+ C) (+ bias), A and B as they are or rounded to half precision ([`half`]).
+    /// C = A·B (+ C) (+ bias), A and B as they are or rounded to half precision ([`super::half`]).
     pub struct Matmul {
         /// Rows of C.
         pub m: u32,

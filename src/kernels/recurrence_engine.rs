@@ -172,7 +172,7 @@ fn constant(variant: &Variant, name: &str) -> u32 {
 }
 
 /// The variant to take where nothing was measured: all steps in one dispatch while U stays close to a workgroup, which a GPU's is
-/// up to some hundred units, else a dispatch for each, in tiles where rows and units fill them.
+/// up to some hundred units, else a dispatch for each, in tiles where they fit.
 pub(super) fn engine_for(units: u32, traits: &Traits, fits: impl Fn(usize) -> bool) -> usize {
     let wanted: &[usize] = match (traits.software, units) {
         (true, _) => &[LANES, SLICE_8],

@@ -104,7 +104,11 @@ fn verify_kernels(device: &Device, args: &Verify) -> Result<Vec<KernelReport>> {
     }
     let mut reports = Vec::with_capacity(ALL.len());
     for kernel in args.kernels.as_deref().unwrap_or(ALL) {
-        for found in verify(kernel)? {
+        let found_of_kernel = verify(kernel)?;
+        if found_of_kernel.is_empty() && !args.json {
+            report::print(format!("{:<22}fits no case on this device as it is demanded", kernel.name))?;
+        }
+        for found in found_of_kernel {
             if !args.json {
                 report::print(row(&found))?;
             }

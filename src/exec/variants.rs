@@ -60,10 +60,15 @@ impl Gpu {
         all.get(variant).is_some_and(trusted) && fits(&step.params, &step.options, variant, &self.traits())
     }
 
+    /// The variant that the options, or `GATENORM_VARIANT`, insist on for a kernel.
+    pub fn forced(&self, kernel: &str) -> Option<usize> {
+        self.inner.forced.of(kernel)
+    }
+
     /// The variant that somebody insists on for a step, where it fits.
     pub(super) fn demanded(&self, step: &Step, insisted: Option<(&str, usize)>) -> Option<usize> {
         let insisted = insisted.filter(|(kernel, _)| *kernel == step.kernel.name).map(|(_, number)| number);
-        insisted.or_else(|| self.inner.forced.of(step.kernel.name)).filter(|&number| self.fits(step, number))
+        insisted.or_else(|| self.forced(step.kernel.name)).filter(|&number| self.fits(step, number))
     }
 
     /// The fixed table's variant for a step.

@@ -84,7 +84,7 @@ pub fn verify_kernels(device: &Gpu, seed: u64, cases_per_kernel: usize) -> Resul
     Ok(reports.into_iter().flatten().collect())
 }
 
-/// Runs a kernel on a GPU, once for each of its variants that fits.
+/// Runs a kernel on a GPU, once for each of its variants that fits, or for the one that the device was told to take.
 pub fn verify_variants(
     executor: &mut GpuExecutor,
     kernel: &'static KernelInfo,
@@ -92,8 +92,9 @@ pub fn verify_variants(
     cases: usize,
 ) -> Result<Vec<KernelReport>> {
     let mut reports = Vec::new();
-    for (number, variant) in kernel.variants.all.iter().enumerate() {
-        let gpu = executor.gpu().clone();
+    let gpu = executor.gpu().clone();
+    let wanted = |number: usize| gpu.forced(kernel.name).is_none_or(|forced| forced == number);
+    for (number, variant) in kernel.variants.all.iter().enumerate().filter(|(number, _)| wanted(*number)) {
         executor.insist(kernel.name, number);
         let fits = |case: &Case| case.plan.steps().iter().any(|step| gpu.fits(step, number));
         let report = verify_fitting(executor, kernel, seed, cases, fits)?;

@@ -1,5 +1,8 @@
 //! How far a result may be from Keras's in double precision, and the worst found.
 
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use crate::golden::Golden;
 
 /// The precision of a run.
@@ -19,10 +22,39 @@ impl Precision {
     }
 }
 
+/// How far each element of what training leaves behind moves, at most, where the initial weights move to neighbouring numbers of single
+/// precision ([`Golden::neighbour`]) and all else is computed in double precision.
+#[derive(Debug, Default)]
+pub struct Sway(HashMap<String, Vec<f64>>);
+
+impl Sway {
+    /// Takes in how far one neighbour's results are from those of the case itself.
+    pub fn widen(&mut self, case: &Tally, neighbour: &Tally) {
+        for (what, values) in &neighbour.got {
+            let distances = values.iter().zip(&case.got[what]).map(|(a, b)| (a - b).abs());
+            let known = self.0.entry(what.clone()).or_insert_with(|| vec![0.0; values.len()]);
+            known.iter_mut().zip(distances).for_each(|(known, distance)| *known = known.max(distance));
+        }
+    }
+
+    /// Whether nothing is known of it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What an element may be off by because of it.
+    fn allowed(&self, what: &str, index: usize) -> f64 {
+        self.0.get(what).map_or(0.0, |of| 4.0 * of[index])
+    }
+}
+
 /// Comparisons of one case on one device.
 #[derive(Debug)]
 pub struct Tally {
     pub precision: Precision,
+    pub sway: Rc<Sway>,
+    /// What was computed.
+    pub got: HashMap<String, Vec<f64>>,
     pub compared: usize,
     /// Largest share of a tolerance used, and where.
     pub worst: (f64, String),
@@ -30,8 +62,9 @@ pub struct Tally {
 }
 
 impl Tally {
-    pub fn new(precision: Precision) -> Tally {
-        Tally { precision, compared: 0, worst: (0.0, "nothing".into()), failures: Vec::new() }
+    pub fn new(precision: Precision, sway: Rc<Sway>) -> Tally {
+        let worst = (0.0, "nothing".into());
+        Tally { precision, sway, got: HashMap::new(), compared: 0, worst, failures: Vec::new() }
     }
 
     /// Compares a tensor with the truth; anything not finite, or of another length, fails.
@@ -41,23 +74,30 @@ impl Tally {
             self.failures.push(format!("{what}: {} values, {} expected", got.len(), truth.len()));
             return;
         }
-        let worst = got.iter().zip(truth).enumerate().map(|(i, (g, t))| {
-            let distance = (g - t).abs();
-            (i, if distance.is_finite() { distance } else { f64::INFINITY })
-        });
-        let (index, distance) = worst.fold((0, 0.0), |a, b| if b.1 > a.1 { b } else { a });
-        let share = if distance == 0.0 { 0.0 } else { distance / tolerance };
+        self.got.insert(what.to_owned(), got.to_vec());
+        let allowed = |index: usize| tolerance.max(self.sway.allowed(what, index));
+        let shares =
+            got.iter().zip(truth).enumerate().map(|(i, (got, truth))| (i, share((got - truth).abs(), allowed(i))));
+        let (index, share) = shares.fold((0, 0.0), |a, b| if b.1 > a.1 { b } else { a });
+        if share > 1.0 {
+            let (got, truth, allowed) = (got[index], truth[index], allowed(index));
+            let distance = (got - truth).abs();
+            let failure =
+                format!("{what}[{index}]: {got} against {truth}, off by {distance:.2e}, tolerance {allowed:.2e}");
+            self.failures.push(failure);
+        }
         if share > self.worst.0 {
             self.worst = (share, what.to_owned());
         }
-        // A tolerance that is no number fails, too.
-        let within = distance <= tolerance;
-        if !within {
-            self.failures.push(format!(
-                "{what}[{index}]: {} against {}, off by {distance:.2e}, tolerance {tolerance:.2e}",
-                got[index], truth[index]
-            ));
-        }
+    }
+}
+
+/// The share of what is allowed that a distance uses: above 1 where it goes beyond, or where either is no number.
+fn share(distance: f64, allowed: f64) -> f64 {
+    match distance <= allowed {
+        true if distance == 0.0 => 0.0,
+        true => distance / allowed,
+        false => (distance / allowed).max(1.0).next_up(),
     }
 }
 

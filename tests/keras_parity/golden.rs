@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use gatenorm::data::Dataset;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 /// A case as the file holds it; integers are widened too.
+#[derive(Clone)]
 pub struct Golden {
     pub config: Value,
     tensors: HashMap<String, (Vec<usize>, Vec<f64>)>,
@@ -39,6 +42,23 @@ impl Golden {
     /// The truth: the tensor in double precision.
     pub fn truth(&self, name: &str) -> Option<&[f64]> {
         self.tensors.get(&format!("f64/{name}")).map(|(_, values)| values.as_slice())
+    }
+
+    /// The case that begins at neighbours of its initial weights: each of them the next number above or below in single precision, or
+    /// itself, at random.
+    pub fn neighbour(&self, seed: u64) -> Golden {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut moved = |value: f64| match rng.random_range(0..3) {
+            0 => f64::from((value as f32).next_down()),
+            1 => f64::from((value as f32).next_up()),
+            _ => value,
+        };
+        let mut tensors: Vec<_> = self.tensors.clone().into_iter().collect();
+        tensors.sort_by(|a, b| a.0.cmp(&b.0));
+        for (_, (_, values)) in tensors.iter_mut().filter(|(name, _)| name.starts_with("init/")) {
+            values.iter_mut().for_each(|value| *value = moved(*value));
+        }
+        Golden { config: self.config.clone(), tensors: tensors.into_iter().collect() }
     }
 
     /// Names after a prefix, sorted.

@@ -29,29 +29,29 @@ fn lanes_resets(s: Step, first: u32, lane: u32) {
 
 // Leaves dg·U_gᵀ of a lane's units.
 fn candidate_product(s: Step, first: u32, first_unit: u32, lane: u32) {
-    var sum: array<array<array<f32, ACROSS>, 2>, PAIRS>;
+    var sum: Sums;
     for (var k = 0u; k < p.units; k += TERMS) {
-        var weights: array<vec4<f32>, ACROSS>;
+        let k1 = min(k + 1u, p.units - 1u);
+        var weights0: array<f32, ACROSS>;
+        var weights1: array<f32, ACROSS>;
         for (var i = 0u; i < ACROSS; i++) {
-            let row = own.u + min(first_unit + i * LANES, p.units - 1u) * p.units;
-            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[row + min(k + l, p.units - 1u)].w; }
+            weights0[i] = u[weights_at(first_unit, i) + k].w;
+            weights1[i] = u[weights_at(first_unit, i) + k1].w;
         }
-        let k_own = min(k + lane % TERMS, p.units - 1u);
-        for (var pair = 0u; pair < PAIRS; pair++) {
-            let row = min(first + 2u * pair + lane / TERMS, p.rows - 1u);
-            let held = select(0.0, gates[s.gates + row * p.units + k_own].w, k_own == k + lane % TERMS);
-            for (var half = 0u; half < 2u; half++) {
-                let values = vec4(
-                    subgroupShuffle(held, half * TERMS), subgroupShuffle(held, half * TERMS + 1u),
-                    subgroupShuffle(held, half * TERMS + 2u), subgroupShuffle(held, half * TERMS + 3u),
-                );
-                for (var i = 0u; i < ACROSS; i++) { sum[pair][half][i] += dot(values, weights[i]); }
+        let k_own = term_of_lane(k, lane);
+        for (var load = 0u; load < LOADS; load++) {
+            let row_own = row_of_lane(first + load * ROWS_OF_LOAD, lane);
+            let held = select(0.0, gates[s.gates + row_own * p.units + k_own].w, k_own == k + lane % TERMS);
+            for (var row = 0u; row < ROWS_OF_LOAD; row++) {
+                let dg0 = subgroupShuffle(held, row * TERMS);
+                let dg1 = subgroupShuffle(held, row * TERMS + 1u);
+                for (var i = 0u; i < ACROSS; i++) { sum[load][row][i] += dg0 * weights0[i] + dg1 * weights1[i]; }
             }
         }
     }
-    for (var pair = 0u; pair < PAIRS; pair++) {
-        for (var half = 0u; half < 2u; half++) {
-            for (var i = 0u; i < ACROSS; i++) { sums[place(2u * pair + half, i, lane)] = sum[pair][half][i]; }
+    for (var load = 0u; load < LOADS; load++) {
+        for (var row = 0u; row < ROWS_OF_LOAD; row++) {
+            for (var i = 0u; i < ACROSS; i++) { sums[place(load * ROWS_OF_LOAD + row, i, lane)] = sum[load][row][i]; }
         }
     }
 }

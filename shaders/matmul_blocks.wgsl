@@ -7,7 +7,9 @@ const TERMS: u32 = 4u; // that are loaded, multiplied and added up at once; load
 @group(1) @binding(1) var<storage, read> b4: array<vec4<f32>>;
 @group(1) @binding(5) var<storage, read_write> c4: array<vec4<f32>>;
 @group(1) @binding(6) var<storage, read_write> parts4: array<vec4<f32>>;
-var<workgroup> sums: array<vec4<f32>, BLOCKS * 8u * LANES>;
+
+// A lane's sums.
+alias Sums = array<array<vec4<f32>, 8>, BLOCKS>;
 
 // Term k of the row'th of eight rows.
 fn hand(held: vec4<f32>, row: u32, k: u32, turned: bool) -> f32 {
@@ -36,7 +38,7 @@ fn product(group: vec3<u32>, lane: u32, turned: bool, along_k: bool) {
     let first = group.z * p.k_part;
     let last = min(p.k, first + p.k_part);
     let scale = scales();
-    var acc: array<array<vec4<f32>, 8>, BLOCKS>;
+    var acc: Sums;
     for (var k = first; k < last; k += TERMS) {
         let loaded = load_b(read_col, k, last, along_k);
         let terms = mat4x4(operand4(loaded[0], scale.y), operand4(loaded[1], scale.y), operand4(loaded[2], scale.y), operand4(loaded[3], scale.y));
@@ -48,13 +50,19 @@ fn product(group: vec3<u32>, lane: u32, turned: bool, along_k: bool) {
             }
         }
     }
-    // A lane leaves its sums for itself, since drivers are slow with what is indexed by what they do not know, and slow to compile stores.
-    for (var block = 0u; block < BLOCKS; block++) {
-        for (var i = 0u; i < 8u; i++) { sums[(block * 8u + i) * LANES + lane] = acc[block][i]; }
-    }
     let bias4 = bias_of(col);
     let rows = min(BLOCKS * 8u, p.m - row);
-    for (var i = 0u; i < rows; i++) { store4(group.z, row + i, col, sum4(sums[i * LANES + lane], scale.z) + bias4); }
+    for (var i = 0u; i < rows; i++) { store4(group.z, row + i, col, sum4(of_row(&acc, i), scale.z) + bias4); }
+}
+
+// The sums of a row. Which, drivers do not know, and are slow with arrays indexed by such: they put them into memory, where each use is a
+// loop over the lanes, which takes long to compile, too. So it is selected. A pointer, since with runtime checks arrays are copied.
+fn of_row(sums: ptr<function, Sums>, row: u32) -> vec4<f32> {
+    var found = sums[0][0];
+    for (var block = 0u; block < BLOCKS; block++) {
+        for (var i = 0u; i < 8u; i++) { found = select(found, (*sums)[block][i], row == block * 8u + i); }
+    }
+    return found;
 }
 
 fn store4(part: u32, row: u32, col: u32, values: vec4<f32>) {

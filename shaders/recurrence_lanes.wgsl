@@ -1,5 +1,5 @@
 // All steps in one dispatch, for subgroups of 8 lanes that are the lanes of a CPU's vectors. What costs there is loads, each a loop over
-// the lanes, so that what one loads serves many products: h of two rows is loaded at once, each lane one unit of one of them, and handed
+// the lanes, so that what one loads serves many products: h of four rows is loaded at once, each lane one unit of one of them, and handed
 // round, and weights serve ROWS rows. Workgroup = subgroup = ROWS rows of the batch, lane = every eighth unit of them, ACROSS of these at
 // a time. No step needs another workgroup. A barrier of the workgroup would do as well, but CPU drivers cut a kernel in pieces there.
 var<workgroup> products: array<vec4<f32>, ROWS * ACROSS * LANES>;
@@ -29,11 +29,11 @@ fn lanes_step(s: Step, first: u32, lane: u32) {
     }
 }
 
-// h of one of two rows, as each gate sees it. Rows past the edge read the last one again, units past it count as 0.
+// h of one of four rows, as each gate sees it; terms past the last count as 0.
 fn held_h(s: Step, first_row: u32, k: u32, lane: u32) -> vec4<f32> {
-    let k_own = min(k + lane % TERMS, p.units - 1u);
-    let row = min(first_row + lane / TERMS, p.rows - 1u);
-    return select(vec4<f32>(), seen(h[own.h + s.read + row * p.units + k_own], row, k_own), vec4(k_own == k + lane % TERMS));
+    let row = row_of_lane(first_row, lane);
+    let k_own = term_of_lane(k, lane);
+    return select(vec4<f32>(), seen(h[own.h + s.read + row * p.units + k_own], row, k_own), k_own == k + lane % TERMS);
 }
 
 fn hand_h(held: vec4<f32>, from_lane: u32) -> vec4<f32> {
@@ -43,29 +43,28 @@ fn hand_h(held: vec4<f32>, from_lane: u32) -> vec4<f32> {
 
 // Leaves h·U of a lane's units.
 fn recurrent(s: Step, first: u32, first_unit: u32, lane: u32) {
-    var z: array<array<array<vec4<f32>, ACROSS>, 2>, PAIRS>;
+    var z: Sums4;
     for (var k = 0u; k < p.units; k += TERMS) {
-        var weights: array<mat4x4<f32>, ACROSS>;
+        let k1 = min(k + 1u, p.units - 1u);
+        var weights0: array<vec4<f32>, ACROSS>;
+        var weights1: array<vec4<f32>, ACROSS>;
         for (var i = 0u; i < ACROSS; i++) {
             let unit = min(first_unit + i * LANES, p.units - 1u);
-            for (var l = 0u; l < TERMS; l++) { weights[i][l] = u[own.u + min(k + l, p.units - 1u) * p.units + unit]; }
+            weights0[i] = u[own.u + k * p.units + unit];
+            weights1[i] = u[own.u + k1 * p.units + unit];
         }
-        for (var pair = 0u; pair < PAIRS; pair++) {
-            let held = held_h(s, first + 2u * pair, k, lane);
-            for (var half = 0u; half < 2u; half++) {
-                let h0 = hand_h(held, half * TERMS);
-                let h1 = hand_h(held, half * TERMS + 1u);
-                let h2 = hand_h(held, half * TERMS + 2u);
-                let h3 = hand_h(held, half * TERMS + 3u);
-                for (var i = 0u; i < ACROSS; i++) {
-                    z[pair][half][i] += (h0 * weights[i][0] + h1 * weights[i][1]) + (h2 * weights[i][2] + h3 * weights[i][3]);
-                }
+        for (var load = 0u; load < LOADS; load++) {
+            let held = held_h(s, first + load * ROWS_OF_LOAD, k, lane);
+            for (var row = 0u; row < ROWS_OF_LOAD; row++) {
+                let h0 = hand_h(held, row * TERMS);
+                let h1 = hand_h(held, row * TERMS + 1u);
+                for (var i = 0u; i < ACROSS; i++) { z[load][row][i] += h0 * weights0[i] + h1 * weights1[i]; }
             }
         }
     }
-    for (var pair = 0u; pair < PAIRS; pair++) {
-        for (var half = 0u; half < 2u; half++) {
-            for (var i = 0u; i < ACROSS; i++) { products[place(2u * pair + half, i, lane)] = z[pair][half][i]; }
+    for (var load = 0u; load < LOADS; load++) {
+        for (var row = 0u; row < ROWS_OF_LOAD; row++) {
+            for (var i = 0u; i < ACROSS; i++) { products[place(load * ROWS_OF_LOAD + row, i, lane)] = z[load][row][i]; }
         }
     }
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every variant of every kernel forced in turn, with wgpu's runtime checks off and on: `gatenorm verify`, the comparison with Keras,
-# training, and training in lockstep. Not part of the suite: it takes most of an hour. `tests/matrix.sh [KERNEL=VARIANT ...]`;
+# training, and training in lockstep. Not part of the suite: it takes about an hour. `tests/matrix.sh [KERNEL=VARIANT ...]`;
 # GATENORM_TEST_DEVICE names the adapter, by default the first that `gatenorm devices` lists.
 #
 # A variant that the adapter cannot run is told and left out. Cooperative matrices, which nothing but their options turns on and which
@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 cargo build --release --quiet
 cargo test --release --quiet --no-run --test keras_parity --test training --test lockstep
 export GATENORM_CACHE=off
+# Drivers complain where there is none.
+export XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/tmp}
 device=${GATENORM_TEST_DEVICE:-0}
 gatenorm=target/release/gatenorm
 variants=("$@")
@@ -51,7 +53,8 @@ for variant in "${variants[@]}"; do
         fi
         tail -n 3 <<< "$said"
         if [ ${#options[@]} = 0 ]; then
-            cargo test --release --quiet --no-fail-fast --test keras_parity --test training --test lockstep ||
+            # What no variant changes is left to the suite.
+            cargo test --release --quiet --no-fail-fast --test keras_parity --test training --test lockstep -- --skip a_slip ||
                 failed+=("$pass: tests")
         fi
         run=$((run + 1))

@@ -26,7 +26,7 @@ pub(super) struct Engine {
     rows: Option<u32>,
     /// The threads that share the units.
     threads: u64,
-    /// The terms of a product that a round of a loop adds up.
+    /// The terms of products that a round of a loop adds up, those of several units together.
     terms: u64,
     /// Only for drivers that compute on the CPU.
     software: bool,
@@ -42,7 +42,7 @@ const TILE: usize = 5;
 /// By the number of the variant.
 const ENGINES: [Engine; 6] = [
     Engine { place: 0, rows: None, threads: 1, terms: 1, software: false },
-    Engine { place: 1, rows: Some(ROWS_OF_LANES), threads: 8, terms: 4, software: true },
+    Engine { place: 1, rows: Some(ROWS_OF_LANES), threads: 8, terms: 8, software: true },
     Engine { place: 2, rows: Some(8), threads: 8, terms: 1, software: true },
     Engine { place: 2, rows: Some(4), threads: 64, terms: 1, software: false },
     Engine { place: 2, rows: Some(4), threads: 256, terms: 1, software: false },

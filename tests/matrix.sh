@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every variant of every kernel forced in turn, with wgpu's runtime checks off and on: `gatenorm verify`, the comparison with Keras,
-# training, and training in lockstep. Not part of the suite: it takes about an hour. `tests/matrix.sh [KERNEL=VARIANT ...]`;
+# training, and training in lockstep. Not part of the suite: it takes some 35 minutes on two cores. `tests/matrix.sh [KERNEL=VARIANT ...]`;
 # GATENORM_TEST_DEVICE names the adapter, by default the first that `gatenorm devices` lists.
 #
 # A variant that the adapter cannot run is told and left out. Cooperative matrices, which nothing but their options turns on and which

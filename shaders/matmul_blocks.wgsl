@@ -58,7 +58,7 @@ fn product(group: vec3<u32>, lane: u32, turned: bool, along_k: bool) {
 // The sums of a row. Which, drivers do not know, and are slow with arrays indexed by such: they put them into memory, where each use is a
 // loop over the lanes, which takes long to compile, too. So it is selected. A pointer, since with runtime checks arrays are copied.
 fn of_row(sums: ptr<function, Sums>, row: u32) -> vec4<f32> {
-    var found = sums[0][0];
+    var found = vec4<f32>();
     for (var block = 0u; block < BLOCKS; block++) {
         for (var i = 0u; i < 8u; i++) { found = select(found, (*sums)[block][i], row == block * 8u + i); }
     }

@@ -2,10 +2,9 @@
 
 mod common;
 
-use gatenorm::Result;
-use gatenorm::exec::{CpuExecutor, DeviceOptions, GpuExecutor};
+use gatenorm::exec::{CpuExecutor, DeviceOptions};
 use gatenorm::kernels::{ALL, KernelInfo};
-use gatenorm::verify::{KernelReport, verify_kernel, verify_variants};
+use gatenorm::verify::{KernelReport, verify_kernel, verify_kernels};
 
 const SEED: u64 = 20;
 /// Meets every size of a list of 13 with every combination of up to 4 options, twice.
@@ -43,10 +42,7 @@ fn kernels(recurrences: bool) -> Vec<&'static KernelInfo> {
 fn every_variant_agrees(kernels: &[&'static KernelInfo], options: DeviceOptions) {
     let Some(gpu) = common::open(options) else { return };
     println!("{:?}", gpu.info());
-    let mut executor = GpuExecutor::new(&gpu).expect("an executor");
-    let of_kernel = |kernel: &&'static KernelInfo| verify_variants(&mut executor, kernel, SEED, CASES);
-    let reports: Vec<Vec<KernelReport>> = kernels.iter().map(of_kernel).collect::<Result<_>>().expect("the cases run");
-    all_agree(kernels, reports.into_iter().flatten().collect());
+    all_agree(kernels, verify_kernels(&gpu, kernels, SEED, CASES).expect("the cases run"));
 }
 
 fn checked() -> DeviceOptions {

@@ -32,7 +32,7 @@ options_of() {
 
 for variant in "${variants[@]}"; do
     kernel=${variant%%=*}
-    read -ra options < <(options_of "$variant" && echo)
+    read -ra options <<< "$(options_of "$variant")"
     for checked in 0 1; do
         pass="$variant, checks $([ $checked = 1 ] && echo on || echo off)"
         echo "== $pass"

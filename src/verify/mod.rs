@@ -13,7 +13,7 @@ use draw::Draw;
 use crate::error::{Error, Result};
 use crate::exec::lockstep::{Disagreement, lockstep};
 use crate::exec::{Executor, Gpu, GpuExecutor};
-use crate::kernels::{ALL, Access, Element, KernelInfo};
+use crate::kernels::{Access, Element, KernelInfo};
 use crate::plan::Step;
 
 /// Large cases among which one is looked for that a variant fits.
@@ -76,11 +76,16 @@ impl KernelReport {
     }
 }
 
-/// Runs every variant of every kernel on this GPU. Those that disagree are in the reports, as [`KernelReport::disagreement`].
-pub fn verify_kernels(device: &Gpu, seed: u64, cases_per_kernel: usize) -> Result<Vec<KernelReport>> {
+/// Runs every variant of these kernels on this GPU. Those that disagree are in the reports, as [`KernelReport::disagreement`].
+pub fn verify_kernels(
+    device: &Gpu,
+    kernels: &[&'static KernelInfo],
+    seed: u64,
+    cases_per_kernel: usize,
+) -> Result<Vec<KernelReport>> {
     let mut executor = GpuExecutor::new(device)?;
     let of_kernel = |kernel: &&'static KernelInfo| verify_variants(&mut executor, kernel, seed, cases_per_kernel);
-    let reports: Vec<Vec<KernelReport>> = ALL.iter().map(of_kernel).collect::<Result<_>>()?;
+    let reports: Vec<Vec<KernelReport>> = kernels.iter().map(of_kernel).collect::<Result<_>>()?;
     Ok(reports.into_iter().flatten().collect())
 }
 
@@ -221,6 +226,7 @@ fn wait(executor: &mut dyn Executor, case: &Case) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::ALL;
 
     #[test]
     fn every_kernel_has_cases_of_every_combination_of_its_options() {

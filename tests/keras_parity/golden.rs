@@ -53,12 +53,12 @@ impl Golden {
             1 => f64::from((value as f32).next_up()),
             _ => value,
         };
-        let mut tensors: Vec<_> = self.tensors.clone().into_iter().collect();
-        tensors.sort_by(|a, b| a.0.cmp(&b.0));
-        for (_, (_, values)) in tensors.iter_mut().filter(|(name, _)| name.starts_with("init/")) {
+        let mut golden = self.clone();
+        for name in self.names("init/") {
+            let (_, values) = golden.tensors.get_mut(&format!("init/{name}")).expect("listed");
             values.iter_mut().for_each(|value| *value = moved(*value));
         }
-        Golden { config: self.config.clone(), tensors: tensors.into_iter().collect() }
+        golden
     }
 
     /// Names after a prefix, sorted.

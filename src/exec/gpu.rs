@@ -40,19 +40,19 @@ pub(super) struct Compiled {
     dispatches: Vec<Encoded>,
     /// Where each step's dispatches begin, and at last their number.
     firsts: Vec<usize>,
-    /// What share of a submission each step takes.
-    shares: Vec<f64>,
+    /// What share of a submission each dispatch takes.
+    pub(super) shares: Vec<f64>,
 }
 
 impl Compiled {
     /// The dispatches of some steps.
-    fn of(&self, steps: Range<usize>) -> &[Encoded] {
-        &self.dispatches[self.firsts[steps.start]..self.firsts[steps.end]]
+    pub(super) fn of(&self, steps: Range<usize>) -> Range<usize> {
+        self.firsts[steps.start]..self.firsts[steps.end]
     }
 
-    /// Encodes some steps with scalars `at`.
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, steps: Range<usize>, at: usize) {
-        for d in self.of(steps) {
+    /// Encodes some dispatches with scalars `at`.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass<'_>, dispatches: Range<usize>, at: usize) {
+        for d in &self.dispatches[dispatches] {
             pass.set_pipeline(&d.pipeline);
             pass.set_bind_group(0, &self.uniforms, &[d.uniform, at as u32 * UNIFORM_SLOT as u32]);
             pass.set_bind_group(1, &self.groups[d.group], &[]);
@@ -199,8 +199,11 @@ impl GpuExecutor {
         }
         let names = plan.memory().places.iter().map(|place| place.name.clone()).collect();
         let uniforms = self.uniforms(&params);
-        let of_step = |(step, ends): (&Step, &[usize])| share(ends[1] - ends[0], step.flops());
-        let shares = plan.steps().iter().zip(firsts.windows(2)).map(of_step).collect();
+        let of_step = |(step, ends): (&Step, &[usize])| {
+            let dispatches = ends[1] - ends[0];
+            std::iter::repeat_n(share(step.flops() / dispatches as f64), dispatches)
+        };
+        let shares = plan.steps().iter().zip(firsts.windows(2)).flat_map(of_step).collect();
         Ok(Compiled { plan: plan.id(), names, uniforms, groups, dispatches, firsts, shares })
     }
 
@@ -285,17 +288,26 @@ impl GpuExecutor {
         })
     }
 
-    /// Encodes `steps` of the last compiled plan, once for each of the scalars.
-    fn encode_and_submit(&mut self, steps: Range<usize>, scalars: Range<usize>) -> Result<()> {
+    /// Runs some steps of the last compiled plan, once for each of the scalars.
+    fn run_steps(&mut self, steps: Range<usize>, scalars: Range<usize>) -> Result<()> {
+        let Some(compiled) = self.compiled.back() else { return Ok(()) };
+        let all = compiled.of(steps);
+        for (part, scalars) in submissions(&compiled.shares[all.clone()], scalars) {
+            self.encode_and_submit(all.start + part.start..all.start + part.end, scalars)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes these dispatches of the last compiled plan, once for each of the scalars.
+    fn encode_and_submit(&mut self, dispatches: Range<usize>, scalars: Range<usize>) -> Result<()> {
         let inner = self.gpu.inner.clone();
         let Some(compiled) = self.compiled.back() else { return Ok(()) };
-        let dispatches = compiled.of(steps.clone()).len();
         let mut encoder = inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("steps") });
         for at in scalars.clone() {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            compiled.encode(&mut pass, steps.clone(), at);
+            compiled.encode(&mut pass, dispatches.clone(), at);
         }
-        self.counters.dispatches += (dispatches * scalars.len()) as u64;
+        self.counters.dispatches += (dispatches.len() * scalars.len()) as u64;
         self.counters.submissions += 1;
         self.under_way.push_back(inner.queue.submit([encoder.finish()]));
         while self.under_way.len() > IN_FLIGHT {
@@ -355,15 +367,14 @@ impl Executor for GpuExecutor {
     fn run(&mut self, plan: &Arc<Plan>, range: Range<usize>) -> Result<()> {
         check_scalars(&range, self.scalars_set)?;
         self.compile(plan)?;
-        let parts = self.compiled.back().map_or_else(Vec::new, |compiled| submissions(&compiled.shares, range));
-        parts.into_iter().try_for_each(|(steps, scalars)| self.encode_and_submit(steps, scalars))
+        self.run_steps(0..plan.steps().len(), range)
     }
 
     fn run_step(&mut self, plan: &Arc<Plan>, step: usize, at: usize) -> Result<()> {
         check_scalars(&(at..at + 1), self.scalars_set)?;
         check_step(plan, step)?;
         self.compile(plan)?;
-        self.encode_and_submit(step..step + 1, at..at + 1)
+        self.run_steps(step..step + 1, at..at + 1)
     }
 
     fn run_timed(&mut self, plan: &Arc<Plan>, at: usize) -> Result<Vec<(f64, f64)>> {

@@ -8,12 +8,12 @@ const MOST_DISPATCHES: f64 = 4096.0;
 /// stands still.
 const MOST_FLOPS: f64 = 10e9;
 
-/// What share of a submission a step of a plan takes.
-pub(super) fn share(dispatches: usize, flops: f64) -> f64 {
-    (dispatches as f64 / MOST_DISPATCHES).max(flops / MOST_FLOPS)
+/// What share of a submission a dispatch takes.
+pub(super) fn share(flops: f64) -> f64 {
+    (1.0 / MOST_DISPATCHES).max(flops / MOST_FLOPS)
 }
 
-/// The steps and the runs of each submission, for steps of these shares that are run once for each number in `runs`.
+/// The dispatches and the runs of each submission, for dispatches of these shares that are run once for each number in `runs`.
 pub(super) fn submissions(shares: &[f64], runs: Range<usize>) -> Vec<(Range<usize>, Range<usize>)> {
     let whole: f64 = shares.iter().sum();
     if whole <= 1.0 {
@@ -25,13 +25,13 @@ pub(super) fn submissions(shares: &[f64], runs: Range<usize>) -> Vec<(Range<usiz
     runs.flat_map(|run| parts.iter().map(move |part| (part.clone(), run..run + 1))).collect()
 }
 
-/// Consecutive steps that make at most one submission, or a single step that is larger.
-fn parts(shares: &[f64]) -> Vec<Range<usize>> {
+/// Consecutive dispatches that make at most one submission, or a single one that is larger.
+pub(super) fn parts(shares: &[f64]) -> Vec<Range<usize>> {
     let (mut parts, mut first, mut sum) = (Vec::new(), 0, 0.0);
-    for (step, share) in shares.iter().enumerate() {
-        if step > first && sum + share > 1.0 {
-            parts.push(first..step);
-            (first, sum) = (step, 0.0);
+    for (at, share) in shares.iter().enumerate() {
+        if at > first && sum + share > 1.0 {
+            parts.push(first..at);
+            (first, sum) = (at, 0.0);
         }
         sum += share;
     }
@@ -50,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_is_cut_between_its_steps() {
+    fn a_long_run_is_cut_between_its_dispatches() {
         let expected = [(0..2, 4..5), (2..3, 4..5), (3..4, 4..5), (0..2, 5..6), (2..3, 5..6), (3..4, 5..6)];
         assert_eq!(submissions(&[0.5, 0.5, 0.5, 7.0], 4..6), expected);
     }
 
     #[test]
-    fn a_step_takes_the_larger_of_its_shares() {
-        assert_eq!(share(4096, 0.0), 1.0);
-        assert_eq!(share(1, 20e9), 2.0);
+    fn a_dispatch_takes_the_larger_of_its_shares() {
+        assert_eq!(share(0.0), 1.0 / 4096.0);
+        assert_eq!(share(20e9), 2.0);
     }
 }

@@ -1,13 +1,16 @@
 //! Matrix products.
 
+mod cut;
+
 use std::borrow::Cow;
 
+use self::cut::{CACHED_TERMS, LEAST_TERMS};
 use super::fast::{self, Workers};
 use super::half::{power_back, power_of};
 use super::info::{info, params};
 use super::{
     Args, Binding, Cooperative, Dispatch, Kernel, KernelInfo, Largest, Options, Override, Precision, RUN, Real, Traits,
-    Variant, grid_1d,
+    Variant,
 };
 use crate::plan::{Plan, Slot};
 
@@ -63,14 +66,13 @@ pub struct MatmulSlots {
 const HALF: &str = "HALF";
 /// Elements of all parts together: a product of more results is not split over K.
 const PARTS_ELEMENTS: usize = 1 << 21;
-/// Fewest terms of one part.
-const LEAST_TERMS: u32 = 64;
-/// Terms of a part on a CPU, whose rows of A and B fit its cache.
-const CACHED_TERMS: u32 = 512;
 /// Workgroups that keep a GPU busy: as many as make a product worth splitting.
 const ENOUGH_GROUPS: u32 = 256;
 /// Most parts: what adds them up reads them one after another.
 const MOST_PARTS: usize = 64;
+/// Multiplications and additions of a dispatch on a CPU and on a GPU, some 60 ms and some milliseconds of a slow one: drivers stop what
+/// takes long, and a GPU wants enough workgroups.
+const DISPATCH_FLOPS: [u64; 2] = [1 << 30, 1 << 33];
 
 /// Multiplications of a product from which on blocks of whole vec4s are worth their compilation: 10 to 15 % faster than those that take
 /// any A and are there anyway, for the gradients of a first layer's weights.
@@ -127,27 +129,22 @@ impl Matmul {
         product.push(plan, options, &[&a, &b, &bias, &a_largest, &b_largest, &c, &parts]);
     }
 
-    /// The terms of each of about so many parts.
-    fn part_terms(&self, wanted: u32) -> u32 {
-        let parts = wanted.clamp(1, self.most_parts).min(self.k.div_ceil(LEAST_TERMS));
-        // Multiples of RUN keep every part's runs whole.
-        self.k.div_ceil(parts).next_multiple_of(RUN as u32)
-    }
-
-    /// The product in workgroups of `rows` x `cols` of C, over about so many parts of K.
-    fn split(&self, entry: &'static str, [rows, cols]: [u32; 2], wanted: u32) -> Vec<Dispatch<Self>> {
-        let (across, down) = (self.n.div_ceil(cols), self.m.div_ceil(rows));
-        let k_part = self.part_terms(wanted);
-        let parts = self.k.div_ceil(k_part);
-        if parts == 1 {
-            let params = Matmul { k_part: self.k, ..*self };
-            return vec![Dispatch { entry, params, grid: [across, down, 1] }];
+    /// The dispatches of what is not cut into pieces.
+    fn dispatches_of_piece(&self, variant: usize) -> Vec<Dispatch<Self>> {
+        // Where C alone gives too few workgroups, parts of K make more.
+        let for_enough = |side: u32, enough: u32| enough / (self.m.div_ceil(side) * self.n.div_ceil(side));
+        if let Some(Cooperative { size, .. }) = Self::VARIANTS[variant].cooperative {
+            let side = OF_COOPERATIVE * size;
+            return self.split("cooperative", [side; 2], for_enough(side, ENOUGH_GROUPS));
         }
-        let params = Matmul { k_part, to_parts: 1, ..*self };
-        vec![
-            Dispatch { entry, params, grid: [across, down, parts] },
-            Dispatch { entry: "add_parts", params, grid: grid_1d(self.m * self.n) },
-        ]
+        match variant {
+            WHOLE => self.split("main", [32, 32], 1),
+            _ => match (size_of(&TILES, variant), self.blocks(variant)) {
+                (Some(side), _) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
+                (_, Some(entry)) => self.split(entry, BLOCK, self.k / CACHED_TERMS),
+                _ => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
+            },
+        }
     }
 
     /// The entry point of blocks, along those axes of A and B whose numbers lie side by side in whole vec4s; B and C must have one.
@@ -224,20 +221,9 @@ impl Kernel for Matmul {
     }
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
-        // Where C alone gives too few workgroups, parts of K make more.
-        let for_enough = |side: u32, enough: u32| enough / (self.m.div_ceil(side) * self.n.div_ceil(side));
-        if let Some(Cooperative { size, .. }) = Self::VARIANTS[variant].cooperative {
-            let side = OF_COOPERATIVE * size;
-            return self.split("cooperative", [side; 2], for_enough(side, ENOUGH_GROUPS));
-        }
-        match variant {
-            WHOLE => self.split("main", [32, 32], 1),
-            _ => match (size_of(&TILES, variant), self.blocks(variant)) {
-                (Some(side), _) => self.split("tiles", [side, side], for_enough(side, ENOUGH_GROUPS)),
-                (_, Some(entry)) => self.split(entry, BLOCK, self.k / CACHED_TERMS),
-                _ => self.split("main", [32, 32], for_enough(32, ENOUGH_GROUPS / 4)),
-            },
-        }
+        let of_gpu = Self::VARIANTS[variant].cooperative.is_some() || size_of(&TILES, variant).is_some();
+        let pieces = self.pieces(DISPATCH_FLOPS[usize::from(of_gpu)]);
+        pieces.iter().flat_map(|piece| piece.dispatches_of_piece(variant)).collect()
     }
 
     fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {

@@ -24,6 +24,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     var d = 0.0;
     if p.last == 0u { d = dh[e]; }
     if p.has_dy != 0u { d += dy[p.dy_at + e]; }
+    d = without_faint(d);
     gates[at] = d * y * (o * (1.0 - o));
     dh[e] = d * o * (1.0 - y * y);
 }

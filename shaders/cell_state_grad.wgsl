@@ -18,7 +18,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let i = gates[at];
     let f = gates[at + 1u];
     let g = gates[at + 2u];
-    let d = dc[e];
+    let d = without_faint(dc[e]);
     gates[at] = d * g * (i * (1.0 - i));
     gates[at + 1u] = d * c[p.c_prev_at + e] * (f * (1.0 - f));
     gates[at + 2u] = d * i * (1.0 - g * g);

@@ -17,6 +17,13 @@ struct StepScalars {
 // CPU's reference.
 const RUN: u32 = 8u;
 
+// Gradients of a recurrence's state of less than this are taken for 0; as in the CPU's reference (src/kernels/faint.rs).
+const FAINT: f32 = 0x1p-100f;
+
+fn without_faint(gradient: f32) -> f32 {
+    return select(gradient, 0.0, abs(gradient) < FAINT);
+}
+
 // The element of a thread under `grid_1d`: 64 threads a workgroup, a row of 65,535 workgroups, then the next row.
 fn element(id: vec3<u32>) -> u32 {
     return id.x + id.y * (65535u * 64u);

@@ -45,6 +45,7 @@ fn update(s: Step, row: u32, unit: u32, handed_back: f32) -> vec4<f32> {
         carry[own.carry + i] = dh;
         return vec4<f32>();
     }
+    dh = without_faint(dh);
     let saved = gates[s.gates + i];
     let z = activation_restore(RECURRENT_ACTIVATION, saved.x);
     let r = activation_restore(RECURRENT_ACTIVATION, saved.y);

@@ -51,6 +51,8 @@ fn update(s: Step, row: u32, unit: u32, handed_back: f32) -> vec4<f32> {
         peephole = vec3(peepholes[at], peepholes[at + p.units], peepholes[at + 2u * p.units]);
     }
     let options = CellOptions(ACTIVATION, RECURRENT_ACTIVATION, PEEPHOLES, COUPLED);
+    dh = without_faint(dh);
+    dc_next = without_faint(dc_next);
     let grad = lstm_cell_grad(options, gates[s.gates + i], c[s.read + i], c[s.made + i], dh, dc_next, peephole);
     gates[s.gates + i] = grad.dz;
     carry[dc_at] = grad.dc_prev;

@@ -269,3 +269,31 @@ fn both_directions_of_a_long_sequence_that_is_cut_agree_with_the_reference() {
         agrees_in_every_way(recurrence, &[2100, 1500], 4);
     }
 }
+
+/// CPUs, and so software drivers, compute with subnormal numbers many times slower: a long sequence would take the longer the more of its
+/// gradient has vanished.
+#[test]
+fn a_gradient_that_has_vanished_is_zero_and_not_subnormal() {
+    for cell in CELLS {
+        let (sweep, rows, units) = (Sweep { steps: 300, reverse: false }, 2, 4);
+        let recurrence = Recurrence { cell, sweep, directions: Directions::One, rows, units };
+        let [gates, dy] = ["gates", "dy"]
+            .map(|name| recurrence.specs().into_iter().find(|spec| spec.name == name).expect("a buffer of this name"));
+        let of_step = rows * units;
+        let mut of_last_alone = vec![0.0; dy.len()];
+        of_last_alone[dy.len() - of_step..].fill(1.0);
+        for (name, mut executor) in executors(cell) {
+            let plan = recurrence.plan(executor.limits());
+            recurrence.load(executor.as_mut(), &[sweep.steps; 2]);
+            executor.write(&dy, &of_last_alone).expect("written");
+            let report = lockstep(executor.as_mut(), &plan, 0, StepScalars::default()).expect("the plan runs");
+            report.agreed().unwrap_or_else(|error| panic!("{name}, {recurrence:?}: {error}"));
+            let found = executor.read("gates", 0..gates.len()).expect("read");
+            let (first, last) = (&found[..4 * of_step], &found[found.len() - 4 * of_step..]);
+            assert!(last.iter().any(|&g| g.abs() > 1e-4), "{name}, {cell:?}: the last step has a gradient");
+            assert!(first.iter().all(|&g| g == 0.0), "{name}, {cell:?}: {first:?}");
+            let subnormal = found.iter().position(|g| *g != 0.0 && g.abs() < f64::from(f32::MIN_POSITIVE));
+            assert_eq!(subnormal, None, "{name}, {cell:?}");
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The gradient of the LSTM's output, where the cell state is normalised first.
 
+use super::faint::without_faint;
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -70,6 +71,7 @@ impl Kernel for CellOutputGrad {
             if self.has_dy != 0 {
                 d = d + dy[self.dy_at as usize + e];
             }
+            let d = without_faint(d);
             *gate = d * y * (o * (one - o));
             dh[e] = d * o * (one - y * y);
         }

@@ -1,5 +1,6 @@
 //! The gradient of the LSTM's gates and cell state, where something stands between them and the output.
 
+use super::faint::without_faint;
 use super::info::{info, params};
 use super::{Args, Binding, Kernel, KernelInfo, Options, Real, grid_1d};
 use crate::plan::{Plan, Slot};
@@ -53,7 +54,7 @@ impl Kernel for CellStateGrad {
         let one = T::one();
         for e in 0..self.n as usize {
             let gate = &mut gates[self.gates_at as usize + 4 * e..][..4];
-            let (i, f, g, d) = (gate[0], gate[1], gate[2], dc[e]);
+            let (i, f, g, d) = (gate[0], gate[1], gate[2], without_faint(dc[e]));
             gate[0] = d * g * (i * (one - i));
             gate[1] = d * c[self.c_prev_at as usize + e] * (f * (one - f));
             gate[2] = d * i * (one - g * g);

@@ -1,6 +1,7 @@
 //! The time steps of a GRU, backwards.
 
 use super::activation::{activation_restore, activation_slope};
+use super::faint::without_faint;
 use super::fast::{self, Workers};
 use super::gru_sequence::{GRU_OVERRIDES, GruCell};
 use super::info::info;
@@ -216,6 +217,7 @@ fn reference_step<T: Real>(
             carry[i] = dh;
             continue;
         }
+        let dh = without_faint(dh);
         let (z, r) = (activation_restore(of_gates, gate[0]), activation_restore(of_gates, gate[1]));
         let g = activation_restore(cell.activation, gate[2]);
         let dz = dh * (h[p.states_at as usize + before + i] - g) * activation_slope(of_gates, gate[0]);

@@ -1,5 +1,6 @@
 //! The time steps of an LSTM, backwards.
 
+use super::faint::without_faint;
 use super::fast::{self, Workers};
 use super::info::info;
 use super::lstm_cell::{CellOptions, lstm_cell_grad};
@@ -200,7 +201,8 @@ fn reference_step<T: Real>(
         let saved = std::array::from_fn(|g| gate[g]);
         let states = p.states().map(|place| c[p.states_at as usize + place + i]);
         let peephole = peephole(cell.peepholes, peepholes, units, unit);
-        let (dz, dc_prev) = lstm_cell_grad(cell, saved, states, [dh, dc_next], peephole);
+        let reaching_cell = [dh, dc_next].map(without_faint);
+        let (dz, dc_prev) = lstm_cell_grad(cell, saved, states, reaching_cell, peephole);
         gate.copy_from_slice(&dz);
         carry[i] = dc_prev;
         if reaching.mask.is_some() {

@@ -36,6 +36,7 @@ mod dropout_mask;
 mod embed;
 mod embed_grad;
 mod embed_links;
+mod faint;
 pub mod fast;
 mod fill;
 mod gather;

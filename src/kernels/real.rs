@@ -79,6 +79,11 @@ pub trait Real:
         if self < Self::zero() { -self } else { self }
     }
 
+    /// This, or 0 where its magnitude is below another.
+    fn or_zero_below(self, least: f32) -> Self {
+        if self.abs() < Self::of(least) { Self::zero() } else { self }
+    }
+
     /// Whether it is no number.
     fn is_nan(self) -> bool {
         self.to_f64().is_nan()
@@ -150,6 +155,10 @@ impl Real for f32 {
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+    #[inline(always)]
+    fn or_zero_below(self, least: f32) -> Self {
+        if f32::abs(self) < least { 0.0 } else { self }
+    }
     fn to_f64(self) -> f64 {
         self as f64
     }
@@ -197,6 +206,9 @@ impl Real for f32 {
 impl Real for Tracked {
     fn larger(self, other: Self) -> Self {
         Tracked::larger(self, other)
+    }
+    fn or_zero_below(self, least: f32) -> Self {
+        Tracked::or_zero_below(self, least)
     }
     fn sign(self) -> Self {
         Tracked::sign(self)

@@ -153,6 +153,19 @@ impl Tracked {
         if overlap { Self::term(high.value, high.error.max(low.error)) } else { high }
     }
 
+    /// This, or 0 where its magnitude is below another; one as well as the other where an error decides.
+    pub(super) fn or_zero_below(self, least: f32) -> Self {
+        let (least, magnitude) = (f64::from(least), self.value.abs());
+        let value = if magnitude < least { 0.0 } else { self.value };
+        if magnitude + self.error < least {
+            Self::term(0.0, 0.0)
+        } else if magnitude - self.error < least {
+            Self::term(value, least + self.error)
+        } else {
+            self
+        }
+    }
+
     /// The sign, which is unknown where the value may be 0.
     pub(super) fn sign(self) -> Self {
         let sign = if self.value == 0.0 || self.value.is_nan() { self.value } else { self.value.signum() };
@@ -328,6 +341,19 @@ mod tests {
             let tracked = (Tracked::exact(a as f64) * Tracked::exact(b as f64)).tanh();
             let wrong = ((a * b * 1.001f32) as f64).tanh();
             prop_assert!((wrong - tracked.value).abs() > tracked.error);
+        }
+    }
+
+    #[test]
+    fn near_a_bound_a_number_may_be_kept_or_be_zero() {
+        let of = |value: f64, error: f64| Tracked::term(value, error).or_zero_below(1.0);
+        assert_eq!([of(0.9, 0.05).value, of(0.9, 0.05).error], [0.0, 0.0]);
+        assert_eq!([of(1.1, 0.05).value, of(1.1, 0.05).error], [1.1, 0.05]);
+        for value in [0.9, 1.1, -0.9, -1.1] {
+            let Tracked { value: taken, error, .. } = of(value, 0.2);
+            for device in [value - 0.2, value, value + 0.2].map(|x| super::super::Real::or_zero_below(x, 1.0)) {
+                assert!((device - taken).abs() <= error, "{device} for {value}");
+            }
         }
     }
 }

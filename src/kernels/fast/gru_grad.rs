@@ -11,6 +11,7 @@ use super::panels::Panels;
 use super::rows::{by_rows, cut_out, cut_rows};
 use super::sums::add_to;
 use super::vectorised::vectorised;
+use crate::kernels::faint::without_faint;
 use crate::kernels::{Args, GruCell, GruSequenceGrad, Kernel, Options, SequenceGrad};
 
 /// What all threads read.
@@ -209,9 +210,10 @@ fn cells<const RESET_AFTER: bool>(
     for j in 0..n {
         let [of_z, of_r, of_g, q] = gates[j];
         let (z, g) = (of.gate_restore(of_z), of.candidate_restore(of_g));
-        let dz = dh[j] * (h_prev[j] - g) * of.gate_slope(of_z);
-        let dg = dh[j] * (1.0 - z) * of.candidate_slope(of_g);
-        carry[j] = dh[j] * z;
+        let dh = without_faint(dh[j]);
+        let dz = dh * (h_prev[j] - g) * of.gate_slope(of_z);
+        let dg = dh * (1.0 - z) * of.candidate_slope(of_g);
+        carry[j] = dh * z;
         gates[j] = match RESET_AFTER {
             true => [dz, dg * q * of.gate_slope(of_r), dg, dg * of.gate_restore(of_r)],
             false => [dz, of_r, dg, dg],

@@ -9,6 +9,7 @@ use super::panels::Panels;
 use super::rows::{by_rows, cut_out, spans};
 use super::sums::add_to;
 use super::vectorised::{Fma, vectorised};
+use crate::kernels::faint::without_faint;
 use crate::kernels::lstm_cell::{CellOptions, lstm_cell_grad};
 use crate::kernels::lstm_sequence::peephole;
 use crate::kernels::{Args, Kernel, LstmSequenceGrad, Options, SequenceGrad};
@@ -181,12 +182,13 @@ fn usual_cells(fma: Fma, gates: &mut [f32], [c_prev, c]: [&[f32]; 2], dh: &[f32]
     for j in 0..n {
         let [i, f, g, o] = gates[j];
         let y = tanh(fma, c[j]);
-        let of_cell = fma.add(dh[j] * o, fma.add(-y, y, 1.0), dc[j]);
+        let dh = without_faint(dh[j]);
+        let of_cell = fma.add(dh * o, fma.add(-y, y, 1.0), without_faint(dc[j]));
         gates[j] = [
             of_cell * g * (i * (1.0 - i)),
             of_cell * c_prev[j] * (f * (1.0 - f)),
             of_cell * i * fma.add(-g, g, 1.0),
-            dh[j] * y * (o * (1.0 - o)),
+            dh * y * (o * (1.0 - o)),
         ];
         dc[j] = of_cell * f;
     }
@@ -203,7 +205,8 @@ fn any_cells(
     let (gates, _) = gates.as_chunks_mut::<4>();
     for (j, gate) in gates.iter_mut().enumerate() {
         let peephole = peephole(cell.peepholes, peepholes, units, j % units);
-        let (dz, dc_prev) = lstm_cell_grad(cell, *gate, [c_prev[j], c[j]], [dh[j], dc[j]], peephole);
+        let reaching = [dh[j], dc[j]].map(without_faint);
+        let (dz, dc_prev) = lstm_cell_grad(cell, *gate, [c_prev[j], c[j]], reaching, peephole);
         *gate = dz;
         dc[j] = dc_prev;
     }

@@ -29,6 +29,8 @@ fn model(device: Device) -> Result<Model> {
 }
 
 fn main() -> Result<()> {
+    // SAFETY: there is no other thread yet.
+    unsafe { gatenorm::exec::prepare_environment() };
     let named = std::env::args().find_map(|a| a.strip_prefix("device=").map(str::to_owned));
     let (device, _) = Device::parse(named.as_deref().unwrap_or("cpu"), DeviceOptions::default())?;
     let json = std::env::args().any(|argument| argument == "json");

@@ -27,6 +27,8 @@ fn devices() -> Vec<(String, Box<dyn Executor>)> {
 }
 
 fn main() {
+    // SAFETY: there is no other thread yet.
+    unsafe { gatenorm::exec::prepare_environment() };
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     for (name, mut executor) in devices() {
         println!("\n{name}\n{:<22}{:>12}{:>10}{:>10}", "kernel", "ms", "GB/s", "GFLOP/s");

@@ -36,6 +36,8 @@ fn measure([steps, units, batch]: [usize; 3], device: &Device) -> Result<f64> {
 }
 
 fn main() -> Result<()> {
+    // SAFETY: there is no other thread yet.
+    unsafe { gatenorm::exec::prepare_environment() };
     let named = std::env::args().find_map(|a| a.strip_prefix("device=").map(str::to_owned));
     let (device, _) = Device::parse(named.as_deref().unwrap_or("cpu"), DeviceOptions::default())?;
     println!("{device}\n{:>7} {:>7} {:>7} {:>12} {:>22}", "T", "H", "N", "ms a step", "ns a weight");

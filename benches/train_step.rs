@@ -110,6 +110,8 @@ fn devices(name: Option<&str>, options: &DeviceOptions) -> Vec<Device> {
 }
 
 fn main() {
+    // SAFETY: there is no other thread yet.
+    unsafe { gatenorm::exec::prepare_environment() };
     let mut arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let mut take = |word: &str| {
         let before = arguments.len();

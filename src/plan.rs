@@ -359,10 +359,19 @@ impl Plan {
     /// Cuts `rows` so that each part of every matrix of these widths fits one binding, and a thread can go through its rows. Parts
     /// begin at multiples of [`BLOCK_ROWS`], so at offsets that a binding may have.
     pub fn row_chunks(&self, rows: usize, widths: &[usize]) -> Vec<Range<usize>> {
-        let widest = widths.iter().copied().max().unwrap_or(1).max(1);
+        let widest = widths.iter().copied().max().unwrap_or(1);
+        self.blocks_of_rows(rows, widest, self.most_rows())
+    }
+
+    /// The same where no thread goes through rows.
+    pub fn bindable_rows(&self, rows: usize, width: usize) -> Vec<Range<usize>> {
+        self.blocks_of_rows(rows, width, usize::MAX)
+    }
+
+    fn blocks_of_rows(&self, rows: usize, width: usize, most: usize) -> Vec<Range<usize>> {
         let block = BLOCK_ROWS as usize;
-        let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / widest;
-        let chunk = (fitting.min(self.most_rows()) / block).max(1) * block;
+        let fitting = (self.limits.max_binding / 4).saturating_sub(ALIGNMENT) / width.max(1);
+        let chunk = (fitting.min(most) / block).max(1) * block;
         (0..rows).step_by(chunk).map(|first| first..rows.min(first + chunk)).collect()
     }
 

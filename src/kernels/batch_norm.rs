@@ -96,39 +96,61 @@ impl BatchNormMask {
 pub(super) const MASKED_EPSILON: f32 = 1e-7;
 
 /// Columns of a workgroup, by the number of the variant: `columns`, which needs no barrier, `tree`, which adds up by many threads,
-/// and `narrow`, by still more of them.
-pub(super) const COLUMNS: [u32; 3] = [8, 8, 2];
+/// `narrow`, by still more of them, and `quads`, `columns` with four columns a thread.
+pub(super) const COLUMNS: [u32; 4] = [8, 8, 2, 32];
+/// The number of `quads`, whose sizes and offsets must be those of whole vec4s.
+pub(super) const QUADS: usize = 3;
 /// Threads of a workgroup of `tree` and `narrow`.
 const TREE_THREADS: u32 = 256;
 /// Fewest rows for which a workgroup has few columns, so that there are more of them.
 const MANY_ROWS: u32 = 2048;
 
-/// These variants, with their entry points.
-pub(super) const fn variants(columns: &'static [&'static str], tree: &'static [&'static str]) -> [Variant; 3] {
+/// These variants, with their entry points, and the source of `quads`.
+pub(super) const fn variants(
+    columns: &'static [&'static str],
+    tree: &'static [&'static str],
+    quads: &'static str,
+) -> [Variant; 4] {
     let (wide, narrow) = (&[("COLUMNS", COLUMNS[0])], &[("COLUMNS", COLUMNS[2])]);
     [
         Variant { constants: wide, ..Variant::named("columns", columns) },
         Variant { constants: wide, ..Variant::named("tree", tree) },
         Variant { constants: narrow, ..Variant::named("narrow", tree) },
+        Variant { constants: wide, wgsl: quads, ..Variant::named("quads", &["quads"]) },
     ]
 }
 
-/// Whether a GPU can run a variant.
-pub(super) fn fits(variant: usize, traits: &Traits) -> bool {
+/// Whether a GPU can run a variant, where `quads` can compute this.
+pub(super) fn fits(variant: usize, traits: &Traits, quads: bool) -> bool {
     let memory = 8 * TREE_THREADS;
-    variant == 0 || (traits.workgroup_threads >= TREE_THREADS && traits.workgroup_memory >= memory)
+    match variant {
+        0 => true,
+        QUADS => quads,
+        _ => traits.workgroup_threads >= TREE_THREADS && traits.workgroup_memory >= memory,
+    }
 }
 
-/// The variant to take for so many rows.
-pub(super) fn preferred(rows: u32, traits: &Traits) -> usize {
+/// Whether all of these are numbers of whole vec4s.
+pub(super) fn in_quads(sizes: &[u32]) -> bool {
+    sizes.iter().all(|size| size.is_multiple_of(4))
+}
+
+/// The variant to take for so many rows, where `quads` can compute this.
+pub(super) fn preferred(rows: u32, traits: &Traits, quads: bool) -> usize {
     match rows {
-        _ if traits.software => 0,
+        _ if traits.software => usize::from(quads) * QUADS,
         MANY_ROWS.. => 2,
         _ => 1,
     }
 }
 
 impl BatchNorm {
+    /// Whether `quads` can compute this: one group, all in one run.
+    fn in_quads(&self, options: &Options) -> bool {
+        let whole = [self.task, self.before] == [0; 2] && self.finish == 1 && self.rows == self.group_rows;
+        whole && options.get("MASKED") == 0 && in_quads(&[self.features, self.x_at, self.y_at])
+    }
+
     /// Rows of a whole with one mean and one variance, all in one run.
     pub fn of_rows(rows: usize, features: usize, epsilon: f32) -> Self {
         BatchNorm {
@@ -233,7 +255,8 @@ impl Kernel for BatchNorm {
             Override { name: "CENTER", values: &[0, 1] },
         ]
     );
-    const VARIANTS: &'static [Variant] = &variants(&["columns"], &["tree"]);
+    const VARIANTS: &'static [Variant] =
+        &variants(&["columns"], &["tree"], include_str!("../../shaders/batch_norm_quads.wgsl"));
 
     fn grid(&self) -> [u32; 3] {
         [self.features.div_ceil(COLUMNS[0]), self.groups(), 1]
@@ -244,12 +267,12 @@ impl Kernel for BatchNorm {
         vec![Dispatch { entry: Self::VARIANTS[variant].entries[0], params: *self, grid }]
     }
 
-    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        fits(variant, traits)
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
+        fits(variant, traits, self.in_quads(options))
     }
 
-    fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        preferred(self.group_rows, traits)
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        preferred(self.group_rows, traits, self.in_quads(options))
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {

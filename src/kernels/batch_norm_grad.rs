@@ -191,6 +191,13 @@ impl BatchNormGrad {
     fn groups(&self) -> u32 {
         self.rows.div_ceil(self.group_rows)
     }
+
+    /// Whether `quads` can compute this: from the batch's statistics, all in one run.
+    fn in_quads(&self, options: &Options) -> bool {
+        let whole = [self.task, self.before] == [0; 2] && self.finish == 1 && self.rows == self.total_rows;
+        let offsets = [self.mean_at, self.variance_at, self.gamma_at, self.beta_at, self.x_at, self.dy_at, self.dx_at];
+        whole && options.get("STATISTICS") == 0 && self.features.is_multiple_of(4) && batch_norm::in_quads(&offsets)
+    }
 }
 
 /// One feature of a group.
@@ -217,7 +224,11 @@ impl Kernel for BatchNormGrad {
         ],
         &[Override { name: "SCALE", values: &[0, 1] }, Override { name: "STATISTICS", values: &[0, 1, 2, 3, 4] }]
     );
-    const VARIANTS: &'static [Variant] = &variants(&["columns", "elements"], &["tree", "elements"]);
+    const VARIANTS: &'static [Variant] = &variants(
+        &["columns", "elements"],
+        &["tree", "elements"],
+        include_str!("../../shaders/batch_norm_grad_quads.wgsl"),
+    );
 
     fn grid(&self) -> [u32; 3] {
         match self.task {
@@ -237,12 +248,12 @@ impl Kernel for BatchNormGrad {
         vec![Dispatch { entry, params: *self, grid }]
     }
 
-    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        batch_norm::fits(variant, traits)
+    fn fits(&self, options: &Options, variant: usize, traits: &Traits) -> bool {
+        batch_norm::fits(variant, traits, self.in_quads(options))
     }
 
-    fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        batch_norm::preferred(self.rows.min(self.group_rows), traits)
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        batch_norm::preferred(self.rows.min(self.group_rows), traits, self.in_quads(options))
     }
 
     fn parts(&self, options: &Options) -> Vec<Part<Self>> {

@@ -1,6 +1,6 @@
 //! Sums of columns, in a fixed order.
 
-use super::batch_norm::{COLUMNS, fits, preferred, variants};
+use super::batch_norm::{COLUMNS, fits, in_quads, preferred, variants};
 use super::fast::{self, Workers};
 use super::info::{info, params};
 use super::{
@@ -39,6 +39,11 @@ pub struct ColumnSumSlots {
 const SEVERAL_ROWS: u32 = 32;
 
 impl ColumnSum {
+    /// Whether `quads` can compute this.
+    fn in_quads(&self) -> bool {
+        in_quads(&[self.cols, self.x_at, self.out_at])
+    }
+
     /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.
     pub fn record([rows, cols]: [usize; 2], accumulate: bool, plan: &mut Plan, slots: ColumnSumSlots) {
         let chunks = match plan.holds_rows(rows, &slots.x) {
@@ -63,7 +68,8 @@ impl ColumnSum {
 impl Kernel for ColumnSum {
     const INFO: &'static KernelInfo =
         info!(ColumnSum, "column_sum", &[Binding::read("x"), Binding::read_write("out")], &[]);
-    const VARIANTS: &'static [Variant] = &variants(&["columns"], &["tree"]);
+    const VARIANTS: &'static [Variant] =
+        &variants(&["columns"], &["tree"], include_str!("../../shaders/column_sum_quads.wgsl"));
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.cols)
@@ -71,17 +77,17 @@ impl Kernel for ColumnSum {
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
         let groups = self.cols.div_ceil(COLUMNS[variant]);
-        let tree = [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1];
-        let grid = if variant == 0 { self.grid() } else { tree };
+        let of_groups = [groups.min(MAX_GROUPS), groups.div_ceil(MAX_GROUPS), 1];
+        let grid = if variant == 0 { self.grid() } else { of_groups };
         vec![Dispatch { entry: Self::VARIANTS[variant].entries[0], params: *self, grid }]
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        fits(variant, traits)
+        fits(variant, traits, self.in_quads())
     }
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
-        if self.rows >= SEVERAL_ROWS { preferred(self.rows, traits) } else { 0 }
+        if self.rows >= SEVERAL_ROWS { preferred(self.rows, traits, self.in_quads()) } else { 0 }
     }
 
     fn fast_f32(&self, _: &Options, args: Args<'_, f32>, workers: &Workers) {

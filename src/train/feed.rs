@@ -273,7 +273,7 @@ impl Feed {
         let starts = recorder.plan.persistent(&self.starts_spec());
         let (steps, rows) = (steps.unwrap_or(1), source.shape[0]);
         // Rows beyond a part are needed by the samples that begin near its end.
-        let bindable = recorder.plan.row_chunks(rows, &[features]);
+        let bindable = recorder.plan.bindable_rows(rows, features);
         let parts = overlapping(&bindable, steps, rows);
         for (begins, seen) in parts {
             let kernel = Gather {

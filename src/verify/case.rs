@@ -98,6 +98,7 @@ impl Builder {
     pub(super) fn holding(&mut self, name: &str, values: Vec<f32>, at: At) -> Slot {
         let offset = match at {
             At::Aligned => ALIGNMENT * self.draw.below(3),
+            At::Anywhere if self.draw.in_quads => 4 * self.draw.below(ALIGNMENT / 2),
             At::Anywhere => self.draw.below(2 * ALIGNMENT),
         };
         let behind = self.draw.below(8);

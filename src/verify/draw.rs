@@ -35,6 +35,8 @@ pub(super) struct Draw {
     pub number: usize,
     /// True for the one large case that is timed.
     pub timing: bool,
+    /// Whether what begins anywhere begins where a vec4 may.
+    pub in_quads: bool,
     sizes: usize,
 }
 
@@ -44,7 +46,8 @@ impl Draw {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let name = kernel.bytes().fold(0u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
         rng.set_stream(name.wrapping_add((number as u64) << 32));
-        Draw { rng, number, timing, sizes: 0 }
+        let in_quads = timing || rng.random_range(0..2) == 0;
+        Draw { rng, number, timing, in_quads, sizes: 0 }
     }
 
     /// A size: from case to case this goes through the whole list, and the pairs of a case's sizes change from pass to pass.
@@ -53,6 +56,12 @@ impl Draw {
         let at = (self.number + self.sizes * pass) % list.len();
         self.sizes += 1;
         if self.timing { timing } else { list[at] }
+    }
+
+    /// A width of rows, in some cases one of whole vec4s.
+    pub(super) fn width(&mut self, timing: usize) -> usize {
+        let width = self.size(&FEATURES, timing);
+        if self.in_quads { width.next_multiple_of(4) } else { width }
     }
 
     /// True in one of `n` cases.

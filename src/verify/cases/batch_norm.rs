@@ -16,7 +16,7 @@ const EPSILON: f32 = 1e-3;
 fn shape(b: &mut Builder) -> (usize, usize) {
     let tiny = b.perhaps_tiny_bindings();
     let rows = b.draw.size(&ROWS, 1 << 12);
-    let features = if tiny { b.draw.size(&[1, 2, 3, 5, 7, 8, 15], 64) } else { b.draw.size(&FEATURES, 64) };
+    let features = if tiny { b.draw.size(&[1, 2, 3, 5, 7, 8, 15], 64) } else { b.draw.width(64) };
     (rows, features)
 }
 

@@ -1,7 +1,7 @@
 //! Products of matrices and sums of their columns.
 
 use super::super::case::{At, Builder};
-use super::super::draw::{FEATURES, LENGTHS, Numbers, ROWS};
+use super::super::draw::{LENGTHS, Numbers, ROWS};
 use crate::kernels::half::PARTS;
 use crate::kernels::{ColumnSum, ColumnSumSlots, Largest, Matmul, MatmulSlots, Options};
 use crate::plan::Slot;
@@ -66,7 +66,7 @@ pub(super) fn column_sum(b: &mut Builder, _: &Options) {
     let tiny = b.perhaps_tiny_bindings();
     let rows = b.draw.size(&ROWS, 1 << 13);
     // Wider rows do not fit the tiny binding with a block of them.
-    let cols = if tiny { 1 + b.draw.below(15) } else { b.draw.size(&FEATURES, 64) };
+    let cols = if tiny { 1 + b.draw.below(15) } else { b.draw.width(64) };
     let accumulate = b.draw.one_in(2);
     let x = match tiny {
         true => b.input("x", rows * cols, Numbers::Shifted),

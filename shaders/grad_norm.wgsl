@@ -41,32 +41,39 @@ fn join() {
     keep(sum, worst);
 }
 
-const ROW: u32 = 16u;
+const ROW: u32 = 4u;
+@group(1) @binding(0) var<storage, read> grads4: array<vec4<f32>>;
 
-// One thread for few elements: ROW sums side by side, so that no addition waits for the one before.
+// One thread for few elements, in vec4s: ROW sums of these side by side, so that no addition waits for the one before.
 @compute @workgroup_size(1)
 fn alone() {
-    var sums = array<vec4<f32>, 4>();
+    let quads = p.n / 4u;
+    var sums = array<vec4<f32>, ROW>();
     var all_finite = true;
     var at = 0u;
-    for (; at + ROW <= p.n; at += ROW) {
-        for (var i = 0u; i < 4u; i++) {
-            let g = vec4(grads[at + 4u * i], grads[at + 4u * i + 1u], grads[at + 4u * i + 2u], grads[at + 4u * i + 3u]);
+    for (; at + ROW <= quads; at += ROW) {
+        for (var i = 0u; i < ROW; i++) {
+            let g = grads4[at + i];
             sums[i] += g * g;
-            all_finite = all_finite && all((bitcast<vec4<u32>>(g) & vec4(0x7f800000u)) != vec4(0x7f800000u));
+            all_finite = all_finite && are_finite(g);
         }
     }
-    for (; at < p.n; at++) {
-        sums[0].x += grads[at] * grads[at];
-        all_finite = all_finite && is_finite(grads[at]);
+    for (; at < quads; at++) {
+        let g = grads4[at];
+        sums[0] += g * g;
+        all_finite = all_finite && are_finite(g);
     }
     let four = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     var worst = 0xffffffffu;
     if !all_finite {
         worst = 0u;
-        while is_finite(grads[worst]) { worst++; }
+        while is_finite(grads4[worst / 4u][worst % 4u]) { worst++; }
     }
     keep((four.x + four.y) + (four.z + four.w), worst);
+}
+
+fn are_finite(x: vec4<f32>) -> bool {
+    return all((bitcast<vec4<u32>>(x) & vec4(0x7f800000u)) != vec4(0x7f800000u));
 }
 
 const THREADS: u32 = 256u;

@@ -2,7 +2,7 @@
 
 use super::fast::{self, Workers};
 use super::info::{info, params};
-use super::{Args, Binding, Kernel, KernelInfo, Options, Override, Real, grid_1d};
+use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Real, Traits, Variant, grid_1d};
 use crate::plan::{Plan, Slot};
 
 params! {
@@ -35,6 +35,9 @@ pub struct AdamSlots {
     pub v_hat: Option<Slot>,
 }
 
+/// The variant of four elements a thread.
+const QUADS: usize = 1;
+
 impl Adam {
     /// Appends this run.
     pub fn record(self, plan: &mut Plan, slots: AdamSlots) {
@@ -58,9 +61,26 @@ impl Kernel for Adam {
         ],
         &[Override { name: "AMSGRAD", values: &[0, 1] }]
     );
+    const VARIANTS: &'static [Variant] = &[
+        Variant::named("main", &["main"]),
+        Variant { wgsl: include_str!("../../shaders/adam_quads.wgsl"), ..Variant::named("quads", &["quads"]) },
+    ];
 
     fn grid(&self) -> [u32; 3] {
         grid_1d(self.n)
+    }
+
+    fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
+        let grid = if variant == QUADS { grid_1d(self.n / 4) } else { self.grid() };
+        vec![Dispatch { entry: Self::VARIANTS[variant].name, params: *self, grid }]
+    }
+
+    fn fits(&self, _: &Options, variant: usize, _: &Traits) -> bool {
+        variant != QUADS || self.n.is_multiple_of(4)
+    }
+
+    fn preferred(&self, options: &Options, traits: &Traits) -> usize {
+        if traits.software && self.fits(options, QUADS, traits) { QUADS } else { 0 }
     }
 
     fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {

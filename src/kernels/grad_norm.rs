@@ -79,12 +79,17 @@ impl Kernel for GradNorm {
     }
 
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
-        variant < 2 || (traits.workgroup_threads >= THREADS_OF_TREE && traits.workgroup_memory >= 8 * THREADS_OF_TREE)
+        match variant {
+            // It reads vec4s.
+            1 => self.n.is_multiple_of(4),
+            2 => traits.workgroup_threads >= THREADS_OF_TREE && traits.workgroup_memory >= 8 * THREADS_OF_TREE,
+            _ => true,
+        }
     }
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
         match traits.software {
-            true if self.n <= OF_ONE_THREAD => 1,
+            true if self.n <= OF_ONE_THREAD && self.n.is_multiple_of(4) => 1,
             false if self.n <= OF_ONE_WORKGROUP => 2,
             _ => 0,
         }

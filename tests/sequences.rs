@@ -275,7 +275,7 @@ fn both_directions_of_a_long_sequence_that_is_cut_agree_with_the_reference() {
 #[test]
 fn a_gradient_that_has_vanished_is_zero_and_not_subnormal() {
     for cell in CELLS {
-        let (sweep, rows, units) = (Sweep { steps: 300, reverse: false }, 2, 4);
+        let (sweep, rows, units) = (Sweep { steps: 200, reverse: false }, 2, 4);
         let recurrence = Recurrence { cell, sweep, directions: Directions::One, rows, units };
         let [gates, dy] = ["gates", "dy"]
             .map(|name| recurrence.specs().into_iter().find(|spec| spec.name == name).expect("a buffer of this name"));

@@ -69,15 +69,17 @@ impl GpuExecutor {
         })?;
         let encoder = || inner.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("timed") });
         let all = compiled.of(steps.clone());
-        let mut last = encoder();
         for part in parts(&compiled.shares[all.clone()]) {
             let part = all.start + part.start..all.start + part.end;
-            compiled.encode_timed(&mut last, &queries, &steps, part, at);
+            let mut timed = encoder();
+            compiled.encode_timed(&mut timed, &queries, &steps, part, at);
             self.counters.submissions += 1;
-            inner.queue.submit([std::mem::replace(&mut last, encoder()).finish()]);
+            inner.queue.submit([timed.finish()]);
         }
-        last.resolve_query_set(&queries, 0..count, &resolved, 0);
-        inner.queue.submit([last.finish()]);
+        let mut resolving = encoder();
+        resolving.resolve_query_set(&queries, 0..count, &resolved, 0);
+        self.counters.submissions += 1;
+        inner.queue.submit([resolving.finish()]);
         let part = ReadPart { name: "timestamps", range: 0..2 * count as usize, element: Element::U32 };
         let copy = self.read_back.begin(&self.gpu, &[(&resolved, &part)], &mut self.counters)?;
         let words = self.read_back.end(&self.gpu, copy, &mut self.counters)?.into_iter().map(Values::u32);

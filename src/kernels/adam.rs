@@ -2,6 +2,7 @@
 
 use super::fast::{self, Workers};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Real, Traits, Variant, grid_1d};
 use crate::plan::{Plan, Slot};
 
@@ -75,12 +76,12 @@ impl Kernel for Adam {
         vec![Dispatch { entry: Self::VARIANTS[variant].name, params: *self, grid }]
     }
 
-    fn fits(&self, _: &Options, variant: usize, _: &Traits) -> bool {
-        variant != QUADS || self.n.is_multiple_of(4)
+    fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
+        variant != QUADS || traits.software && in_vec4s(&[self.n])
     }
 
     fn preferred(&self, options: &Options, traits: &Traits) -> usize {
-        if traits.software && self.fits(options, QUADS, traits) { QUADS } else { 0 }
+        if self.fits(options, QUADS, traits) { QUADS } else { 0 }
     }
 
     fn fast_f32(&self, options: &Options, args: Args<'_, f32>, workers: &Workers) {

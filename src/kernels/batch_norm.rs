@@ -2,6 +2,7 @@
 
 use super::fast::{self, Workers};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{
     Args, BLOCK_ROWS, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, Real, Traits, Variant,
     sum_in_runs,
@@ -120,25 +121,22 @@ pub(super) const fn variants(
     ]
 }
 
-/// Whether a GPU can run a variant, where `quads` can compute this.
+/// Whether a GPU can run a variant, where `quads` can compute this. Only drivers that compute on a CPU gain by that one: others would
+/// compile and measure it for nothing.
 pub(super) fn fits(variant: usize, traits: &Traits, quads: bool) -> bool {
     let memory = 8 * TREE_THREADS;
     match variant {
         0 => true,
-        QUADS => quads,
+        QUADS => traits.software && quads,
         _ => traits.workgroup_threads >= TREE_THREADS && traits.workgroup_memory >= memory,
     }
-}
-
-/// Whether all of these are numbers of whole vec4s.
-pub(super) fn in_quads(sizes: &[u32]) -> bool {
-    sizes.iter().all(|size| size.is_multiple_of(4))
 }
 
 /// The variant to take for so many rows, where `quads` can compute this.
 pub(super) fn preferred(rows: u32, traits: &Traits, quads: bool) -> usize {
     match rows {
-        _ if traits.software => usize::from(quads) * QUADS,
+        _ if traits.software && quads => QUADS,
+        _ if traits.software => 0,
         MANY_ROWS.. => 2,
         _ => 1,
     }
@@ -148,7 +146,7 @@ impl BatchNorm {
     /// Whether `quads` can compute this: one group, all in one run.
     fn in_quads(&self, options: &Options) -> bool {
         let whole = [self.task, self.before] == [0; 2] && self.finish == 1 && self.rows == self.group_rows;
-        whole && options.get("MASKED") == 0 && in_quads(&[self.features, self.x_at, self.y_at])
+        whole && options.get("MASKED") == 0 && in_vec4s(&[self.features, self.x_at, self.y_at])
     }
 
     /// Rows of a whole with one mean and one variance, all in one run.

@@ -3,6 +3,7 @@
 use super::batch_norm::{self, COLUMNS, MASKED_EPSILON, variants};
 use super::fast::{self, Workers};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{
     Args, Binding, Dispatch, Kernel, KernelInfo, Options, Override, Part, Real, Traits, Variant, balanced_block,
     grid_1d, sum_in_blocks,
@@ -196,7 +197,7 @@ impl BatchNormGrad {
     fn in_quads(&self, options: &Options) -> bool {
         let whole = [self.task, self.before] == [0; 2] && self.finish == 1 && self.rows == self.total_rows;
         let offsets = [self.mean_at, self.variance_at, self.gamma_at, self.beta_at, self.x_at, self.dy_at, self.dx_at];
-        whole && options.get("STATISTICS") == 0 && self.features.is_multiple_of(4) && batch_norm::in_quads(&offsets)
+        whole && options.get("STATISTICS") == 0 && in_vec4s(&offsets) && in_vec4s(&[self.features])
     }
 }
 

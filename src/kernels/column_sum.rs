@@ -1,8 +1,9 @@
 //! Sums of columns, in a fixed order.
 
-use super::batch_norm::{COLUMNS, fits, in_quads, preferred, variants};
+use super::batch_norm::{COLUMNS, fits, preferred, variants};
 use super::fast::{self, Workers};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{
     Args, Binding, Dispatch, Kernel, KernelInfo, MAX_GROUPS, Options, Real, Traits, Variant, balanced_block, grid_1d,
     sum_in_blocks,
@@ -41,7 +42,7 @@ const SEVERAL_ROWS: u32 = 32;
 impl ColumnSum {
     /// Whether `quads` can compute this.
     fn in_quads(&self) -> bool {
-        in_quads(&[self.cols, self.x_at, self.out_at])
+        in_vec4s(&[self.cols, self.x_at, self.out_at])
     }
 
     /// The sum of every column of `x` `[rows, cols]` into `out` `[cols]`, in as many runs as bindings need.

@@ -2,6 +2,7 @@
 
 use super::fast::{self, Workers};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{Args, Binding, Dispatch, Kernel, KernelInfo, Options, Real, Traits, Variant, grid_1d, sum_in_blocks};
 use crate::plan::{Plan, Slot};
 
@@ -81,7 +82,7 @@ impl Kernel for GradNorm {
     fn fits(&self, _: &Options, variant: usize, traits: &Traits) -> bool {
         match variant {
             // It reads vec4s.
-            1 => self.n.is_multiple_of(4),
+            1 => in_vec4s(&[self.n]),
             2 => traits.workgroup_threads >= THREADS_OF_TREE && traits.workgroup_memory >= 8 * THREADS_OF_TREE,
             _ => true,
         }
@@ -89,7 +90,7 @@ impl Kernel for GradNorm {
 
     fn preferred(&self, _: &Options, traits: &Traits) -> usize {
         match traits.software {
-            true if self.n <= OF_ONE_THREAD && self.n.is_multiple_of(4) => 1,
+            true if self.n <= OF_ONE_THREAD && in_vec4s(&[self.n]) => 1,
             false if self.n <= OF_ONE_WORKGROUP => 2,
             _ => 0,
         }

@@ -8,6 +8,7 @@ use self::cut::{CACHED_TERMS, LEAST_TERMS};
 use super::fast::{self, Workers};
 use super::half::{power_back, power_of};
 use super::info::{info, params};
+use super::variant::in_vec4s;
 use super::{
     Args, Binding, Cooperative, Dispatch, Kernel, KernelInfo, Largest, Options, Override, Precision, RUN, Real, Traits,
     Variant,
@@ -70,9 +71,10 @@ const PARTS_ELEMENTS: usize = 1 << 21;
 const ENOUGH_GROUPS: u32 = 256;
 /// Most parts: what adds them up reads them one after another.
 const MOST_PARTS: usize = 64;
-/// Multiplications and additions of a dispatch on a CPU and on a GPU, some 60 ms and some milliseconds of a slow one: drivers stop what
-/// takes long, and a GPU wants enough workgroups.
-const DISPATCH_FLOPS: [u64; 2] = [1 << 30, 1 << 33];
+/// Multiplications and additions of a dispatch on a CPU, a fraction of a second even of a slow one: drivers stop what takes long.
+const DISPATCH_FLOPS: u64 = 1 << 30;
+/// The same on a GPU, which wants enough workgroups.
+const GPU_DISPATCH_FLOPS: u64 = 1 << 33;
 
 /// Multiplications of a product from which on blocks of whole vec4s are worth their compilation: 10 to 15 % faster than those that take
 /// any A and are there anyway, for the gradients of a first layer's weights.
@@ -149,13 +151,12 @@ impl Matmul {
 
     /// The entry point of blocks, along those axes of A and B whose numbers lie side by side in whole vec4s; B and C must have one.
     fn blocks_entry(&self, any_a: bool) -> Option<&'static str> {
-        let whole = |sizes: &[u32]| sizes.iter().all(|size| size.is_multiple_of(4));
-        let rows = any_a || self.a_col == 1 && whole(&[self.a_at, self.a_row, self.k]);
-        let turned = self.a_row == 1 && whole(&[self.a_at, self.a_col, self.m]);
-        let along_n = self.b_col == 1 && whole(&[self.b_at, self.b_row]);
-        let along_k = self.b_row == 1 && whole(&[self.b_at, self.b_col, self.k]);
+        let rows = any_a || self.a_col == 1 && in_vec4s(&[self.a_at, self.a_row, self.k]);
+        let turned = self.a_row == 1 && in_vec4s(&[self.a_at, self.a_col, self.m]);
+        let along_n = self.b_col == 1 && in_vec4s(&[self.b_at, self.b_row]);
+        let along_k = self.b_row == 1 && in_vec4s(&[self.b_at, self.b_col, self.k]);
         match (rows, along_n) {
-            _ if !whole(&[self.n, self.c_at]) => None,
+            _ if !in_vec4s(&[self.n, self.c_at]) => None,
             (true, true) => Some("rows_n"),
             (true, false) => along_k.then_some("rows_k"),
             (false, true) => turned.then_some("turned_n"),
@@ -222,7 +223,7 @@ impl Kernel for Matmul {
 
     fn dispatches(&self, _: &Options, variant: usize) -> Vec<Dispatch<Self>> {
         let of_gpu = Self::VARIANTS[variant].cooperative.is_some() || size_of(&TILES, variant).is_some();
-        let pieces = self.pieces(DISPATCH_FLOPS[usize::from(of_gpu)]);
+        let pieces = self.pieces(if of_gpu { GPU_DISPATCH_FLOPS } else { DISPATCH_FLOPS });
         pieces.iter().flat_map(|piece| piece.dispatches_of_piece(variant)).collect()
     }
 

@@ -155,6 +155,7 @@ impl Real for f32 {
     fn from_f64(x: f64) -> Self {
         x as f32
     }
+    // Inlined, since vectorised loops call it.
     #[inline(always)]
     fn or_zero_below(self, least: f32) -> Self {
         if f32::abs(self) < least { 0.0 } else { self }

@@ -17,6 +17,11 @@ pub struct Traits {
     pub matrices: Matrices,
 }
 
+/// Whether all of these sizes and offsets are of whole vec4s.
+pub(super) fn in_vec4s(sizes: &[u32]) -> bool {
+    sizes.iter().all(|size| size.is_multiple_of(4))
+}
+
 /// What matrices the threads of a subgroup can hold and multiply together; sums are in `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Matrices {
